@@ -1,0 +1,39 @@
+using System.Globalization;
+
+namespace SyncEngine.Changes;
+
+/// <summary>What <c>pg_current_snapshot()</c> returned: which transactions a read could see. Ids are full 64-bit ones.</summary>
+/// <remarks>https://www.postgresql.org/docs/current/functions-info.html (pg_snapshot components)</remarks>
+public sealed class PgSnapshot
+{
+    private readonly HashSet<ulong> inProgress;
+
+    public PgSnapshot(ulong xmin, ulong xmax, IEnumerable<ulong> inProgress)
+    {
+        Xmin = xmin;
+        Xmax = xmax;
+        this.inProgress = [.. inProgress];
+    }
+
+    /// <summary>Every transaction below it had ended.</summary>
+    public ulong Xmin { get; }
+
+    /// <summary>No transaction from it on had ended.</summary>
+    public ulong Xmax { get; }
+
+    /// <summary>Parses <c>xmin:xmax:xip,xip</c>.</summary>
+    public static PgSnapshot Parse(string text)
+    {
+        var parts = text.Split(':');
+        if (parts.Length != 3)
+        {
+            throw new FormatException($"'{text}' is not a pg_snapshot");
+        }
+
+        var listed = parts[2].Split(',', StringSplitOptions.RemoveEmptyEntries).Select(id => ulong.Parse(id, CultureInfo.InvariantCulture));
+        return new PgSnapshot(ulong.Parse(parts[0], CultureInfo.InvariantCulture), ulong.Parse(parts[1], CultureInfo.InvariantCulture), listed);
+    }
+
+    /// <summary>Whether a transaction that is known to have committed was visible to the snapshot.</summary>
+    public bool Sees(ulong committedXid) => committedXid < Xmax && (committedXid < Xmin || !inProgress.Contains(committedXid));
+}

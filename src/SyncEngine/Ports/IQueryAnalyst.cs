@@ -1,0 +1,41 @@
+using System.Collections.Immutable;
+using SyncEngine.Permissions;
+using SyncEngine.Values;
+
+namespace SyncEngine.Ports;
+
+/// <summary>A column of a result as PostgreSQL describes it.</summary>
+/// <param name="TableOid">The table it is a plain column of, else zero.</param>
+/// <param name="ColumnNumber">That column's attnum, else zero.</param>
+/// <param name="IsNullable">False only where PostgreSQL makes it certain.</param>
+public sealed record ResultColumn(string Name, SqlType Type, int TypeModifier, uint TableOid, short ColumnNumber, bool IsNullable);
+
+/// <summary>What PostgreSQL says of a query, under the caller's role.</summary>
+/// <param name="Parameters">The types of $1, $2, … as PostgreSQL inferred them.</param>
+/// <param name="Tables">OIDs of every table, partition and child that an execution may read, views and policies expanded; all of them are streamed.</param>
+/// <param name="Views">OIDs of the views in between: their definitions are part of the answer.</param>
+/// <param name="HasRowSecurity">Policies apply to this role: the answer depends on the claims.</param>
+/// <param name="ReadsClock">It calls now() or one of its family: the answer changes by itself.</param>
+/// <param name="HasOpaqueFunctions">It calls stable functions written by users, whose reads are not known: any change may change the answer.</param>
+public sealed record QueryDescription(
+    ImmutableArray<SqlType> Parameters,
+    ImmutableArray<ResultColumn> Columns,
+    ImmutableArray<uint> Tables,
+    ImmutableArray<uint> Views,
+    bool HasRowSecurity,
+    bool ReadsClock,
+    bool HasOpaqueFunctions);
+
+/// <summary>Asks PostgreSQL what a query means and whether this principal may run it. Nothing is executed.</summary>
+public interface IQueryAnalyst
+{
+    /// <param name="sql">One SELECT that passed the gate, printed from its tokens.</param>
+    /// <exception cref="Errors.SyncException">What PostgreSQL refused, by its SQLSTATE; not_published for tables whose changes cannot be seen; sql_unsupported for volatile or denied functions.</exception>
+    Task<QueryDescription> DescribeAsync(string sql, Principal principal, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Puts values through PostgreSQL's input and output functions: each text as its type would print it.
+    /// </summary>
+    /// <exception cref="Errors.SyncException">type_mismatch, naming the parameter.</exception>
+    Task<IReadOnlyList<string?>> CanonicaliseAsync(IReadOnlyList<(SqlType Type, string? Text)> values, CancellationToken cancellationToken);
+}

@@ -1,0 +1,21 @@
+using SyncEngine.Sql.Catalog;
+
+namespace SyncEngine.Ports;
+
+/// <summary>
+/// The schema registry, kept up to date: by the DDL event trigger's messages where it is installed (then <see cref="RefreshAsync"/> is called), by a poll otherwise.
+/// </summary>
+public interface ISchemaSource
+{
+    /// <summary>The newest schema known. Read from any thread.</summary>
+    DatabaseSchema Current { get; }
+
+    /// <summary>Called with the new schema after each change, from the source's own loop, one call at a time.</summary>
+    event Action<DatabaseSchema>? Changed;
+
+    /// <summary>Reads the catalog now and raises <see cref="Changed"/> when something differs.</summary>
+    Task<DatabaseSchema> RefreshAsync(CancellationToken cancellationToken);
+
+    /// <summary>Polls until cancelled.</summary>
+    Task RunAsync(CancellationToken cancellationToken);
+}
