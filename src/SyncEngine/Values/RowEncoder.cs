@@ -5,6 +5,11 @@ namespace SyncEngine.Values;
 /// </summary>
 public abstract class RowEncoder
 {
+    /// <summary>Starts a result: rows that follow have no part in what came before. Whoever reads a whole result calls it, again when the read starts over.</summary>
+    public virtual void Reset()
+    {
+    }
+
     /// <summary>Starts a row.</summary>
     public abstract void Begin();
 
