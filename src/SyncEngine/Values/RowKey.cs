@@ -15,7 +15,7 @@ public readonly struct RowKey(byte[] json) : IEquatable<RowKey>
 
     public override string ToString() => System.Text.Encoding.UTF8.GetString(Json);
 
-    private static int HashOf(ReadOnlySpan<byte> bytes)
+    internal static int HashOf(ReadOnlySpan<byte> bytes)
     {
         var sum = default(HashCode);
         sum.AddBytes(bytes);

@@ -1,0 +1,75 @@
+namespace SyncEngine.Changes;
+
+/// <summary>One commit that the stream has delivered.</summary>
+/// <param name="Touched">The published relations it changed.</param>
+/// <param name="WatchVersion">See <see cref="CommittedTransaction.WatchVersion"/>.</param>
+public readonly record struct Commit(ulong Xid, Lsn EndLsn, IReadOnlyList<uint> Touched, long WatchVersion);
+
+/// <summary>
+/// The delivered commits that a snapshot might not see yet. Commit order is not visibility order (a commit waits for a synchronous standby
+/// after its record is in the log), so a snapshot is matched to the stream by its visible transactions, never by position alone.
+/// </summary>
+/// <remarks>
+/// A commit that one snapshot has seen is seen by every later one, so it is dropped once no read that began before that snapshot's answer is
+/// under way. Only a prefix is dropped: what was committed after an unseen commit is needed to tell that a snapshot is no prefix of the stream.
+/// Bounded by calling <see cref="Settle"/> regularly. Source: DESIGN "From snapshot to stream".
+/// </remarks>
+public sealed class CommitLog
+{
+    private readonly LinkedList<long> readsUnderWay = [];
+    private readonly List<Entry> entries = [];
+    private long nextRead;
+
+    public int Count => entries.Count;
+
+    public void Record(in Commit commit) => entries.Add(new Entry(commit, long.MaxValue));
+
+    /// <summary>A read begins; its snapshot is taken later than now.</summary>
+    public LinkedListNode<long> BeginRead() => readsUnderWay.AddLast(nextRead++);
+
+    public void EndRead(LinkedListNode<long> read)
+    {
+        readsUnderWay.Remove(read);
+        Prune();
+    }
+
+    /// <summary>The delivered commits that the snapshot does not see, in commit order.</summary>
+    public IEnumerable<Commit> NotSeenBy(PgSnapshot snapshot) =>
+        entries.Where(entry => !snapshot.Sees(entry.Commit.Xid)).Select(entry => entry.Commit);
+
+    /// <summary>The delivered commits on record, in commit order.</summary>
+    public IEnumerable<Commit> All => entries.Select(entry => entry.Commit);
+
+    /// <summary>Notes what a snapshot has seen.</summary>
+    public void Settle(PgSnapshot snapshot)
+    {
+        for (var i = 0; i < entries.Count; i++)
+        {
+            var entry = entries[i];
+            if (entry.SettledAt == long.MaxValue && snapshot.Sees(entry.Commit.Xid))
+            {
+                entries[i] = entry with { SettledAt = nextRead };
+            }
+        }
+
+        Prune();
+    }
+
+    /// <summary>A new epoch: nothing delivered before says anything about it.</summary>
+    public void Clear() => entries.Clear();
+
+    private void Prune()
+    {
+        var oldestRead = readsUnderWay.First?.Value ?? nextRead;
+        var settled = 0;
+        while (settled < entries.Count && entries[settled].SettledAt <= oldestRead)
+        {
+            settled++;
+        }
+
+        entries.RemoveRange(0, settled);
+    }
+
+    /// <param name="SettledAt">The number of the first read whose snapshot surely sees the commit.</param>
+    private readonly record struct Entry(Commit Commit, long SettledAt);
+}

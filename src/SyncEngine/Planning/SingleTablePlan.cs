@@ -1,0 +1,32 @@
+using System.Collections.Immutable;
+using SyncEngine.Matching.Predicates;
+using SyncEngine.Values;
+
+namespace SyncEngine.Planning;
+
+/// <summary>A column that the plan needs from the stream; recognised by name, type and modifier in each Relation message.</summary>
+public sealed record StreamedColumn(string Name, SqlType Type, int TypeModifier);
+
+/// <summary>An equality that every row of the result satisfies: the way from a row to the queries it can belong to.</summary>
+/// <param name="Column">Index into <see cref="SingleTablePlan.Columns"/>.</param>
+/// <param name="Slots">The operands; the column equals one of them.</param>
+public sealed record IndexedEquality(int Column, ImmutableArray<int> Slots, ValueComparer Comparer);
+
+/// <summary>
+/// Filter and projection of one table, maintained from the stream alone. The key is the table's replica identity, which every change carries.
+/// </summary>
+/// <param name="TemplateKey">Plans with the same key differ in operands only, and are matched together.</param>
+/// <param name="Columns">What is needed of a tuple; everything below are indices into it.</param>
+/// <param name="Output">The result's columns in order.</param>
+/// <param name="Key">The key's columns in the order of the plan's key.</param>
+public sealed record SingleTablePlan(
+    uint TableOid,
+    string TemplateKey,
+    ImmutableArray<StreamedColumn> Columns,
+    ImmutableArray<int> Output,
+    ImmutableArray<int> Key,
+    Predicate Predicate,
+    IndexedEquality? Index)
+{
+    public bool IsSameTemplateAs(SingleTablePlan other) => TableOid == other.TableOid && TemplateKey == other.TemplateKey;
+}

@@ -1,0 +1,73 @@
+using SyncEngine.Changes;
+using SyncEngine.Permissions;
+
+namespace SyncEngine.Subscriptions;
+
+/// <summary>
+/// One stream of frames to one client, with the subscriptions attached to it: frames leave in the order of their cuts, and a cut is told when
+/// every live attachment has reached it. Owned by the change processor; only <see cref="Queue"/> is touched by the connection.
+/// </summary>
+/// <param name="isSingle">It serves one subscription and ends with it; otherwise it is a connection's open stream, which begins with a cut.</param>
+public sealed class ClientStream(string id, Principal principal, bool isSingle, int maxQueuedBytes)
+{
+    private readonly List<(Lsn OrderedAt, Frame Frame)> held = [];
+
+    public string Id { get; } = id;
+
+    public Principal Principal { get; internal set; } = principal;
+
+    public bool IsSingle { get; } = isSingle;
+
+    public FrameQueue Queue { get; } = new(maxQueuedBytes);
+
+    internal Dictionary<string, Attachment> Attachments { get; } = [];
+
+    /// <summary>The last cut told; it only rises.</summary>
+    internal Lsn Told { get; set; }
+
+    internal DateTimeOffset ToldAt { get; set; }
+
+    internal bool IsDirty { get; set; }
+
+    internal long TakenAtLastCheck { get; set; }
+
+    internal DateTimeOffset MovedAt { get; set; }
+
+    internal bool HasHeld => held.Count > 0;
+
+    /// <summary>Puts a frame in line, after everything of its own subscription and behind nothing with a higher cut.</summary>
+    internal void Hold(Frame frame, Lsn? cut)
+    {
+        var at = cut ?? Lsn.Zero;
+        var index = held.Count;
+        while (index > 0 && held[index - 1].OrderedAt > at && held[index - 1].Frame.SubscriptionId != frame.SubscriptionId)
+        {
+            index--;
+        }
+
+        if (index > 0)
+        {
+            at = Lsn.Max(at, held[index - 1].OrderedAt);
+        }
+
+        held.Insert(index, (at, frame));
+        IsDirty = true;
+    }
+
+    /// <summary>Forgets what waits for one subscription (it is reset or ends).</summary>
+    internal void Drop(string subscriptionId) => held.RemoveAll(entry => entry.Frame.SubscriptionId == subscriptionId);
+
+    /// <summary>Takes the frames up to a cut out of the line.</summary>
+    internal List<Frame> Release(Lsn limit)
+    {
+        var count = 0;
+        while (count < held.Count && held[count].OrderedAt <= limit)
+        {
+            count++;
+        }
+
+        var released = held.Take(count).Select(entry => entry.Frame).ToList();
+        held.RemoveRange(0, count);
+        return released;
+    }
+}
