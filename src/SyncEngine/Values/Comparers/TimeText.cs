@@ -4,7 +4,7 @@ namespace SyncEngine.Values.Comparers;
 
 /// <summary>
 /// Reads dates and timestamps in DateStyle ISO and UTC, over PostgreSQL's whole range (4713 BC to 5874897 AD), which DateTime does not cover.
-/// Counted from 1970-01-01; infinity and -infinity are the largest and the smallest number.
+/// Counted from 2000-01-01 as PostgreSQL does (from 1970 the last microsecond would not fit 64 bits); infinity and -infinity are the largest and the smallest number.
 /// </summary>
 static class TimeText
 {
@@ -77,7 +77,7 @@ static class TimeText
 
         const long DaysPerEra = 146_097;
         const long YearsPerEra = 400;
-        const long DaysFromMarchOfYearZeroToEpoch = 719_468;
+        const long DaysFromMarchOfYearZeroToEpoch = 730_425;
         var era = (year >= 0 ? year : year - (YearsPerEra - 1)) / YearsPerEra;
         var yearOfEra = year - (era * YearsPerEra);
         var dayOfYear = (((153 * (month - 3)) + 2) / 5) + day - 1;
