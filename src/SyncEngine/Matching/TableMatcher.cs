@@ -25,21 +25,19 @@ sealed class TableMatcher
     private ColumnSlice[] oldSlices = [];
     private ColumnSlice[] newSlices = [];
     private byte[] merged = [];
-    private Relation? relation;
-
     public bool IsEmpty => templates.Count == 0;
 
     public IEnumerable<QueryTemplate> Templates => templates.Values;
 
     public int ScannedCount => templates.Values.Sum(template => template.ScannedCount);
 
-    public QueryTemplate TemplateFor(SingleTablePlan plan)
+    public QueryTemplate TemplateFor(SingleTablePlan plan, RelationMap relations)
     {
         if (!templates.TryGetValue(plan.TemplateKey, out var template))
         {
             template = new QueryTemplate(plan);
             templates.Add(plan.TemplateKey, template);
-            if (relation is not null)
+            if (relations.TryGet(plan.TableOid, out var relation))
             {
                 template.Bind(relation);
             }
@@ -57,11 +55,7 @@ sealed class TableMatcher
     }
 
     /// <summary>The relation as the stream now describes it. Returns the templates that no longer fit it.</summary>
-    public IReadOnlyList<QueryTemplate> Bind(Relation described)
-    {
-        relation = described;
-        return [.. templates.Values.Where(template => !template.Bind(described))];
-    }
+    public IReadOnlyList<QueryTemplate> Bind(Relation described) => [.. templates.Values.Where(template => !template.Bind(described))];
 
     public void Process(scoped in ChangeReader change, TransactionStep step)
     {

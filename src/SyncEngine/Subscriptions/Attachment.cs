@@ -28,6 +28,9 @@ sealed class Attachment(Subscription subscription, LiveQuery query, ClientStream
     /// <summary>The last cut that the client has applied, while joining by replay.</summary>
     public Lsn? From { get; set; }
 
+    /// <summary>The client was told that the query fails at present.</summary>
+    public bool IsToldStale { get; set; }
+
     /// <summary>While set, the stream tells no cut above it, so that this attachment can join at a cut not yet told.</summary>
     public Lsn? HoldAt { get; set; }
 

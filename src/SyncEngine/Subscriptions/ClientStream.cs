@@ -11,6 +11,7 @@ namespace SyncEngine.Subscriptions;
 public sealed class ClientStream(string id, Principal principal, bool isSingle, int maxQueuedBytes)
 {
     private readonly List<(Lsn OrderedAt, Frame Frame)> held = [];
+    private readonly CancellationTokenSource stalled = new();
 
     public string Id { get; } = id;
 
@@ -20,6 +21,9 @@ public sealed class ClientStream(string id, Principal principal, bool isSingle, 
 
     public FrameQueue Queue { get; } = new(maxQueuedBytes);
 
+    /// <summary>Cancelled when the client has stopped reading: its connection is to be cut.</summary>
+    public CancellationToken Stalled => stalled.Token;
+
     internal Dictionary<string, Attachment> Attachments { get; } = [];
 
     /// <summary>The last cut told; it only rises.</summary>
@@ -27,13 +31,15 @@ public sealed class ClientStream(string id, Principal principal, bool isSingle, 
 
     internal DateTimeOffset ToldAt { get; set; }
 
-    internal bool IsDirty { get; set; }
+    internal bool IsQueuedForFlush { get; set; }
 
     internal long TakenAtLastCheck { get; set; }
 
     internal DateTimeOffset MovedAt { get; set; }
 
     internal bool HasHeld => held.Count > 0;
+
+    internal void Stall() => stalled.Cancel();
 
     /// <summary>Puts a frame in line, after everything of its own subscription and behind nothing with a higher cut.</summary>
     internal void Hold(Frame frame, Lsn? cut)
@@ -51,7 +57,6 @@ public sealed class ClientStream(string id, Principal principal, bool isSingle, 
         }
 
         held.Insert(index, (at, frame));
-        IsDirty = true;
     }
 
     /// <summary>Forgets what waits for one subscription (it is reset or ends).</summary>

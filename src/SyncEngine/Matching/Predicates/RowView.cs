@@ -12,4 +12,9 @@ public readonly ref struct RowView(TupleData tuple, ReadOnlySpan<ColumnSlice> co
 
     /// <summary>The column's text; empty unless its kind is <see cref="ColumnKind.Text"/>.</summary>
     public ReadOnlySpan<byte> Text(int column) => tuple.Text(columns[column]);
+
+    public ColumnSlice Slice(int column) => columns[column];
+
+    /// <summary>The same row with other ordinals: the columns given, in that order.</summary>
+    public RowView Select(ReadOnlySpan<ColumnSlice> selected) => new(tuple, selected);
 }

@@ -1,0 +1,440 @@
+using System.Collections.Immutable;
+using SyncEngine.Changes;
+using SyncEngine.Errors;
+using SyncEngine.Planning;
+using SyncEngine.Ports;
+using SyncEngine.Sql.Catalog;
+using SyncEngine.Subscriptions;
+
+namespace SyncEngine;
+
+/// <summary>Results as they are read, fitted to the stream, and planned again when the schema changes.</summary>
+public sealed partial class ChangeProcessor
+{
+    private static readonly TimeSpan shortestRetry = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan longestRetry = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan quietStream = TimeSpan.FromMilliseconds(3);
+
+    /// <summary>Goes on after a DDL message, with the schema as it is now. Returns the plans that it makes doubtful.</summary>
+    public Task<IReadOnlyList<QueryPlan>> ResumeAfterSchemaChangeAsync(DatabaseSchema schema, CancellationToken cancellationToken) =>
+        InvokeAsync(
+            () =>
+            {
+                isPaused = false;
+                return Suspend(schema);
+            },
+            cancellationToken);
+
+    /// <summary>The schema has changed without a message. Returns the plans that it makes doubtful; their queries stand still until <see cref="ReplacePlanAsync"/>.</summary>
+    public Task<IReadOnlyList<QueryPlan>> OnSchemaChangedAsync(DatabaseSchema schema, CancellationToken cancellationToken) =>
+        InvokeAsync(() => Suspend(schema), cancellationToken);
+
+    /// <summary>What became of a doubtful plan: another plan, or the error that ends its subscriptions.</summary>
+    public Task ReplacePlanAsync(QueryPlan doubtful, QueryPlan? replacement, SyncException? error, CancellationToken cancellationToken) =>
+        InvokeAsync(
+            () =>
+            {
+                foreach (var query in queries.All.Where(query => ReferenceEquals(query.Plan, doubtful)).ToList())
+                {
+                    query.IsSuspended = false;
+                    if (error is not null)
+                    {
+                        End(query, error);
+                    }
+                    else if (!replacement!.HasSameShapeAs(doubtful) || !replacement.ParameterTypes.SequenceEqual(doubtful.ParameterTypes))
+                    {
+                        End(query, new SyncException(ErrorCode.SchemaChanged, "the columns of the result have changed", hint: "Subscribe again."));
+                    }
+                    else
+                    {
+                        Replace(query, replacement);
+                    }
+                }
+
+                return true;
+            },
+            cancellationToken);
+
+    private void Replace(LiveQuery query, QueryPlan plan)
+    {
+        query.IsPlanNews |= (query.Plan.Mode, query.Plan.Reason) != (plan.Mode, plan.Reason);
+        reader.Forget(query);
+        awaitingPosition.Remove(query);
+        queries.Replace(query, plan);
+        foreach (var key in query.Template is null ? [] : query.State?.Keys ?? [])
+        {
+            query.Template!.Hold(key, query);
+        }
+
+        foreach (var subscription in query.Subscriptions)
+        {
+            subscription.Plan = plan;
+        }
+
+        FallBehind(query, position);
+    }
+
+    private IReadOnlyList<QueryPlan> Suspend(DatabaseSchema schema)
+    {
+        HashSet<QueryPlan> doubtful = new(ReferenceEqualityComparer.Instance);
+        foreach (var query in queries.All)
+        {
+            if (query.IsSuspended || IsDoubtful(query.Plan, schema))
+            {
+                doubtful.Add(query.Plan);
+                query.IsSuspended = true;
+                FallBehind(query, position);
+            }
+        }
+
+        return [.. doubtful];
+    }
+
+    private static bool IsDoubtful(QueryPlan plan, DatabaseSchema schema) =>
+        plan.Fingerprints.Any(known => !schema.Tables.TryGetValue(known.Key, out var table) || table.Fingerprint != known.Value)
+        || plan.Fingerprints.Count == 0;
+
+    private void Pause()
+    {
+        isPaused = true;
+        if (SchemaMessage is { } listening)
+        {
+            listening();
+        }
+        else
+        {
+            isPaused = false;
+        }
+    }
+
+    /// <summary>A read has been answered; it is fitted once the stream has passed its upper bound.</summary>
+    private void OnAnswered(LiveQuery query)
+    {
+        if (query.Read!.UpperBound <= position)
+        {
+            Fit(query);
+            return;
+        }
+
+        awaitingPosition.Add(query);
+        if (now - lastTransactionAt > quietStream)
+        {
+            source.Nudge();
+        }
+    }
+
+    private void CheckAwaitingPosition()
+    {
+        for (var i = awaitingPosition.Count - 1; i >= 0; i--)
+        {
+            var query = awaitingPosition[i];
+            if (query.Read is null || query.Read.UpperBound <= position)
+            {
+                awaitingPosition.RemoveAt(i);
+                if (query.Read is not null)
+                {
+                    Fit(query);
+                }
+            }
+        }
+    }
+
+    private void Fit(LiveQuery query)
+    {
+        var read = query.Read!;
+        if (!ReferenceEquals(read.Plan, query.Plan) || query.IsSuspended || interruption is not null)
+        {
+            reader.End(query);
+            reader.Want(query);
+            return;
+        }
+
+        var fit = ResultFitter.Fit(query, read, log, position);
+        if (read.Snapshot is { } snapshot)
+        {
+            log.Settle(snapshot);
+        }
+
+        reader.End(query);
+        switch (fit)
+        {
+            case Fit.Fitted fitted:
+                query.Retries = 0;
+                Accept(query, fitted);
+                break;
+            case Fit.Unfit:
+                metrics.ReadRetries.Add(1);
+                ReadAgain(query);
+                break;
+            case Fit.Failed failed:
+                Fail(query, failed.Error);
+                break;
+            default:
+                throw new System.Diagnostics.UnreachableException();
+        }
+    }
+
+    private void ReadAgain(LiveQuery query)
+    {
+        var delay = shortestRetry * Math.Pow(2, Math.Min(query.Retries++, 10));
+        query.NotReadBefore = now + (delay < longestRetry ? delay : longestRetry);
+        reader.Want(query);
+    }
+
+    private void Accept(LiveQuery query, Fit.Fitted fitted)
+    {
+        if (query.State is not null && query.IsBehind && fitted.Cut < query.Progress)
+        {
+            ReadAgain(query);
+            return;
+        }
+
+        query.Failure = null;
+        // A result that is expensive to read is not read without pause.
+        query.NotReadBefore = now + (query.LastReadTook < longestRetry ? query.LastReadTook : longestRetry);
+        var isFirst = query.State is null;
+        var wasBehind = query.IsBehind;
+        query.State ??= new ResultState(query.Plan.IsOrdered);
+        var diff = query.State.Replace(fitted.Rows);
+        KeepHolders(query, diff);
+        query.IsBehind = !fitted.IsCurrent;
+        query.Progress = fitted.Cut;
+        if (isFirst)
+        {
+            query.Replay.Restart(fitted.Cut);
+        }
+        else if (!diff.IsEmpty)
+        {
+            if (!wasBehind && !query.Plan.ReadsClock)
+            {
+                metrics.AuditMismatches.Add(1);
+                Mismatch?.Invoke(query.Plan.QueryText, diff.Added.Count, diff.Updated.Count, diff.Removed.Count);
+            }
+
+            var touch = query.LastTouch.Cut > Lsn.Zero && query.LastTouch.Cut <= fitted.Cut ? query.LastTouch : default;
+            PublishRead(query, diff, fitted.Cut, touch.Cut > Lsn.Zero ? touch.CommitTimeMicroseconds : null, touch.Cut > Lsn.Zero ? touch.Xid : null);
+        }
+
+        if (!isFirst)
+        {
+            Recover(query, fitted.Cut);
+        }
+
+        Join(query, fitted);
+        foreach (var attachment in query.Attachments)
+        {
+            streams.Touch(attachment.Stream);
+        }
+
+        if (query.IsBehind)
+        {
+            query.BehindSince = now;
+            if (query.Attachments.Count > 0)
+            {
+                reader.Want(query);
+            }
+        }
+        else if (query.Attachments.Exists(attachment => attachment.State != AttachmentState.Live && !streams.AwaitingRoom.Contains(attachment)))
+        {
+            reader.Want(query);
+        }
+
+        query.IsPlanNews = false;
+    }
+
+    /// <summary>A live result differed from Postgres although nothing said so; for the log: query, added, updated, removed.</summary>
+    public event Action<string, int, int, int>? Mismatch;
+
+    /// <summary>A diff from a read: the stale ones get it too, as they go on from the same rows.</summary>
+    private void PublishRead(LiveQuery query, RowDiff diff, Lsn cut, long? commitTimeMicroseconds, ulong? xid)
+    {
+        metrics.Diffs.Add(1);
+        var frames = FrameBody.OfDiff(diff, cut, commitTimeMicroseconds, xid, options.ChunkBytes);
+        query.Replay.Add(now, cut, frames);
+        foreach (var attachment in query.Attachments)
+        {
+            if (attachment.State == AttachmentState.Joining)
+            {
+                continue;
+            }
+
+            if (cut < attachment.Stream.Told)
+            {
+                // The stream went on without it and its rows can no longer be brought forward in order.
+                streams.Reset(attachment, ErrorCode.MustRefetch);
+                continue;
+            }
+
+            foreach (var frame in frames)
+            {
+                streams.Send(attachment, frame);
+            }
+        }
+    }
+
+    private void Recover(LiveQuery query, Lsn cut)
+    {
+        foreach (var attachment in query.Attachments)
+        {
+            if (attachment.State == AttachmentState.Stale || (attachment.State == AttachmentState.Live && query.IsPlanNews))
+            {
+                streams.TryGoLive(attachment, cut, [], query.IsPlanNews ? PlanJson(query.Plan) : null, now);
+            }
+        }
+    }
+
+    private void Join(LiveQuery query, Fit.Fitted fitted)
+    {
+        IReadOnlyList<FrameBody>? snapshot = null;
+        foreach (var attachment in query.Attachments)
+        {
+            if (attachment.State != AttachmentState.Joining || streams.AwaitingRoom.Contains(attachment))
+            {
+                continue;
+            }
+
+            if (TryReplay(query, attachment, fitted.Cut))
+            {
+                continue;
+            }
+
+            snapshot ??= FrameBody.Snapshot(fitted.Rows, options.ChunkBytes);
+            streams.TryGoLive(attachment, fitted.Cut, snapshot, query.IsPlanNews ? PlanJson(query.Plan) : null, now);
+        }
+    }
+
+    /// <summary>What came after the cut that the client has, when all of it is still held.</summary>
+    private bool TryReplay(LiveQuery query, Attachment attachment, Lsn cut)
+    {
+        if (attachment.From is not { } from)
+        {
+            return false;
+        }
+
+        if (query.State is null || from < query.Replay.Start || from > cut)
+        {
+            attachment.From = null;
+            streams.Send(attachment, FrameBody.Reset(ErrorCode.MustRefetch));
+            return false;
+        }
+
+        return streams.TryGoLive(attachment, cut, query.Replay.After(from), null, now);
+    }
+
+    private void Fail(LiveQuery query, SyncException error)
+    {
+        if (error.Code == ErrorCode.SourceUnavailable || error.Code == ErrorCode.ShuttingDown)
+        {
+            MakeStale(query, error);
+            ReadAgain(query);
+            return;
+        }
+
+        if (error.Code == ErrorCode.PermissionDenied || error.Code == ErrorCode.UnknownRelation || error.Code == ErrorCode.UnknownColumn
+            || error.Code == ErrorCode.UnknownFunction)
+        {
+            // The rules or the schema have changed since it was planned.
+            query.IsSuspended = true;
+            FallBehind(query, position);
+            SchemaDoubt?.Invoke();
+            return;
+        }
+
+        if (error.Code == ErrorCode.ResultTooLarge || error.Code == ErrorCode.TypeMismatch || error.Code == ErrorCode.SqlUnsupported)
+        {
+            End(query, error);
+            return;
+        }
+
+        // It fails at present (a division by zero, a timeout); the next change may heal it.
+        query.Failure = error;
+        MakeStale(query, error);
+        if (query.State is not null && !query.IsBehind)
+        {
+            FallBehind(query, position);
+            reader.Forget(query);
+        }
+
+        if (error.Code == ErrorCode.QueryTimeout)
+        {
+            ReadAgain(query);
+        }
+    }
+
+    private void MakeStale(LiveQuery query, SyncException error)
+    {
+        foreach (var attachment in query.Attachments)
+        {
+            streams.MakeStale(attachment, error);
+        }
+    }
+
+    private void Begin(SourceEvent.Started started)
+    {
+        hasStarted = true;
+        Volatile.Write(ref interruption, null);
+        relations.Clear();
+        if (started.IsContinuation)
+        {
+            foreach (var query in queries.All)
+            {
+                if (query.State is not null && !query.IsBehind)
+                {
+                    Recover(query, position);
+                }
+
+                if (query.Attachments.Exists(attachment => attachment.State != AttachmentState.Live))
+                {
+                    reader.Want(query);
+                }
+            }
+
+            return;
+        }
+
+        metrics.Epochs.Add(1);
+        log.Clear();
+        if (started.From < position)
+        {
+            // Another timeline: what clients were told is not part of it.
+            position = Lsn.Zero;
+            foreach (var query in queries.All)
+            {
+                query.Progress = Lsn.Zero;
+                query.Replay.Restart(new Lsn(ulong.MaxValue));
+                query.State = null;
+                query.IsBehind = false;
+            }
+
+            foreach (var stream in streams.All)
+            {
+                stream.Told = Lsn.Zero;
+                foreach (var attachment in stream.Attachments.Values)
+                {
+                    streams.Reset(attachment, ErrorCode.MustRefetch);
+                }
+            }
+        }
+
+        var before = position;
+        Advance(started.From);
+        foreach (var query in queries.All)
+        {
+            FallBehind(query, before);
+        }
+    }
+
+    private void Interrupt(string reason)
+    {
+        Volatile.Write(ref interruption, reason);
+        var error = new SyncException(ErrorCode.SourceUnavailable, "the stream of changes is interrupted", hint: "It comes back by itself; the rows are those of an earlier cut until then.");
+        foreach (var query in queries.All)
+        {
+            MakeStale(query, error);
+            reader.Forget(query);
+        }
+    }
+
+    private static byte[] PlanJson(QueryPlan plan) => System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(
+        new Dictionary<string, string?>(StringComparer.Ordinal) { ["mode"] = plan.Mode.ToString().ToLowerInvariant(), ["reason"] = plan.Reason });
+}

@@ -1,0 +1,158 @@
+using System.Collections.Immutable;
+using System.Text;
+using SyncEngine.Changes;
+using SyncEngine.Matching;
+using SyncEngine.Planning;
+using SyncEngine.Ports;
+
+namespace SyncEngine.Subscriptions;
+
+/// <summary>Every live query there is, by what it is and by the tables that it reads. Owned by the change processor.</summary>
+sealed class LiveQuerySet(IChangeSource source, RelationMap relations, int replayBytes)
+{
+    private readonly Dictionary<(string Identity, string Parameters), LiveQuery> byIdentity = [];
+    private readonly Dictionary<uint, TableEntry> tables = [];
+    private readonly HashSet<LiveQuery> readingAnything = [];
+
+    public IReadOnlyCollection<LiveQuery> All => byIdentity.Values;
+
+    public IReadOnlyCollection<LiveQuery> ReadingAnything => readingAnything;
+
+    public LiveQuery FindOrAdd(QueryPlan plan, ImmutableArray<string?> parameters)
+    {
+        var identity = (plan.Identity, ParametersKey(parameters));
+        if (!byIdentity.TryGetValue(identity, out var query))
+        {
+            query = new LiveQuery(plan, parameters, replayBytes);
+            byIdentity.Add(identity, query);
+            Register(query);
+        }
+
+        return query;
+    }
+
+    public void Remove(LiveQuery query)
+    {
+        byIdentity.Remove((query.Plan.Identity, ParametersKey(query.Parameters)));
+        Unregister(query);
+    }
+
+    /// <summary>Goes on with another plan of the same shape; the result is read again.</summary>
+    public void Replace(LiveQuery query, QueryPlan plan)
+    {
+        Remove(query);
+        query.Plan = plan;
+        byIdentity[(plan.Identity, ParametersKey(query.Parameters))] = query;
+        Register(query);
+    }
+
+    public TableMatcher? MatcherOf(uint table) => tables.GetValueOrDefault(table)?.Matcher;
+
+    /// <summary>Queries of the requery tier that read the table.</summary>
+    public IReadOnlyCollection<LiveQuery> RequeriesOf(uint table) => tables.TryGetValue(table, out var entry) ? entry.Requeries : [];
+
+    public IEnumerable<LiveQuery> ReadersOf(uint table) => All.Where(query => query.Plan.Tables.Contains(table));
+
+    private void Register(LiveQuery query)
+    {
+        var added = false;
+        foreach (var table in query.Plan.Tables)
+        {
+            if (!tables.TryGetValue(table, out var entry))
+            {
+                entry = new TableEntry();
+                tables.Add(table, entry);
+                added = true;
+            }
+
+            entry.Readers++;
+        }
+
+        if (added)
+        {
+            var version = source.Watch(tables.Keys);
+            foreach (var entry in tables.Values.Where(entry => entry.WatchVersion == 0))
+            {
+                entry.WatchVersion = version;
+            }
+        }
+
+        query.WatchVersion = query.Plan.Tables.Select(table => tables[table].WatchVersion).DefaultIfEmpty().Max();
+        if (query.Plan.SingleTable is { } single)
+        {
+            query.Operands = [.. query.Parameters.Select(text => text is null ? null : Encoding.UTF8.GetBytes(text))];
+            var entry = tables[single.TableOid];
+            query.Template = entry.Matcher.TemplateFor(single, relations);
+            query.Template.Add(query);
+        }
+        else
+        {
+            foreach (var table in query.Plan.Tables)
+            {
+                tables[table].Requeries.Add(query);
+            }
+        }
+
+        if (query.Plan.ReadsAnything)
+        {
+            readingAnything.Add(query);
+        }
+    }
+
+    private void Unregister(LiveQuery query)
+    {
+        readingAnything.Remove(query);
+        if (query.Template is { } template)
+        {
+            template.Remove(query);
+            tables[template.Plan.TableOid].Matcher.RemoveIfUnused(template);
+            query.Template = null;
+            query.Operands = [];
+        }
+
+        var removed = false;
+        foreach (var table in query.Plan.Tables)
+        {
+            var entry = tables[table];
+            entry.Requeries.Remove(query);
+            if (--entry.Readers == 0)
+            {
+                tables.Remove(table);
+                removed = true;
+            }
+        }
+
+        if (removed)
+        {
+            source.Watch(tables.Keys);
+        }
+    }
+
+    private static string ParametersKey(ImmutableArray<string?> parameters)
+    {
+        if (parameters.Length == 1)
+        {
+            return parameters[0] is { } only ? "1:" + only : "-";
+        }
+
+        // Length-prefixed, so that no two lists share a key.
+        var key = new StringBuilder();
+        foreach (var parameter in parameters)
+        {
+            _ = parameter is null ? key.Append('-') : key.Append(parameter.Length).Append(':').Append(parameter);
+        }
+
+        return key.ToString();
+    }
+
+    private sealed class TableEntry
+    {
+        public TableMatcher Matcher { get; } = new();
+
+        public HashSet<LiveQuery> Requeries { get; } = [];
+
+        public int Readers { get; set; }
+
+        public long WatchVersion { get; set; }
+    }
+}
