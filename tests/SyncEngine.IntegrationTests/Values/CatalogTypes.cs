@@ -21,7 +21,8 @@ static class CatalogTypes
             FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
             WHERE t.oid = $1
             """,
-            connection) { Parameters = { new() { Value = oid, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Oid } } };
+            connection)
+        { Parameters = { new() { Value = oid, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Oid } } };
         await using var reader = await command.ExecuteReaderAsync();
         await reader.ReadAsync();
         var (schema, name, kindCode, delimiter, category) =

@@ -145,7 +145,8 @@ public sealed class ColumnCodecAgainstPostgresTests(PostgresFixture postgres)
         // format's %s is the output function itself; a cast to text differs for bool, bpchar, inet and others.
         await using var command = new NpgsqlCommand(
             $"SELECT input, format('%s', value), to_json(value)::text FROM (SELECT input, input::{name} AS value FROM unnest($1::text[]) AS input OFFSET 0) AS typed",
-            connection) { Parameters = { new() { Value = Enumerable.Range(0, ValuesPerType).Select(_ => literal()).ToArray() } } };
+            connection)
+        { Parameters = { new() { Value = Enumerable.Range(0, ValuesPerType).Select(_ => literal()).ToArray() } } };
         var codec = ColumnCodec.For(type);
         var isExact = IsExact(type);
         var compared = 0;

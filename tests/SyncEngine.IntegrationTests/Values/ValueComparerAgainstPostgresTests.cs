@@ -33,7 +33,8 @@ public sealed class ValueComparerAgainstPostgresTests(PostgresFixture postgres)
             WITH input AS MATERIALIZED (SELECT text::{type}{collation} AS value FROM unnest($1::text[]) AS text)
             SELECT format('%s', a.value), format('%s', b.value), a.value = b.value, a.value < b.value, a.value > b.value FROM input AS a, input AS b
             """,
-            connection) { Parameters = { new() { Value = Inputs(type, new RandomValues(Seed)) } } };
+            connection)
+        { Parameters = { new() { Value = Inputs(type, new RandomValues(Seed)) } } };
         await using var reader = await command.ExecuteReaderAsync();
         var compared = 0;
         while (await reader.ReadAsync())
