@@ -112,7 +112,7 @@ public sealed partial class ChangeProcessor
     {
         if (query.Read!.UpperBound <= position)
         {
-            Fit(query);
+            FitToStream(query);
             return;
         }
 
@@ -133,13 +133,13 @@ public sealed partial class ChangeProcessor
                 awaitingPosition.RemoveAt(i);
                 if (query.Read is not null)
                 {
-                    Fit(query);
+                    FitToStream(query);
                 }
             }
         }
     }
 
-    private void Fit(LiveQuery query)
+    private void FitToStream(LiveQuery query)
     {
         var read = query.Read!;
         if (!ReferenceEquals(read.Plan, query.Plan) || query.IsSuspended || interruption is not null)
