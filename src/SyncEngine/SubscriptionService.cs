@@ -51,20 +51,20 @@ public sealed class SubscriptionService
             throw new SyncException(ErrorCode.SourceUnavailable, "the stream of changes is not there yet", hint: "See /health/ready for what it waits for.");
         }
 
-        var plan = await planner.PlanAsync(request.Query, principal, cancellationToken);
+        var plan = await planner.PlanAsync(request.Query, principal, isDoubtful: false, cancellationToken);
         var parameters = await planner.CanonicaliseAsync(plan, request.Parameters, cancellationToken);
         return await processor.RegisterAsync(principal, plan, parameters, cancellationToken);
     }
 
     public Task<QueryPlan> ExplainAsync(Principal principal, string query, CancellationToken cancellationToken) =>
-        planner.PlanAsync(query, principal, cancellationToken);
+        planner.PlanAsync(query, principal, isDoubtful: false, cancellationToken);
 
     /// <summary>A newer token for a connection's stream: subscriptions whose plan uses claims are planned with the new ones.</summary>
     public async Task AuthenticateAsync(ClientStream stream, Principal principal, CancellationToken cancellationToken)
     {
         foreach (var subscription in await processor.AuthenticateAsync(stream, principal, cancellationToken))
         {
-            var plan = await planner.PlanAsync(subscription.Plan.QueryText, principal, cancellationToken);
+            var plan = await planner.PlanAsync(subscription.Plan.QueryText, principal, isDoubtful: false, cancellationToken);
             await processor.MoveAsync(subscription, plan, cancellationToken);
         }
     }
@@ -120,7 +120,7 @@ public sealed class SubscriptionService
         SyncException? error = null;
         try
         {
-            replacement = await planner.PlanAsync(doubtful.QueryText, doubtful.Reader, cancellationToken);
+            replacement = await planner.PlanAsync(doubtful.QueryText, doubtful.Reader, isDoubtful: true, cancellationToken);
         }
         catch (SyncException refused) when (refused.Code != ErrorCode.SourceUnavailable)
         {

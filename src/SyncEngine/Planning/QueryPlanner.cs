@@ -26,11 +26,12 @@ public sealed class QueryPlanner(IQueryAnalyst analyst, ISchemaSource schemas, E
 
     private readonly ConcurrentDictionary<(string? Role, string? Claims, string Text), (long Schema, QueryPlan Plan)> plans = new();
 
+    /// <param name="isDoubtful">What is known of the query does not hold any more: PostgreSQL is asked anew.</param>
     /// <exception cref="SyncException">Whatever is wrong with the query, with its position in the text as sent.</exception>
-    public async Task<QueryPlan> PlanAsync(string text, Principal principal, CancellationToken cancellationToken)
+    public async Task<QueryPlan> PlanAsync(string text, Principal principal, bool isDoubtful, CancellationToken cancellationToken)
     {
         var schema = schemas.Current;
-        if (Cached(schema, principal.Role, null, text) is { } shared)
+        if (!isDoubtful && Cached(schema, principal.Role, null, text) is { } shared)
         {
             if (!shared.DependsOnClaims)
             {
