@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { marked, markLifetime, nextMarkEnd, noRowMarks, withoutOldMarks, type ResultRow, type RowMarks } from "../src/queries/rowMarks.ts";
 
-const keysOf = (rows: readonly ResultRow[]) => rows.map((row) => String(row["id"]));
-const after = (marks: RowMarks, rows: readonly ResultRow[], now: number) => marked(marks, rows, keysOf, now);
+const keyOf = (row: ResultRow) => String(row["id"]);
+const after = (marks: RowMarks, rows: readonly ResultRow[], now: number) => marked(marks, { rows, ordered: true, keyOf }, now);
+const unordered = (marks: RowMarks, rows: readonly ResultRow[], now: number) => marked(marks, { rows, ordered: false, keyOf }, now);
 const picture = (marks: RowMarks) => marks.shown.map(({ key, mark }) => (mark === null ? key : `${key} ${[mark.kind, ...mark.columns.keys()].join(" ")}`));
 
 const one = { id: 1, body: "one" };
@@ -22,6 +23,12 @@ describe("row marks", () => {
 
   it("keep a row that left behind the row it followed", () => {
     expect(picture(after(after(noRowMarks, [one, two, three], 0), [three, one], 10))).toEqual(["3", "1", "2 left"]);
+  });
+
+  it("put new rows on top and leave the others in place, where the query has no order", () => {
+    const marks = unordered(unordered(noRowMarks, [one], 0), [two, one], 1);
+    expect(picture(marks)).toEqual(["2 entered", "1"]);
+    expect(picture(unordered(marks, [one, two, three], 2))).toEqual(["3 entered", "2 entered", "1"]);
   });
 
   it("end after their lifetime, and not before", () => {

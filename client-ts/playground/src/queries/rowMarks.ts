@@ -31,25 +31,27 @@ export interface RowMarks {
 
 export const noRowMarks: RowMarks = { rows: null, shown: [], entered: 0, changed: 0, left: 0, step: 0 };
 
+/** A result as it has arrived. Of one that is not ordered, the page may choose the order. */
+export interface ArrivedRows {
+  readonly rows: readonly ResultRow[];
+  readonly ordered: boolean;
+  readonly keyOf: (row: ResultRow) => string;
+}
+
 /**
  * The next picture: `rows` compared by key with what is shown. The first rows of a result are no news.
- * A row that left stays behind the row that it followed.
+ * A row that left stays behind the row that it followed. Without an order, rows stay where they are and new ones come on top,
+ * where they are seen.
  */
-export function marked(
-  marks: RowMarks,
-  rows: readonly ResultRow[],
-  keysOf: (rows: readonly ResultRow[]) => readonly string[],
-  now: number,
-): RowMarks {
+export function marked(marks: RowMarks, { rows, ordered, keyOf }: ArrivedRows, now: number): RowMarks {
   if (rows === marks.rows) return marks;
-  const keys = keysOf(rows);
   const step = marks.step + 1;
   if (marks.rows === null) {
-    return { ...noRowMarks, rows, step, shown: rows.map((row, index) => ({ key: keys[index]!, row, mark: null })) };
+    return { ...noRowMarks, rows, step, shown: rows.map((row) => ({ key: keyOf(row), row, mark: null })) };
   }
 
   const before = new Map(marks.shown.map((shown) => [shown.key, shown]));
-  const present = new Set(keys);
+  const arrived = new Map(rows.map((row) => [keyOf(row), row]));
   const counts = { entered: 0, changed: 0, left: 0 };
   const until = now + markLifetime;
 
@@ -57,7 +59,7 @@ export function marked(
   const gone = new Map<string | null, ShownRow[]>();
   let anchor: string | null = null;
   for (const shown of marks.shown) {
-    if (present.has(shown.key)) {
+    if (arrived.has(shown.key)) {
       anchor = shown.key;
       continue;
     }
@@ -71,8 +73,7 @@ export function marked(
   }
 
   const shown: ShownRow[] = [...(gone.get(null) ?? [])];
-  rows.forEach((row, index) => {
-    const key = keys[index]!;
+  for (const [key, row] of ordered ? arrived : newestFirst(arrived, marks.shown)) {
     const old = before.get(key);
     if (old === undefined || old.mark?.kind === "left") {
       counts.entered++;
@@ -83,7 +84,7 @@ export function marked(
       shown.push(keptRow(old, row, changed, step, now));
     }
     shown.push(...(gone.get(key) ?? []));
-  });
+  }
 
   return {
     rows,
@@ -111,6 +112,13 @@ export function nextMarkEnd(marks: RowMarks): number | null {
     if (mark !== null && (next === null || mark.until < next)) next = mark.until;
   }
   return next;
+}
+
+function newestFirst(arrived: ReadonlyMap<string, ResultRow>, shown: readonly ShownRow[]): [string, ResultRow][] {
+  const stayed = shown.filter((row) => row.mark?.kind !== "left" && arrived.has(row.key)).map((row) => row.key);
+  const known = new Set(stayed);
+  const entered = [...arrived.keys()].filter((key) => !known.has(key)).reverse();
+  return [...entered, ...stayed].map((key) => [key, arrived.get(key)!]);
 }
 
 function keptRow(old: ShownRow, row: ResultRow, changed: readonly string[], step: number, now: number): ShownRow {

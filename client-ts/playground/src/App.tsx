@@ -1,0 +1,61 @@
+import { useEffect, useMemo, useRef, useState } from "react";
+import { SyncClient } from "@syncengine/client";
+import { EngineContext, engineUrl, requester } from "./engine.ts";
+import { DemoChanges } from "./shell/DemoChanges.tsx";
+import { HelpDialog } from "./shell/HelpDialog.tsx";
+import { usePlace } from "./shell/location.ts";
+import { useShortcut } from "./shell/shortcuts.ts";
+import { StatusBar } from "./shell/StatusBar.tsx";
+import { TabList } from "./shell/Tabs.tsx";
+import { TokenDialog } from "./shell/TokenDialog.tsx";
+import { tabs } from "./tabs.ts";
+
+const tokenSetting = "syncengine.playground.token";
+
+/** The page: header, the tabs and their panels, status bar. */
+export function App() {
+  const [token, setToken] = useState(() => sessionStorage.getItem(tokenSetting) ?? "");
+  const [dialog, setDialog] = useState<"help" | "token" | null>(null);
+  const [place, go] = usePlace();
+  const engine = useEngineFor(token);
+  const current = tabs.find((tab) => tab.id === place.tab) ?? tabs[0]!;
+  useShortcut("?", () => setDialog("help"));
+
+  // A tab that is left keeps its part of the hash for when it is shown again.
+  const searches = useRef(new Map<string, string>());
+  searches.current.set(current.id, place.tab === current.id ? place.search : "");
+
+  const changeToken = (next: string) => {
+    sessionStorage.setItem(tokenSetting, next);
+    setToken(next);
+  };
+
+  return (
+    <EngineContext value={engine}>
+      <header className="top">
+        <h1>
+          <img src={new URL("./icon.svg", import.meta.url).href} alt="" width="22" height="22" />
+          SyncEngine
+        </h1>
+        <TabList tabs={tabs} current={current.id} onSelect={(tab) => go({ tab, search: searches.current.get(tab) ?? "" })} />
+        <div className="top-actions">
+          <DemoChanges />
+          <button type="button" className="quiet" onClick={() => setDialog("token")}>
+            {token === "" ? "Token" : "Token ✓"}
+          </button>
+          <button type="button" className="quiet icon" aria-label="Help: keys and colours" aria-keyshortcuts="?" title="Help (?)" onClick={() => setDialog("help")}>
+            ?
+          </button>
+        </div>
+      </header>
+      {tabs.map(({ id, Panel }) => (
+        <main key={id} id={`panel-${id}`} role="tabpanel" aria-labelledby={`tab-${id}`} hidden={id !== current.id}>
+          <Panel search={searches.current.get(id) ?? ""} onSearch={(search) => go({ tab: id, search })} isShown={id === current.id} />
+        </main>
+      ))}
+      <StatusBar />
+      {dialog === "help" && <HelpDialog onClose={() => setDialog(null)} />}
+      {dialog === "token" && <TokenDialog token={token} onToken={changeToken} onClose={() => setDialog(null)} />}
+    </EngineContext>
+  );
+}
