@@ -1,6 +1,6 @@
-import { useEffect, useMemo, useRef, useState } from "react";
-import { SyncClient } from "@syncengine/client";
-import { EngineContext, engineUrl, requester } from "./engine.ts";
+import { useRef, useState } from "react";
+import { SyncProvider } from "@syncengine/client/react";
+import { changeToken, client, currentToken } from "./engine.ts";
 import { DemoChanges } from "./shell/DemoChanges.tsx";
 import { HelpDialog } from "./shell/HelpDialog.tsx";
 import { usePlace } from "./shell/location.ts";
@@ -10,14 +10,11 @@ import { TabList } from "./shell/Tabs.tsx";
 import { TokenDialog } from "./shell/TokenDialog.tsx";
 import { tabs } from "./tabs.ts";
 
-const tokenSetting = "syncengine.playground.token";
-
 /** The page: header, the tabs and their panels, status bar. */
 export function App() {
-  const [token, setToken] = useState(() => sessionStorage.getItem(tokenSetting) ?? "");
+  const [token, setToken] = useState(currentToken);
   const [dialog, setDialog] = useState<"help" | "token" | null>(null);
   const [place, go] = usePlace();
-  const engine = useEngineFor(token);
   const current = tabs.find((tab) => tab.id === place.tab) ?? tabs[0]!;
   useShortcut("?", () => setDialog("help"));
 
@@ -25,13 +22,13 @@ export function App() {
   const searches = useRef(new Map<string, string>());
   searches.current.set(current.id, place.tab === current.id ? place.search : "");
 
-  const changeToken = (next: string) => {
-    sessionStorage.setItem(tokenSetting, next);
+  const askWith = (next: string) => {
+    changeToken(next);
     setToken(next);
   };
 
   return (
-    <EngineContext value={engine}>
+    <SyncProvider client={client}>
       <header className="top">
         <h1>
           <img src={new URL("./icon.svg", import.meta.url).href} alt="" width="22" height="22" />
@@ -55,7 +52,7 @@ export function App() {
       ))}
       <StatusBar />
       {dialog === "help" && <HelpDialog onClose={() => setDialog(null)} />}
-      {dialog === "token" && <TokenDialog token={token} onToken={changeToken} onClose={() => setDialog(null)} />}
-    </EngineContext>
+      {dialog === "token" && <TokenDialog token={token} onToken={askWith} onClose={() => setDialog(null)} />}
+    </SyncProvider>
   );
 }

@@ -1,24 +1,24 @@
+import type { SyncError } from "@syncengine/client";
 import { characterOffset, textPosition } from "./position.ts";
-import type { Problem } from "./useLiveResult.ts";
 
 interface ErrorNoticeProps {
-  readonly problem: Problem;
+  readonly problem: SyncError;
   /** The query as it was sent. */
   readonly sql: string;
-  /** True when the rows are still shown, as of an earlier cut. */
-  readonly isStale: boolean;
+  /** True while the engine or the client tries again by itself, and rows of an earlier cut are still shown. */
+  readonly isPassing: boolean;
   readonly onPosition: (offset: number) => void;
 }
 
 /** What went wrong and what to do about it; for a mistake in the query, the place. */
-export function ErrorNotice({ problem, sql, isStale, onPosition }: ErrorNoticeProps) {
+export function ErrorNotice({ problem, sql, isPassing, onPosition }: ErrorNoticeProps) {
   const { code, message, detail, hint, sqlstate, position } = problem;
   return (
-    <div className={isStale ? "notice stale" : "notice error"} role="alert" data-testid={isStale ? "stale" : "error"}>
+    <div className={isPassing ? "notice passing" : "notice error"} role="alert" data-testid={isPassing ? "stale" : "error"}>
       <p className="notice-title">
         <code data-testid="code">{code}</code>
         {sqlstate && <span className="sqlstate">SQLSTATE {sqlstate}</span>}
-        {isStale && <span>The rows are those of an earlier cut.</span>}
+        {isPassing && <span>Being tried again. Rows shown are those of an earlier cut.</span>}
       </p>
       <p data-testid="message">{message}</p>
       {position !== undefined && <Excerpt sql={sql} position={position} onPosition={onPosition} />}

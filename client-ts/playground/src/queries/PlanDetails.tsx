@@ -1,19 +1,17 @@
 import { useState } from "react";
-import { refusal, useEngine } from "../engine.ts";
+import { client } from "../engine.ts";
 import { Dialog } from "../shell/Dialog.tsx";
 import type { RunQuery } from "./paneState.ts";
 
 /** The whole plan of the running query, asked for when it is wanted. */
 export function PlanDetails({ run }: { run: RunQuery | null }) {
-  const { request } = useEngine();
   const [shown, setShown] = useState<{ text: string } | "asking" | null>(null);
   if (run === null) return null;
 
   const explain = async () => {
     setShown("asking");
     try {
-      const answer = await request("/explain", { body: { query: run.sql, params: run.values } });
-      setShown({ text: answer.status < 300 ? JSON.stringify(answer.body, null, 2) : refusal(answer) });
+      setShown({ text: JSON.stringify(await client.explain(run.sql, run.values), null, 2) });
     } catch (error) {
       setShown({ text: (error as Error).message });
     }

@@ -38,12 +38,13 @@ export const QueryPane = memo(function QueryPane({ state, number, dispatch, onCu
   const titleId = useId();
   const result = useLiveResult(run);
   const marks = useRowMarks(result, run);
-  const latency = useLatency(result, run);
+  const latency = useLatency(run);
 
   const count = parameterCount(sql);
   const mistake = parameterMistake(state, count);
   const isEdited = run !== null && (run.sql !== sql || (mistake === null && !sameValues(run.values, parameterValues(parameters, count))));
-  const problem = result.error ?? result.stale;
+  const { problem } = result;
+  const rowCount = marks.rows?.length ?? 0;
   const position = problem?.position !== undefined && run?.sql === sql ? problem.position : null;
 
   return (
@@ -115,7 +116,7 @@ export const QueryPane = memo(function QueryPane({ state, number, dispatch, onCu
         <ErrorNotice
           problem={problem}
           sql={run.sql}
-          isStale={result.error === null}
+          isPassing={result.status !== "error"}
           onPosition={(offset) => {
             editor.current?.focus();
             if (position !== null) editor.current?.setSelectionRange(offset, offset + 1);
@@ -127,7 +128,7 @@ export const QueryPane = memo(function QueryPane({ state, number, dispatch, onCu
 
       <footer className="pane-facts">
         <span data-testid="row-count">
-          <b>{result.rows.length.toLocaleString("en")}</b> {result.rows.length === 1 ? "row" : "rows"}
+          <b>{rowCount.toLocaleString("en")}</b> {rowCount === 1 ? "row" : "rows"}
         </span>
         <span className="tally" aria-label={`${marks.entered} entered, ${marks.changed} changed, ${marks.left} left`}>
           <span className="entered">+{marks.entered}</span>

@@ -1,7 +1,8 @@
 import { memo, useState } from "react";
+import type { Column } from "@syncengine/client";
 import { cellText, isRightAligned } from "./cells.ts";
 import type { RowMarks, ShownRow } from "./rowMarks.ts";
-import type { LiveResult, ResultColumn } from "./useLiveResult.ts";
+import type { LiveResult, ResultStatus } from "./useLiveResult.ts";
 
 /** Rows drawn at once; more on request, since a browser lays out a table whole. */
 const pageSize = 500;
@@ -9,7 +10,7 @@ const pageSize = 500;
 /** The rows as they are, with what has just happened to them. */
 export function ResultTable({ label, result, marks }: { label: string; result: LiveResult; marks: RowMarks }) {
   const [limit, setLimit] = useState(pageSize);
-  const columns = result.columns.filter((column) => !column.isHidden);
+  const { columns } = result;
 
   if (columns.length === 0) {
     return <div className="rows empty">{emptyWords[result.status]}</div>;
@@ -17,19 +18,12 @@ export function ResultTable({ label, result, marks }: { label: string; result: L
   const more = marks.shown.length - limit;
   return (
     <div className={result.status === "live" ? "rows" : "rows dimmed"} role="region" aria-label={label} tabIndex={0}>
-      <table aria-rowcount={result.rows.length + 1}>
+      <table aria-rowcount={(marks.rows?.length ?? 0) + 1}>
         <thead>
           <tr>
-            {columns.map(({ name, type, isKey }, index) => (
+            {columns.map(({ name, type }, index) => (
               <th key={index} scope="col" className={isRightAligned(type) ? "right" : undefined}>
-                <span className="column-name">
-                  {name}
-                  {isKey && (
-                    <span className="key" title="Part of the key that identifies a row" aria-label="key">
-                      ⚷
-                    </span>
-                  )}
-                </span>
+                <span className="column-name">{name}</span>
                 <span className="column-type">{type}</span>
               </th>
             ))}
@@ -37,7 +31,7 @@ export function ResultTable({ label, result, marks }: { label: string; result: L
         </thead>
         <tbody>
           {marks.shown.slice(0, limit).map((shown) => (
-            <Row key={shown.key} shown={shown} columns={result.columns} />
+            <Row key={shown.key} shown={shown} columns={columns} />
           ))}
         </tbody>
       </table>
@@ -51,7 +45,7 @@ export function ResultTable({ label, result, marks }: { label: string; result: L
   );
 }
 
-const emptyWords: Record<LiveResult["status"], string> = {
+const emptyWords: Record<ResultStatus, string> = {
   idle: "Write a query and run it: its rows appear here, and stay current.",
   connecting: "Connecting to the engine…",
   snapshot: "Reading the rows…",
@@ -61,11 +55,10 @@ const emptyWords: Record<LiveResult["status"], string> = {
   error: "No rows.",
 };
 
-const Row = memo(function Row({ shown: { row, mark }, columns }: { shown: ShownRow; columns: readonly ResultColumn[] }) {
+const Row = memo(function Row({ shown: { row, mark }, columns }: { shown: ShownRow; columns: readonly Column[] }) {
   return (
     <tr className={mark?.kind} data-mark={mark?.kind} aria-hidden={mark?.kind === "left" || undefined}>
-      {columns.map(({ name, type, isHidden }, index) => {
-        if (isHidden) return null;
+      {columns.map(({ name, type }, index) => {
         const change = mark?.columns.get(name);
         const text = cellText(row[name]);
         // A cell that changes while it still flashes is a new element, so that it flashes again.

@@ -1,4 +1,4 @@
-import type { Json } from "../json.ts";
+import type { Json } from "@syncengine/client";
 
 /** A query that is one click away. */
 export interface Example {

@@ -1,4 +1,5 @@
-import { isObject, type Json } from "../json.ts";
+import type { Json } from "@syncengine/client";
+import { isObject } from "../json.ts";
 import { parameterOf, parameterValues, type Parameter } from "./parameters.ts";
 import { parameterCount } from "./sqlTokens.ts";
 
@@ -10,7 +11,7 @@ export interface PaneState {
   readonly run: RunQuery | null;
 }
 
-/** A query that was run; running it again makes a new one, also when the text is the same. */
+/** A query that was run. Running again makes a new one, also of the same text; `number` counts from 1. */
 export interface RunQuery {
   readonly sql: string;
   readonly values: readonly Json[];

@@ -1,4 +1,4 @@
-import type { Json } from "../json.ts";
+import type { Json } from "@syncengine/client";
 
 /** How the text in a parameter's field becomes its value. Postgres gives it its type. */
 export type ParameterForm = "value" | "json" | "null";

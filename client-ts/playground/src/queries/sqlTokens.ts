@@ -53,6 +53,10 @@ export function parameterCount(sql: string): number {
   return Math.max(0, ...numbers);
 }
 
+/** True when nothing in the text can give the result an order. */
+export const hasNoOrder = (sql: string): boolean =>
+  !sqlTokens(sql).some((token) => token.kind === "keyword" && token.text.toUpperCase() === "ORDER");
+
 // Block comments nest in Postgres, which no regular expression follows.
 function blockComment(sql: string, at: number): SqlToken | undefined {
   if (!sql.startsWith("/*", at)) return undefined;

@@ -1,27 +1,39 @@
 import { useEffect, useState } from "react";
+import { client } from "../engine.ts";
 import { noLatency, withSample, type Latency } from "./latency.ts";
 import type { RunQuery } from "./paneState.ts";
-import type { LiveResult } from "./useLiveResult.ts";
 
-/** Measures commit → screen: from a diff's commit time to the frame after the one that paints its rows is asked for. */
-export function useLatency({ cut, commitTime }: LiveResult, run: RunQuery | null): Latency {
+/** Measures commit → screen for every diff of the running query: from its commit time until its rows have been painted. */
+export function useLatency(run: RunQuery | null): Latency {
   const [{ of, latency }, setState] = useState<{ of: RunQuery | null; latency: Latency }>({ of: run, latency: noLatency });
 
   useEffect(() => {
-    if (commitTime === null) return;
-    const committed = Date.parse(commitTime);
+    if (run === null) return;
+    let waiting: number[] = [];
+    let frame = 0;
+
     // requestAnimationFrame runs before the paint; a message that it posts is read after it.
     const painted = new MessageChannel();
     painted.port1.onmessage = () => {
-      const sample = Date.now() - committed;
-      setState((state) => ({ of: run, latency: withSample(state.of === run ? state.latency : noLatency, sample) }));
+      const now = Date.now();
+      const samples = waiting.map((committed) => now - committed);
+      waiting = [];
+      setState((state) => ({ of: run, latency: samples.reduce(withSample, state.of === run ? state.latency : noLatency) }));
     };
-    const frame = requestAnimationFrame(() => painted.port2.postMessage(null));
+
+    // Told after React has been told the rows, so they are in the document by the next frame.
+    const end = client.liveQuery(run.sql, run.values).onFrame((observation) => {
+      if (observation.type !== "diff" || observation.commitTime === null) return;
+      waiting.push(Date.parse(observation.commitTime));
+      if (waiting.length === 1) frame = requestAnimationFrame(() => painted.port2.postMessage(null));
+    });
+
     return () => {
+      end();
       cancelAnimationFrame(frame);
       painted.port1.close();
     };
-  }, [cut, commitTime, run]);
+  }, [run]);
 
   return of === run ? latency : noLatency;
 }

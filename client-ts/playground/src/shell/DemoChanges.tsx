@@ -1,5 +1,5 @@
-import { useCallback, useState } from "react";
-import { refusal, useEngine } from "../engine.ts";
+import { useState } from "react";
+import { refusal, request } from "../engine.ts";
 import { isObject } from "../json.ts";
 import { useShortcut } from "./shortcuts.ts";
 import { usePolled } from "./polling.ts";
@@ -11,16 +11,13 @@ interface DemoState {
 
 const unavailable: DemoState = { available: false, running: false };
 
+const ask = async (signal: AbortSignal): Promise<DemoState> => {
+  const { status, body } = await request("/demo/changes", { signal });
+  return status === 200 && isObject(body) ? { available: body["available"] === true, running: body["running"] === true } : unavailable;
+};
+
 /** Has the engine write a stream of changes into the demo tables. Nothing at all on a database that is not the demo's. */
 export function DemoChanges() {
-  const { request } = useEngine();
-  const ask = useCallback(
-    async (signal: AbortSignal): Promise<DemoState> => {
-      const { status, body } = await request("/demo/changes", { signal });
-      return status === 200 && isObject(body) ? { available: body["available"] === true, running: body["running"] === true } : unavailable;
-    },
-    [request],
-  );
   const [state, askAgain] = usePolled(ask, unavailable, 5_000);
   const [asked, setAsked] = useState<"nothing" | "waiting" | { refused: string }>("nothing");
   const { available, running } = state ?? unavailable;

@@ -1,12 +1,11 @@
-import { useCallback } from "react";
-import { engineUrl, useEngine } from "../engine.ts";
+import { engineUrl, request } from "../engine.ts";
 import { healthOf, unreachable } from "./health.ts";
 import { usePolled } from "./polling.ts";
 
+const ask = async (signal: AbortSignal) => healthOf(await request("/health/ready", { signal }));
+
 /** The engine's version and readiness, and the ways to its other doors. */
 export function StatusBar() {
-  const { request } = useEngine();
-  const ask = useCallback(async (signal: AbortSignal) => healthOf(await request("/health/ready", { signal })), [request]);
   const [health] = usePolled(ask, unreachable, 5_000);
   const state = health?.state ?? "asking";
 
