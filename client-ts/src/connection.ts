@@ -61,8 +61,8 @@ export function advanceConnection(state: ConnectionState, event: ConnectionEvent
       break;
 
     case "open":
-      if (event.type === "lost") return step({ name: "waiting", attempt: 0 }, disconnect, { type: "tellLost" }, { type: "startTimer", attempt: 0 });
-      if (event.type === "refused") return step({ name: "refused" }, disconnect, { type: "tellLost" }, { type: "tellRefused", error: event.error });
+      // A refusal may be a token that has just expired: the next connection asks for a newer one, and is refused for good if there is none.
+      if (event.type === "lost" || event.type === "refused") return step({ name: "waiting", attempt: 0 }, disconnect, { type: "tellLost" }, { type: "startTimer", attempt: 0 });
       if (event.type === "tokenChanged") return step(state, { type: "authenticate" });
       if (event.type === "unwanted") return step({ name: "idle" }, disconnect, { type: "tellLost" });
       if (event.type === "close") return step({ name: "closed" }, disconnect, { type: "tellLost" });

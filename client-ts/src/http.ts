@@ -81,9 +81,6 @@ function codeOf(status: number): string {
       return "unauthenticated";
     case 403:
       return "permission_denied";
-    case 404:
-    case 410:
-      return "unknown_subscription";
     case 429:
       return "rate_limited";
     case 502:

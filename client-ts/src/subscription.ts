@@ -61,7 +61,7 @@ export function advanceSubscription(state: SubscriptionState, event: Subscriptio
 
     case "subscribing":
       if (event.type === "subscribed") return step({ name: "detached", attempt: state.attempt });
-      if (event.type === "postponed") return wait(state.attempt);
+      if (event.type === "postponed" || event.type === "forgotten") return wait(state.attempt);
       if (event.type === "ended") return step({ name: "failed" });
       if (event.type === "unwanted") return step({ name: "idle" });
       break;
