@@ -24,6 +24,8 @@ export default defineConfig({
     modulePreload: { polyfill: false },
   },
   server: {
+    // The client's source and the project's docs lie beside this folder.
+    fs: { allow: [fileURLToPath(new URL("../..", import.meta.url))] },
     proxy: Object.fromEntries(
       ["/subscribe", "/explain", "/schema", "/sync", "/health", "/metrics", "/demo"].map((path) => [
         path,

@@ -1,6 +1,5 @@
 import { useRef, useState } from "react";
-import { SyncProvider } from "@syncengine/client/react";
-import { changeToken, client, currentToken } from "./engine.ts";
+import { changeToken, currentToken } from "./engine.ts";
 import { DemoChanges } from "./shell/DemoChanges.tsx";
 import { HelpDialog } from "./shell/HelpDialog.tsx";
 import { usePlace } from "./shell/location.ts";
@@ -21,6 +20,10 @@ export function App() {
   // A tab that is left keeps its part of the hash for when it is shown again.
   const searches = useRef(new Map<string, string>());
   searches.current.set(current.id, place.tab === current.id ? place.search : "");
+  const remember = (tab: string, search: string) => {
+    if (tab === current.id) go({ tab, search });
+    else searches.current.set(tab, search);
+  };
 
   const askWith = (next: string) => {
     changeToken(next);
@@ -28,7 +31,7 @@ export function App() {
   };
 
   return (
-    <SyncProvider client={client}>
+    <>
       <header className="top">
         <h1>
           <img src={new URL("./icon.svg", import.meta.url).href} alt="" width="22" height="22" />
@@ -45,14 +48,16 @@ export function App() {
           </button>
         </div>
       </header>
-      {tabs.map(({ id, Panel }) => (
-        <main key={id} id={`panel-${id}`} role="tabpanel" aria-labelledby={`tab-${id}`} hidden={id !== current.id}>
-          <Panel search={searches.current.get(id) ?? ""} onSearch={(search) => go({ tab: id, search })} isShown={id === current.id} />
-        </main>
-      ))}
+      <main>
+        {tabs.map(({ id, Panel }) => (
+          <div key={id} className="panel" id={`panel-${id}`} role="tabpanel" aria-labelledby={`tab-${id}`} hidden={id !== current.id}>
+            <Panel search={searches.current.get(id) ?? ""} onSearch={(search) => remember(id, search)} isShown={id === current.id} />
+          </div>
+        ))}
+      </main>
       <StatusBar />
       {dialog === "help" && <HelpDialog onClose={() => setDialog(null)} />}
       {dialog === "token" && <TokenDialog token={token} onToken={askWith} onClose={() => setDialog(null)} />}
-    </SyncProvider>
+    </>
   );
 }

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { characterOffset, textPosition } from "../src/queries/position.ts";
+import { characterOffset, textPosition, wordAt } from "../src/queries/position.ts";
 
 it("counts characters as Postgres does, not the halves of an emoji", () => {
   expect(characterOffset("'😀' x", 5)).toBe(5);
@@ -16,4 +16,15 @@ it.each([
   ["a\n", 3, 2, 1, "", ""],
 ])("finds position in %j: %i", (text, position, line, column, lineText, before) => {
   expect(textPosition(text, position)).toEqual({ line, column, lineText, before });
+});
+
+it.each([
+  ["SELECT a FRM t", 14, "t"],
+  ["SELECT a FRM rooms x", 14, "rooms"],
+  ["SELECT ,", 8, ","],
+  ["SELECT (", 9, "("],
+  ["", 1, ""],
+])("marks the word of %j at %i", (text, position, word) => {
+  const { start, end } = wordAt(text, position);
+  expect(text.slice(start, end)).toBe(word);
 });

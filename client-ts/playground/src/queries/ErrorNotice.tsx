@@ -18,7 +18,7 @@ export function ErrorNotice({ problem, sql, isPassing, onPosition }: ErrorNotice
       <p className="notice-title">
         <code data-testid="code">{code}</code>
         {sqlstate && <span className="sqlstate">SQLSTATE {sqlstate}</span>}
-        {isPassing && <span>Being tried again. Rows shown are those of an earlier cut.</span>}
+        {isPassing && <span>Being tried again; until then, rows are those of an earlier cut.</span>}
       </p>
       <p data-testid="message">{message}</p>
       {position !== undefined && <Excerpt sql={sql} position={position} onPosition={onPosition} />}

@@ -1,5 +1,5 @@
 import { useMemo, type Ref } from "react";
-import { characterOffset } from "./position.ts";
+import { wordAt } from "./position.ts";
 import { sqlTokens } from "./sqlTokens.ts";
 
 interface QueryEditorProps {
@@ -14,7 +14,7 @@ interface QueryEditorProps {
 /** A text area over a coloured copy of its text. The copy gives it its height, so that a query is seen whole. */
 export function QueryEditor({ label, sql, position, onChange, ref }: QueryEditorProps) {
   const tokens = useMemo(() => sqlTokens(sql), [sql]);
-  const mistakeAt = position === null ? -1 : characterOffset(sql, position);
+  const mistake = position === null ? null : wordAt(sql, position);
 
   let at = 0;
   return (
@@ -23,10 +23,9 @@ export function QueryEditor({ label, sql, position, onChange, ref }: QueryEditor
         {tokens.map(({ kind, text }, index) => {
           const from = at;
           at += text.length;
-          const isMistaken = mistakeAt >= from && mistakeAt < at;
           return (
-            <span key={index} className={isMistaken ? `token-${kind} mistaken` : `token-${kind}`}>
-              {text}
+            <span key={index} className={`token-${kind}`}>
+              {mistake === null || mistake.start >= at || mistake.end <= from ? text : <Mistaken text={text} start={mistake.start - from} end={mistake.end - from} />}
             </span>
           );
         })}
@@ -45,5 +44,16 @@ export function QueryEditor({ label, sql, position, onChange, ref }: QueryEditor
         onChange={(event) => onChange(event.target.value)}
       />
     </div>
+  );
+}
+
+function Mistaken({ text, start, end }: { text: string; start: number; end: number }) {
+  const from = Math.max(0, start);
+  return (
+    <>
+      {text.slice(0, from)}
+      <span className="mistaken">{text.slice(from, end)}</span>
+      {text.slice(end)}
+    </>
   );
 }

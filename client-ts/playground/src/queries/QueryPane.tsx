@@ -1,4 +1,5 @@
 import { memo, useId, useRef } from "react";
+import { commandKey } from "../shell/shortcuts.ts";
 import { ErrorNotice } from "./ErrorNotice.tsx";
 import { lastOf, medianOf, milliseconds } from "./latency.ts";
 import { ParameterFields } from "./ParameterFields.tsx";
@@ -91,7 +92,7 @@ export const QueryPane = memo(function QueryPane({ state, number, dispatch, onCu
 
       <div className="pane-actions">
         <button type="button" className="primary" aria-keyshortcuts="Control+Enter Meta+Enter" disabled={sql.trim() === "" || mistake !== null} onClick={() => dispatch({ type: "run", id })}>
-          Run
+          Run <kbd aria-hidden="true">{commandKey} ↵</kbd>
         </button>
         {run !== null && (
           <button type="button" onClick={() => dispatch({ type: "stop", id })}>
@@ -130,7 +131,7 @@ export const QueryPane = memo(function QueryPane({ state, number, dispatch, onCu
         <span data-testid="row-count">
           <b>{rowCount.toLocaleString("en")}</b> {rowCount === 1 ? "row" : "rows"}
         </span>
-        <span className="tally" aria-label={`${marks.entered} entered, ${marks.changed} changed, ${marks.left} left`}>
+        <span className="tally" role="img" aria-label={`${marks.entered} entered, ${marks.changed} changed, ${marks.left} left`}>
           <span className="entered">+{marks.entered}</span>
           <span className="changed">~{marks.changed}</span>
           <span className="left">−{marks.left}</span>

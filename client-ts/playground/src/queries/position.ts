@@ -19,6 +19,14 @@ export function characterOffset(text: string, position: number): number {
   return offset;
 }
 
+/** The word, or else the one sign, that begins at a position; at the end of the text, the last one before it. */
+export function wordAt(text: string, position: number): { readonly start: number; readonly end: number } {
+  const offset = characterOffset(text, position);
+  const start = offset < text.length ? offset : Math.max(0, text.trimEnd().length - 1);
+  const word = /^(?:[\w$\u0080-\uffff]+|[^])/.exec(text.slice(start))?.[0] ?? "";
+  return { start, end: start + word.length };
+}
+
 export function textPosition(text: string, position: number): TextPosition {
   const offset = characterOffset(text, position);
   const start = text.lastIndexOf("\n", offset - 1) + 1;

@@ -1,6 +1,5 @@
-import { useEffect } from "react";
-import type { Column, LiveStatus, Plan, SyncError } from "@syncengine/client";
-import { useLiveQuery } from "@syncengine/client/react";
+import { useCallback, useEffect, useMemo, useSyncExternalStore } from "react";
+import type { Column, LiveState, LiveStatus, Plan, Row, SyncError } from "@syncengine/client";
 import { client } from "../engine.ts";
 import type { RunQuery } from "./paneState.ts";
 import type { ResultRow } from "./rowMarks.ts";
@@ -22,27 +21,49 @@ export interface LiveResult {
   readonly problem: SyncError | null;
 }
 
-const nothing = "";
+const idle: LiveState = { rows: [], status: "idle", error: null, stale: null, plan: null, columns: [], cut: null };
 
 /** Follows the query that is run, and nothing while there is none. */
 export function useLiveResult(run: RunQuery | null): LiveResult {
-  const state = useLiveQuery(run?.sql ?? nothing, run?.values, { enabled: run !== null });
+  const live = useMemo(() => (run === null ? null : client.liveQuery(run.sql, run.values)), [run]);
+
+  // The store itself and not the client's hook: a pane under a stream of thousands of changes a second renders once per frame,
+  // which is as often as anybody sees it.
+  const subscribe = useCallback((listener: () => void) => (live === null ? () => {} : onceAFrame(live.subscribe, listener)), [live]);
+  const state = useSyncExternalStore(subscribe, () => live?.state ?? idle);
 
   // Running the same text again means: try again.
   useEffect(() => {
-    if (run === null || run.number === 1) return;
-    const live = client.liveQuery(run.sql, run.values);
-    if (live.state.status === "error") live.retry();
-  }, [run]);
+    if (live?.status === "error") live.retry();
+  }, [live]);
 
-  return {
-    status: state.stale !== null && state.status === "live" ? "stale" : state.status,
-    rows: state.rows,
-    columns: state.columns,
-    ordered: run === null || !hasNoOrder(run.sql),
-    keyOf: state.keyOf as (row: ResultRow) => string,
-    plan: state.plan,
-    cut: state.cut,
-    problem: state.error ?? state.stale,
+  return useMemo(
+    () => ({
+      status: state.stale !== null && state.status === "live" ? "stale" : state.status,
+      rows: state.rows,
+      columns: state.columns,
+      ordered: run === null || !hasNoOrder(run.sql),
+      keyOf: (row: ResultRow) => live?.keyOf(row as Row) ?? "",
+      plan: state.plan,
+      cut: state.cut,
+      problem: state.error ?? state.stale,
+    }),
+    [state, live, run],
+  );
+}
+
+/** A change is told in the next frame, before its paint; those that come until then are told with it. */
+function onceAFrame(subscribe: (listener: () => void) => () => void, listener: () => void): () => void {
+  let frame = 0;
+  const end = subscribe(() => {
+    if (frame !== 0) return;
+    frame = requestAnimationFrame(() => {
+      frame = 0;
+      listener();
+    });
+  });
+  return () => {
+    cancelAnimationFrame(frame);
+    end();
   };
 }

@@ -1,3 +1,4 @@
+import { hasDocs } from "../docs/DocsTab.tsx";
 import { engineUrl, request } from "../engine.ts";
 import { healthOf, unreachable } from "./health.ts";
 import { usePolled } from "./polling.ts";
@@ -27,7 +28,7 @@ export function StatusBar() {
       <nav aria-label="Elsewhere">
         <a href={`${engineUrl}/health/ready`}>Health</a>
         <a href={`${engineUrl}/metrics`}>Metrics</a>
-        <a href="#/docs">Docs</a>
+        {hasDocs && <a href="#/docs">Docs</a>}
       </nav>
     </footer>
   );

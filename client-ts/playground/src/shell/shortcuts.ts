@@ -6,7 +6,8 @@ export interface Shortcut {
   readonly does: string;
 }
 
-const commandKey = /Mac|iPhone|iPad/.test(navigator.platform) ? "⌘" : "Ctrl";
+/** The key that commands are given with on this machine. */
+export const commandKey = /Mac|iPhone|iPad/.test(navigator.platform) ? "⌘" : "Ctrl";
 
 /** While a text is being written. They cannot be switched off: they need a modifier or do nothing else. */
 export const editingShortcuts: readonly Shortcut[] = [
