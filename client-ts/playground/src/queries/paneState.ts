@@ -11,11 +11,10 @@ export interface PaneState {
   readonly run: RunQuery | null;
 }
 
-/** A query that was run. Running again makes a new one, also of the same text; `number` counts from 1. */
+/** A query that was run. Running again makes a new object, also of the same text. */
 export interface RunQuery {
   readonly sql: string;
   readonly values: readonly Json[];
-  readonly number: number;
 }
 
 /** The panes in a URL hash: `#/queries?q=…&p=[…]&q=…`, one `q` per pane, `p` after it when it has parameters. */

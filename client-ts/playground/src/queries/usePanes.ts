@@ -91,7 +91,7 @@ function run(pane: PaneState): PaneState {
   if (pane.sql.trim() === "") return { ...pane, run: null };
   try {
     const values = parameterValues(pane.parameters, parameterCount(pane.sql));
-    return { ...pane, run: { sql: pane.sql, values, number: (pane.run?.number ?? 0) + 1 } };
+    return { ...pane, run: { sql: pane.sql, values } };
   } catch {
     return pane;
   }

@@ -26,7 +26,8 @@ export function useRowMarks({ status, rows, ordered, keyOf }: LiveResult, run: R
     if (end === null) return;
     const timer = setTimeout(
       () => setState((state) => ({ ...state, marks: withoutOldMarks(state.marks, performance.now()) })),
-      Math.max(0, end - performance.now()) + 1,
+      // Under a stream of changes some mark ends at every moment; a tenth of a second is soon enough.
+      Math.max(100, end - performance.now()),
     );
     return () => clearTimeout(timer);
   }, [marks]);

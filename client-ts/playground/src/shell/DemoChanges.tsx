@@ -42,7 +42,6 @@ export function DemoChanges() {
       <button
         type="button"
         className={running ? "changes running" : "changes"}
-        aria-pressed={running}
         aria-keyshortcuts="c"
         aria-busy={asked === "waiting"}
         onClick={() => void toggle()}
