@@ -3,7 +3,7 @@ using System.Diagnostics;
 using SyncEngine.Matching.Predicates;
 using SyncEngine.Sql.Binding;
 using SyncEngine.Sql.Catalog;
-using SyncEngine.Sql.Syntax;
+using TruthValue = SyncEngine.Sql.Syntax.TruthValue;
 using SyncEngine.Values;
 using ComparisonOperator = SyncEngine.Matching.Predicates.ComparisonOperator;
 using Predicate = SyncEngine.Matching.Predicates.Predicate;
