@@ -1,0 +1,58 @@
+namespace SyncEngine.Postgres.Analysis;
+
+/// <summary>What the analyst asks inside its transaction, after the query itself has been prepared and planned.</summary>
+static class AnalysisQueries
+{
+    /// <summary>
+    /// Keeps the relations that this transaction has locked, in a setting, before any of the statements below locks the catalogs that it reads.
+    /// Reads functions only, so it locks nothing itself.
+    /// </summary>
+    public const string RememberLocked =
+        """
+        SELECT pg_catalog.set_config('sync.locked', '{' || coalesce(
+          (SELECT string_agg(DISTINCT l.relation::text, ',') FROM pg_catalog.pg_lock_status() AS l WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation'), '') || '}', true)
+        """;
+
+    /// <summary>What was locked, but for indexes: oid, kind, schema, name, policies apply.</summary>
+    public const string Locked =
+        """
+        SELECT c.oid, c.relkind, n.nspname::text, c.relname::text, c.relkind IN ('r', 'p') AND row_security_active(c.oid), c.relrowsecurity
+        FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE c.oid = ANY (current_setting('sync.locked')::oid[]) AND c.relkind NOT IN ('i', 'I', 't')
+        """;
+
+    /// <summary>$1 schemas (or NULL), $2 names of possible calls: ordinal, schema, name, volatility, takes one argument.</summary>
+    public const string Called =
+        """
+        SELECT c.ordinal::int4, n.nspname::text, p.proname::text, p.provolatile, p.pronargs = 1 AND p.proargtypes[0] <> 28
+        FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS c(schema, name, ordinal)
+        JOIN pg_catalog.pg_proc AS p ON p.proname = c.name
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace AND CASE WHEN c.schema IS NULL THEN n.nspname = ANY (current_schemas(true)) ELSE n.nspname = c.schema END
+        """;
+
+    /// <summary>
+    /// Functions that the locked views and policies call, operators' functions included: what calls it, schema, name, volatility, takes one argument.
+    /// Clock keywords have a NULL schema; what no live query may contain has the kind of the node as its name and no volatility.
+    /// </summary>
+    public const string CalledWithin =
+        """
+        WITH trees(place, tree) AS (
+          SELECT format('view "%s.%s"', n.nspname, c.relname), w.ev_action::text
+          FROM pg_catalog.pg_rewrite AS w JOIN pg_catalog.pg_class AS c ON c.oid = w.ev_class JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+          WHERE c.relkind = 'v' AND c.oid = ANY (current_setting('sync.locked')::oid[])
+          UNION ALL
+          SELECT format('policy "%s" of table "%s.%s"', p.polname, n.nspname, c.relname), p.polqual::text
+          FROM pg_catalog.pg_policy AS p JOIN pg_catalog.pg_class AS c ON c.oid = p.polrelid JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+          WHERE c.relrowsecurity AND p.polcmd IN ('r', '*') AND c.oid = ANY (current_setting('sync.locked')::oid[]))
+        SELECT DISTINCT t.place, n.nspname::text, p.proname::text, p.provolatile, p.pronargs = 1 AND p.proargtypes[0] <> 28
+        FROM trees AS t
+        CROSS JOIN LATERAL regexp_matches(t.tree, ':(?:funcid|opfuncid|aggfnoid|winfnoid) (\d+)', 'g') AS f(found)
+        JOIN pg_catalog.pg_proc AS p ON p.oid = f.found[1]::oid
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
+        UNION ALL
+        SELECT t.place, NULL, 'current_timestamp', 's'::"char", false FROM trees AS t WHERE t.tree ~ '\{SQLVALUEFUNCTION :op [0-8] '
+        UNION ALL
+        SELECT t.place, NULL, CASE k.node WHEN 'TABLESAMPLECLAUSE' THEN 'TABLESAMPLE' ELSE 'FOR UPDATE' END, ' '::"char", false
+        FROM trees AS t JOIN (VALUES ('TABLESAMPLECLAUSE'), ('ROWMARKCLAUSE')) AS k(node) ON strpos(t.tree, '{' || k.node || ' ') > 0
+        """;
+}
