@@ -56,7 +56,8 @@ public static class DatabaseAddress
             builder.Host = Environment.GetEnvironmentVariable("PGHOST") is { Length: > 0 } host ? host : "localhost";
         }
 
-        return builder;
+        // Npgsql takes everything up to a semicolon for the host, keywords of libpq that neither knows included.
+        return builder.Host.AsSpan().IndexOfAny(" =\t\r\n") < 0 ? builder : throw Wrong("the host has a blank or an equals sign in it; is a keyword misspelt?");
     }
 
     /// <summary>Where it leads, without the password: <c>user@host:port/database</c>.</summary>

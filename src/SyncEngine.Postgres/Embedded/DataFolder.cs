@@ -84,7 +84,7 @@ sealed record PostmasterFile(int ProcessId, string DataDirectory, long StartTime
                 ? new PostmasterFile(Math.Abs(processId), lines[1].Trim(), startTime, port)
                 : null;
         }
-        catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             return null;
         }
@@ -104,7 +104,7 @@ sealed record PostmasterFile(int ProcessId, string DataDirectory, long StartTime
             // A server works in its data folder, so on Linux, which shows that, the id of another server is told apart.
             return !OperatingSystem.IsLinux() || Read($"/proc/{ProcessId.ToString(CultureInfo.InvariantCulture)}/cwd/{Name}") == this;
         }
-        catch (Exception exception) when (exception is ArgumentException or InvalidOperationException)
+        catch (Exception exception) when (exception is ArgumentException or InvalidOperationException or System.ComponentModel.Win32Exception)
         {
             return false;
         }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
@@ -24,6 +25,9 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
     public const string UserName = "syncengine";
 
     private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>How long a server that was left running may take to answer before it is stopped.</summary>
+    private static readonly TimeSpan TakeOverTimeout = TimeSpan.FromSeconds(10);
 
     private readonly DataFolder folder;
     private readonly PostgresBinaries binaries;
@@ -79,7 +83,8 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
             return;
         }
 
-        await StopServerAsync(cancellationToken);
+        // Fast: sessions are ended, a checkpoint is written.
+        await StopServerAsync("fast", TimeSpan.FromSeconds(30), cancellationToken);
         await ownership.DisposeAsync();
         ownership = null;
     }
@@ -98,6 +103,14 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
             var server = new EmbeddedPostgres(new DataFolder(root), binaries, account, report, time);
             await server.OpenAsync(options, mayAttach, linked.Token);
             return server;
+        }
+        catch (Exception exception) when (exception is UnauthorizedAccessException or IOException)
+        {
+            throw new OperatorException($"the embedded PostgreSQL's folder cannot be used: {exception.Message.TrimEnd('.')}; choose another with SyncEngine:Embedded:DataFolder", exception);
+        }
+        catch (NpgsqlException exception)
+        {
+            throw new OperatorException($"the embedded PostgreSQL refuses its own engine: {DatabaseProblem.Describe(exception, null)}", exception);
         }
         catch (OperationCanceledException exception) when (deadline.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
@@ -148,7 +161,7 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
     private static async Task<(PostgresBinaries Binaries, string Root)> ChooseAsync(EmbeddedPostgresOptions options, ServerAccount account, Action<string> report, CancellationToken cancellationToken)
     {
         var explicitRoot = options.DataFolder is { Length: > 0 } configured ? Path.GetFullPath(configured, options.ContentRoot) : null;
-        if (explicitRoot is not null && !await EmbeddedHome.IsUsableAsync(explicitRoot, account, cancellationToken) && !Directory.Exists(Path.Combine(explicitRoot, "data")))
+        if (explicitRoot is not null && !await EmbeddedHome.IsUsableAsync(explicitRoot, account, cancellationToken))
         {
             throw new OperatorException($"the folder {explicitRoot} cannot be used by the user that runs PostgreSQL: choose another with SyncEngine:Embedded:DataFolder");
         }
@@ -231,7 +244,7 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
         if (File.Exists(folder.PasswordFile))
         {
             (Port, Password) = (left.Port, folder.ReadPassword());
-            for (var attempt = 0; attempt < 50 && left.IsAlive(); attempt++)
+            for (var started = time.GetTimestamp(); left.IsAlive() && time.GetElapsedTime(started) < TakeOverTimeout;)
             {
                 if (await AnswersAsync("postgres", cancellationToken))
                 {
@@ -242,7 +255,8 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
             }
         }
 
-        await StopServerAsync(cancellationToken);
+        // It hangs, or is on its way down.
+        await StopServerAsync("immediate", TimeSpan.FromSeconds(10), cancellationToken);
         return false;
     }
 
@@ -252,7 +266,7 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
         try
         {
             var address = Address(database);
-            address.Timeout = 5;
+            address.Timeout = 2;
             address.Pooling = false;
             await using var connection = new NpgsqlConnection(address.ConnectionString);
             await connection.OpenAsync(cancellationToken);
@@ -399,13 +413,16 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
         }
     }
 
-    private async Task StopServerAsync(CancellationToken cancellationToken)
+    private async Task StopServerAsync(string mode, TimeSpan patience, CancellationToken cancellationToken)
     {
-        // Fast first: sessions are ended, a checkpoint is written. Immediate only when something hangs: the next start recovers.
-        var outcome = await RunAsync("pg_ctl", ["stop", "--pgdata", folder.Data, "--mode", "fast", "--wait", "--silent", "--timeout", "30"], cancellationToken);
-        if (!outcome.IsSuccess && folder.ReadPostmasterFile() is { } left && left.IsAlive())
+        var running = folder.ReadPostmasterFile();
+        await RunAsync("pg_ctl", ["stop", "--pgdata", folder.Data, "--mode", mode, "--wait", "--silent", "--timeout", Seconds(patience)], cancellationToken);
+        if (running?.IsAlive() == true)
         {
-            await RunAsync("pg_ctl", ["stop", "--pgdata", folder.Data, "--mode", "immediate", "--wait", "--silent", "--timeout", "30"], cancellationToken);
+            // Not even that: it is ended without its consent, and PostgreSQL recovers at the next start.
+            using var process = Process.GetProcessById(running.ProcessId);
+            process.Kill();
+            await process.WaitForExitAsync(cancellationToken);
         }
     }
 

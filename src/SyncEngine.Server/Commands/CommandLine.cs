@@ -46,14 +46,15 @@ sealed class CommandLine
         this.error = error;
         this.time = time;
 
-        root = new RootCommand("SyncEngine keeps query results of a PostgreSQL database live in browsers. Without a command it runs the server.");
+        root = new RootCommand("SyncEngine keeps query results of a PostgreSQL database live in browsers. Without a command it runs the server.\n"
+            + "Every option of the configuration can be given as --SyncEngine:Room:Option=value, as the environment variable SyncEngine__Room__Option, or in appsettings.json.");
         root.TreatUnmatchedTokensAsErrors = false;
         root.Options.Clear();
         root.Directives.Clear();
         root.Add(new HelpOption());
         root.Add(version);
         root.Add(database);
-        foreach (var file in ReplacedTools)
+        foreach (var file in PassedThrough)
         {
             root.Add(file);
         }
@@ -64,9 +65,10 @@ sealed class CommandLine
         root.Add(Installation("uninstall", "Remove publication, slot and helper SQL from the database", (part, token) => part.UninstallAsync(token)));
     }
 
-    /// <summary>Options that take a file which was written for another tool; they travel on as configuration.</summary>
-    private static IReadOnlyList<Option<string>> ReplacedTools { get; } =
+    /// <summary>Options of other parts, listed here for the help; they travel on as configuration.</summary>
+    private static IReadOnlyList<Option<string>> PassedThrough { get; } =
     [
+        new("--urls") { Description = "Where to listen (default http://localhost:5080)", HelpName = "addresses" },
         File("--connector-config", "Run an outbox with the configuration of the Ably Postgres connector (.json or .env)"),
         File("--adbc-config", "Run an outbox with the configuration of adbc (YAML)"),
         File("--event-proxy-config", "Run event bridges with the configuration of the event proxy (ini)"),
@@ -81,7 +83,7 @@ sealed class CommandLine
         passedOn = [.. PassedOn(parsed)];
         if (Stray(passedOn) is { } stray)
         {
-            await error.WriteLineAsync($"error: \"{stray}\" is not a command; see --help");
+            await error.WriteLineAsync($"error: \"{stray}\" is not a command or an option; see --help");
             return new CommandLineOutcome(Misunderstood, []);
         }
 
@@ -119,7 +121,7 @@ sealed class CommandLine
     private Command Installation(string name, string description, Func<IInstallation, CancellationToken, IAsyncEnumerable<Finding>> run)
     {
         var command = new Command(name, description) { TreatUnmatchedTokensAsErrors = false };
-        foreach (var file in ReplacedTools)
+        foreach (var file in PassedThrough)
         {
             command.Add(file);
         }
@@ -170,7 +172,7 @@ sealed class CommandLine
             yield return $"--{DatabaseOptions.Section}:{nameof(DatabaseOptions.Url)}={address}";
         }
 
-        foreach (var file in ReplacedTools)
+        foreach (var file in PassedThrough)
         {
             if (parsed.GetResult(file) is { Tokens: [var token] })
             {
@@ -184,19 +186,21 @@ sealed class CommandLine
         }
     }
 
-    /// <summary>A word that is neither an option nor the value of the option before it: a mistyped command.</summary>
+    /// <summary>A word that is neither an option of the configuration nor the value of the one before it: a mistyped command, or a short option.</summary>
     private static string? Stray(string[] arguments)
     {
         for (var at = 0; at < arguments.Length; at++)
         {
-            if (!arguments[at].StartsWith('-') && !arguments[at].Contains('=', StringComparison.Ordinal)
-                && (at == 0 || !arguments[at - 1].StartsWith('-') || arguments[at - 1].Contains('=', StringComparison.Ordinal)))
+            var isValue = at > 0 && IsOption(arguments[at - 1]) && !arguments[at - 1].Contains('=', StringComparison.Ordinal);
+            if (!IsOption(arguments[at]) && !isValue)
             {
                 return arguments[at];
             }
         }
 
         return null;
+
+        static bool IsOption(string argument) => argument.StartsWith("--", StringComparison.Ordinal);
     }
 
     private static Option<string> File(string name, string description) => new(name) { Description = description, HelpName = "file" };
