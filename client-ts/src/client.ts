@@ -64,7 +64,7 @@ export class SyncClient {
     this.http = new Http(url, token, fetch, this.clock);
     this.connection = new ConnectionDriver(url, token, backoff, this.clock, surroundings.hub ?? signalRHub, {
       opened: () => this.dispatchAll("connected"),
-      lost: () => this.lost(),
+      lost: () => this.dispatchAll("disconnected"),
       refused: (error) => this.bulletin.update(() => this.queries.forEach((query) => query.fail(error))),
       frame: (frame) => this.receive(frame),
     });
@@ -165,11 +165,6 @@ export class SyncClient {
       this.timeline.receive(frame);
       if (frame.type === "reset" || frame.type === "stale" || frame.type === "error") this.bySubscription.get(frame.sub)?.hear(frame);
     });
-  }
-
-  private lost(): void {
-    this.timeline.clear();
-    this.dispatchAll("disconnected");
   }
 
   private dispatchAll(type: "connected" | "disconnected" | "tokenChanged"): void {

@@ -97,7 +97,6 @@ export class ConnectionDriver {
         break;
       case "disconnect":
         this.stopRefresh();
-        this.sentToken = "";
         this.hub?.close();
         this.hub = null;
         break;
@@ -158,9 +157,8 @@ export class ConnectionDriver {
     }
   }
 
-  /** Plans to send a newer token shortly before this one expires. One that comes again is not planned for again. */
+  /** Plans to send a newer token shortly before this one expires. */
   private expect(token: string): void {
-    if (token === this.sentToken) return;
     this.sentToken = token;
     this.stopRefresh();
     const expiry = tokenExpiry(token);

@@ -48,21 +48,16 @@ interface Entry {
  */
 export class Timeline {
   private readonly entries = new Map<string, Entry>();
-  /** Where the shown results are. */
+  /** Where the shown results are; means nothing while none is shown. */
   private shown: Cut | null = null;
 
   attach(sub: string, member: Member): void {
     this.entries.set(sub, { member, ready: [], snapshot: null, replayed: [], parts: [], isCovered: false, isShown: false });
   }
 
+  /** It is off the stream, or the stream is gone: what has not been applied is void. */
   detach(sub: string): void {
     this.entries.delete(sub);
-  }
-
-  /** The stream is gone, and with it all that has not been applied. */
-  clear(): void {
-    this.entries.clear();
-    this.shown = null;
   }
 
   /** Takes a frame, and applies what it completes. Frames of unknown subscriptions are late ones, and void. */

@@ -227,6 +227,20 @@ describe("one cut", () => {
   });
 });
 
+describe("a result that has been left", () => {
+  it("does not keep the others waiting for its cut", async () => {
+    const left = client.liveQuery("SELECT 1");
+    const leave = await becomeLive(left);
+    const other = client.liveQuery("SELECT 2");
+    use(other);
+    await settled();
+    leave();
+    await engine.clock.pass(1_000);
+    await engine.hub.send(snapshot("s2", []), live("s2", "0/20"));
+    expect(other.state).toMatchObject({ status: "live", cut: "0/20" });
+  });
+});
+
 describe("stale", () => {
   it("keeps rows and status, and says why, until the next live", async () => {
     const query = client.liveQuery(sql, [42]);
@@ -307,6 +321,9 @@ describe("a lost connection", () => {
     await old.end();
     await engine.clock.pass(250);
     expect(engine.hubs).toHaveLength(2);
+    await engine.hub.send(cut("0/30"), live("s1", "0/30"));
+    await old.send(diff("s1", "0/40", { added: [["3", "late"]] }), cut("0/40"));
+    expect(query.state).toMatchObject({ status: "live", cut: "0/30" });
     expect(query.rows).toHaveLength(2);
   });
 
@@ -332,11 +349,23 @@ describe("refetch", () => {
     engine.answers.push(answer("s9", { columns: [column("id", "int8"), column("text", "text")] }));
     await engine.hub.send({ type: "error", sub: "s1", code: "schema_changed" });
     expect(engine.hub.calls.at(-1)).toEqual(["Attach", "s9", null]);
+    expect(query.state).toMatchObject({ status: "snapshot", error: null });
     expect(query.rows[0]).toEqual({ id: "1", body: "hi" });
     await engine.hub.send(snapshot("s9", [["1", "hi"]]), live("s9", "0/10"));
     expect(query.rows).toEqual([{ id: "1", text: "hi" }]);
     expect(query.columns.map(({ name }) => name)).toEqual(["id", "text"]);
     expect(engine.lines).not.toContain("DELETE /subscribe/s1");
+  });
+
+  it("back to the columns that are shown forgets the ones in between", async () => {
+    const query = client.liveQuery(sql, [42]);
+    await becomeLive(query);
+    engine.answers.push(answer("s8", { columns: [column("id", "int8"), column("text", "text")] }), answer("s9"));
+    await engine.hub.send({ type: "error", sub: "s1", code: "schema_changed" });
+    await engine.hub.send({ type: "error", sub: "s8", code: "schema_changed" });
+    await engine.clock.pass(400);
+    await engine.hub.send(snapshot("s9", [["1", "hi"]]), live("s9", "0/10"));
+    expect(query.rows).toEqual([{ id: "1", body: "hi" }]);
   });
 
   it("that does not lead to a live result waits before the next try", async () => {
@@ -389,8 +418,9 @@ describe("errors", () => {
     expect(query.state).toMatchObject({ status: "error", error: { code: "permission_denied", hint: "Run GRANT SELECT ON messages TO the role of the token." } });
     await engine.clock.pass(60_000);
     expect(engine.lines).toEqual(["POST /subscribe"]);
-    await engine.hub.send(diff("s1", "0/20", { added: [["3", "late"]] }), cut("0/20"));
+    await engine.hub.send(diff("s1", "0/20", { added: [["3", "late"]] }), sample("stale"), cut("0/20"));
     expect(query.rows).toHaveLength(2);
+    expect(query.stale).toBe(null);
   });
 
   it("are tried again when the user asks", async () => {
@@ -521,6 +551,36 @@ describe("the token", () => {
     expect(engine.hubs).toHaveLength(2);
     await engine.hub.send(cut("0/10"), snapshot("s2", []), live("s2", "0/10"));
     expect(query.state).toMatchObject({ status: "live", error: null });
+  });
+
+  it("is renewed on a later connection, too", async () => {
+    const now = engine.clock.now();
+    let token = jwt(now + 600_000, "first");
+    client = engine.client({ token: () => token });
+    await becomeLive(client.liveQuery(sql, [42]));
+    await engine.hub.end();
+    await engine.clock.pass(250);
+    await engine.hub.send(cut("0/20"), live("s1", "0/20"));
+    token = jwt(now + 1_200_000, "second");
+    await engine.clock.pass(600_000);
+    expect(engine.hub.calls.at(-1)).toEqual(["Authenticate", token]);
+  });
+
+  it("that was refused leaves a late answer to the first request without effect", async () => {
+    let refuse: (error: Error) => void = () => {};
+    engine.answers.push(new Promise((_, reject) => (refuse = reject)));
+    client = engine.client({ token: () => "bad" });
+    const query = client.liveQuery(sql, [42]);
+    use(query);
+    await settled();
+    await engine.hub.end(new Error("Failed to complete negotiation with the server: Error: Unauthorized: Status code '401'"));
+    engine.answers.push(new Promise(() => {}));
+    client.authenticate();
+    await settled();
+    refuse(new TypeError("fetch failed"));
+    await settled();
+    expect(query.state).toMatchObject({ status: "connecting" });
+    expect(query.error?.code).not.toBe("network_error");
   });
 
   it("that a hub refuses leads to a new connection with what there is", async () => {
