@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Collections.Immutable;
 using SyncEngine.Errors;
 
@@ -10,6 +11,12 @@ namespace SyncEngine.Sql;
 /// <remarks>This is the first of several walls: queries are run READ ONLY under the subscriber's role, too.</remarks>
 public static class QueryGate
 {
+    /// <summary>The words that PostgreSQL's other statements begin with.</summary>
+    private static readonly FrozenSet<string> Commands = (
+        "abort alter analyse analyze begin call checkpoint close cluster comment commit copy create deallocate declare delete discard do drop end execute "
+        + "explain fetch grant import insert listen load lock merge move notify prepare reassign refresh reindex release reset revoke rollback savepoint "
+        + "security set show start truncate unlisten update vacuum").Split(' ').ToFrozenSet(StringComparer.Ordinal);
+
     /// <exception cref="SyncException">sql_unsupported, sql_syntax_error or invalid_request, with the position.</exception>
     public static GatedQuery Admit(string text)
     {
@@ -59,7 +66,7 @@ public static class QueryGate
             return;
         }
 
-        throw first.Kind == TokenKind.Word
+        throw first.Kind == TokenKind.Word && Commands.Contains(first.Text)
             ? Unsupported($"{first.Text.ToUpperInvariant()} is not a query", first, "Only SELECT, WITH … SELECT, VALUES and TABLE can be subscribed to.")
             : SyntaxErrorAt(first, "A query begins with SELECT, WITH, VALUES or TABLE.");
     }

@@ -296,7 +296,9 @@ public sealed partial class Tokenizer
             case 'n': Byte('\n'); break;
             case 'r': Byte('\r'); break;
             case 't': Byte('\t'); break;
-            case 'v': Byte('\v'); break;
+            case 'v':
+                // 15 reads a plain v, later versions a vertical tab.
+                throw new SyncException(ErrorCode.SqlUnsupported, "the escape \\v differs between versions of PostgreSQL", hint: "Write \\x0b for a vertical tab.") { Position = PositionOf(escapeStart) };
             case >= '0' and <= '7':
                 value.Add((byte)Digits(3, 8));
                 break;

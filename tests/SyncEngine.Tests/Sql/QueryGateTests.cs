@@ -62,6 +62,7 @@ public sealed class QueryGateTests
     [InlineData("SELECT 1)", 9)]
     [InlineData("SELECT (1])", 10)]
     [InlineData("1", 1)]
+    [InlineData("SELEC 1", 1)]
     [InlineData("\"select\" 1", 1)]
     [InlineData("SELECT $0", 8)]
     [InlineData("SELECT $65536", 8)]

@@ -80,6 +80,13 @@ public sealed class TokenizerTests
     }
 
     [Fact]
+    public void An_escape_that_versions_read_differently_is_refused()
+    {
+        var error = Assert.Throws<SyncException>(() => Tokenizer.Tokenize("SELECT E'a\\v'"));
+        Assert.Equal((ErrorCode.SqlUnsupported, 11), (error.Code, error.Position ?? 0));
+    }
+
+    [Fact]
     public void Positions_count_characters_and_not_code_units()
     {
         var tokens = Tokenizer.Tokenize("'😀é'\n  a");
