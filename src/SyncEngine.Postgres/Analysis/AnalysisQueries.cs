@@ -5,12 +5,12 @@ static class AnalysisQueries
 {
     /// <summary>
     /// Keeps the relations that this transaction has locked, in a setting, before any of the statements below locks the catalogs that it reads.
-    /// Reads functions only, so it locks nothing itself.
+    /// Reads functions only, so it locks nothing itself. Also: whether one is locked more than a read does (FOR UPDATE, a data-modifying CTE).
     /// </summary>
     public const string RememberLocked =
         """
-        SELECT pg_catalog.set_config('sync.locked', '{' || coalesce(
-          (SELECT string_agg(DISTINCT l.relation::text, ',') FROM pg_catalog.pg_lock_status() AS l WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation'), '') || '}', true)
+        SELECT pg_catalog.set_config('sync.locked', '{' || coalesce(string_agg(DISTINCT l.relation::text, ','), '') || '}', true), coalesce(bool_or(l.mode <> 'AccessShareLock'), false)
+        FROM pg_catalog.pg_lock_status() AS l WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation'
         """;
 
     /// <summary>What was locked, but for indexes: oid, kind, schema, name, policies apply.</summary>
