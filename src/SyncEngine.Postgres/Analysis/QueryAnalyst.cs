@@ -131,14 +131,14 @@ public sealed partial class QueryAnalyst(NpgsqlDataSource dataSource, ISchemaSou
         var called = new List<(int Ordinal, FunctionFacts Function)>();
         while (await reader.ReadAsync(cancellationToken))
         {
-            called.Add((reader.GetInt32(0), new FunctionFacts(reader.GetString(1), reader.GetString(2), reader.GetChar(3), reader.GetBoolean(4))));
+            called.Add((reader.GetInt32(0), FactsOf(reader)));
         }
 
         await reader.NextResultAsync(cancellationToken);
         var within = new List<(string Place, FunctionFacts Function)>();
         while (await reader.ReadAsync(cancellationToken))
         {
-            within.Add((reader.GetString(0), new FunctionFacts(reader.IsDBNull(1) ? "" : reader.GetString(1), reader.GetString(2), reader.GetChar(3), reader.GetBoolean(4))));
+            within.Add((reader.GetString(0), FactsOf(reader)));
         }
 
         await reader.NextResultAsync(cancellationToken);
@@ -149,6 +149,9 @@ public sealed partial class QueryAnalyst(NpgsqlDataSource dataSource, ISchemaSou
 
         return new Findings([], [], relations, called, within);
     }
+
+    private static FunctionFacts FactsOf(NpgsqlDataReader reader) => new(
+        reader.IsDBNull(1) ? "" : reader.GetString(1), reader.GetString(2), reader.GetChar(3), reader.GetBoolean(4), reader.GetBoolean(5), reader.GetBoolean(6));
 
     // A position in an error of EXPLAIN EXECUTE points into the prepared text or an inlined function's; neither can be told apart.
     private static async Task<NpgsqlDataReader> OpenAsync(NpgsqlBatch batch, CancellationToken cancellationToken)
@@ -209,10 +212,8 @@ public sealed partial class QueryAnalyst(NpgsqlDataSource dataSource, ISchemaSou
             views,
             // Under a view the policies of the view's owner decide, which row_security_active() does not speak of.
             findings.Relations.Any(relation => relation.HasActivePolicies || (relation.HasPolicies && views.Length > 0)),
-            functions.Any(call => call.Schema is null && FunctionRules.IsClockKeyword(call.Name))
-                || findings.Called.Any(call => FunctionRules.ReadsClock(call.Function))
-                || findings.CalledWithin.Any(call => FunctionRules.ReadsClock(call.Function) || FunctionRules.IsClockKeyword(call.Function.Name)),
-            findings.Called.Any(call => FunctionRules.IsOpaque(call.Function)) || findings.CalledWithin.Any(call => call.Function.Schema.Length > 0 && FunctionRules.IsOpaque(call.Function)));
+            functions.Any(call => call.Schema is null && FunctionRules.IsClockKeyword(call.Name)) || findings.Functions.Any(FunctionRules.ReadsClock),
+            findings.Functions.Any(function => function.IsOpaque));
     }
 
     private static void RefuseFunctions(IReadOnlyList<FunctionCall> functions, Findings findings)
@@ -329,5 +330,8 @@ public sealed partial class QueryAnalyst(NpgsqlDataSource dataSource, ISchemaSou
         IReadOnlyList<DescribedColumn> Columns,
         IReadOnlyList<LockedRelation> Relations,
         IReadOnlyList<(int Ordinal, FunctionFacts Function)> Called,
-        IReadOnlyList<(string Place, FunctionFacts Function)> CalledWithin);
+        IReadOnlyList<(string Place, FunctionFacts Function)> CalledWithin)
+    {
+        public IEnumerable<FunctionFacts> Functions => Called.Select(call => call.Function).Concat(CalledWithin.Select(call => call.Function));
+    }
 }

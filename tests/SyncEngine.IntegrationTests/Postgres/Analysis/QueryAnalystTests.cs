@@ -63,10 +63,18 @@ public sealed class AnalystDatabase(ScratchServer server) : IAsyncLifetime
             CREATE FUNCTION roll() RETURNS int LANGUAGE sql VOLATILE AS 'SELECT 4';
             CREATE FUNCTION mixed(int) RETURNS int LANGUAGE sql IMMUTABLE RETURN $1;
             CREATE FUNCTION mixed(text) RETURNS text LANGUAGE sql VOLATILE RETURN $1;
+            CREATE FUNCTION claim() RETURNS bigint LANGUAGE sql STABLE AS $$ SELECT (nullif(current_setting('request.jwt.claims', true), '')::json ->> 'account')::bigint $$;
+            CREATE FUNCTION claim_atomic() RETURNS text LANGUAGE sql STABLE RETURN current_setting('request.jwt.claims', true)::json ->> 'account';
+            CREATE FUNCTION passes_on() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT tally()';
+            CREATE FUNCTION hides() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT tally/**/()';
+            CREATE FUNCTION since() RETURNS interval LANGUAGE plpgsql STABLE AS 'BEGIN RETURN now() - timestamptz ''2000-01-01''; END';
+            CREATE TABLE claimed (id int PRIMARY KEY, account bigint);
+            ALTER TABLE claimed ENABLE ROW LEVEL SECURITY;
+            CREATE POLICY own ON claimed USING (account = claim());
             CREATE VIEW tallied AS SELECT id, tally() AS tally FROM account;
             CREATE PUBLICATION sync FOR TABLE account (id, owner, secret, balance, mood, tags, amount), room, member, message, event, animal, dog, unkeyed, nothing,
-              filtered WHERE (id > 1), listed (id, a), other.room;
-            GRANT SELECT ON room, member, message, event, named_room, unpublished TO analyst_reader;
+              claimed, filtered WHERE (id > 1), listed (id, a), other.room;
+            GRANT SELECT ON claimed, room, member, message, event, named_room, unpublished TO analyst_reader;
             GRANT SELECT (id, owner) ON account TO analyst_reader;
             ALTER TABLE message FORCE ROW LEVEL SECURITY;
             ALTER TABLE message OWNER TO analyst_reader;
@@ -157,6 +165,9 @@ public sealed class QueryAnalystTests(AnalystDatabase fixture) : IClassFixture<A
     [InlineData("SELECT localtimestamp(0)", "localtimestamp", true)]
     [InlineData("SELECT pg_catalog.statement_timestamp()", "pg_catalog.statement_timestamp", true)]
     [InlineData("SELECT age(timestamp '2000-01-01')", "age", true)]
+    [InlineData("SELECT age(timestamp '2000-01-01', timestamp '2000-01-02')", "age", true)]
+    [InlineData("SELECT since()", "since", true)]
+    [InlineData("SELECT tally()", "tally", false)]
     [InlineData("SELECT * FROM ticking", "", true)]
     [InlineData("SELECT * FROM today", "", true)]
     [InlineData("SELECT lower('A'), to_char(1, '9')", "lower,to_char", false)]
@@ -170,6 +181,12 @@ public sealed class QueryAnalystTests(AnalystDatabase fixture) : IClassFixture<A
     [InlineData("SELECT tally()", "tally", true)]
     [InlineData("SELECT * FROM tallied", "", true)]
     [InlineData("SELECT twice(1)", "twice", false)]
+    [InlineData("SELECT claim()", "claim", false)]
+    [InlineData("SELECT claim_atomic()", "claim_atomic", false)]
+    [InlineData("SELECT * FROM claimed", "", false)]
+    [InlineData("SELECT passes_on()", "passes_on", true)]
+    [InlineData("SELECT hides()", "hides", true)]
+    [InlineData("SELECT rooms_named('a')", "rooms_named", true)]
     [InlineData("SELECT count(*), coalesce(max(id), 0) FROM room", "count,coalesce,max", false)]
     public async Task Stable_functions_of_users_are_opaque(string sql, string functions, bool isOpaque)
     {
@@ -325,6 +342,7 @@ public sealed class QueryAnalystTests(AnalystDatabase fixture) : IClassFixture<A
 
     [Theory]
     [InlineData("SELECT body FROM message", true)]
+    [InlineData("SELECT id FROM claimed", true)]
     [InlineData("SELECT name FROM room", false)]
     [InlineData("SELECT name FROM named_room", false)]
     [InlineData("SELECT name FROM busy_room", true)]

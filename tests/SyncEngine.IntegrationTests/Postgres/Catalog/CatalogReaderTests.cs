@@ -153,6 +153,21 @@ public sealed class CatalogReaderTests(ScratchServer server) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_generated_column_is_streamed_where_the_publication_sends_it()
+    {
+        if (await database.ReadAsync<int>("SELECT current_setting('server_version_num')::int") < 180000)
+        {
+            Assert.Skip("generated columns are sent from 18 on");
+        }
+
+        await database.RunAsync("CREATE TABLE t (id int PRIMARY KEY, s int GENERATED ALWAYS AS (id) STORED, v int GENERATED ALWAYS AS (id) VIRTUAL); CREATE PUBLICATION sync FOR TABLE t WITH (publish_generated_columns = stored)");
+        var table = (await catalog.RefreshAsync(CancellationToken.None)).Find(null, "t")!;
+
+        Assert.True(table.IsStreamed, table.NotStreamedBecause);
+        Assert.Equal([true, true, false], table.Columns.Select(column => column.IsStreamed));
+    }
+
+    [Fact]
     public async Task What_the_hint_says_makes_the_table_streamed()
     {
         await database.RunAsync("CREATE PUBLICATION sync; CREATE UNLOGGED TABLE t (id int)");
