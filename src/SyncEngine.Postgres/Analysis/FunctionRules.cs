@@ -7,7 +7,9 @@ namespace SyncEngine.Postgres.Analysis;
 /// <summary>A function that a query may call, as pg_proc knows it.</summary>
 /// <param name="Volatility">provolatile: i, s, v.</param>
 /// <param name="TakesOneArgument">Tells <c>age(timestamp)</c>, which reads the clock, from <c>age(timestamp, timestamp)</c>.</param>
-readonly record struct FunctionFacts(string Schema, string Name, char Volatility, bool TakesOneArgument);
+/// <param name="IsOpaque">Stable, written by a user, and may read any table.</param>
+/// <param name="NamesClock">Stable, written by a user, and its body names a function of the current time.</param>
+readonly record struct FunctionFacts(string Schema, string Name, char Volatility, bool TakesOneArgument, bool IsOpaque, bool NamesClock);
 
 /// <summary>Which functions a live query may call, and what follows from calling them.</summary>
 static partial class FunctionRules
@@ -32,10 +34,7 @@ static partial class FunctionRules
     public static bool IsClockKeyword(string name) => ClockKeywords.Contains(name);
 
     public static bool ReadsClock(FunctionFacts function) =>
-        function.Schema == "pg_catalog" && (ClockFunctions.Contains(function.Name) || function is { Name: "age", TakesOneArgument: true });
-
-    /// <summary>Stable functions written by users may read any table.</summary>
-    public static bool IsOpaque(FunctionFacts function) => function is { Volatility: 's', Schema: not "pg_catalog" };
+        function.NamesClock || (function.Schema == "pg_catalog" && (ClockFunctions.Contains(function.Name) || function is { Name: "age", TakesOneArgument: true }));
 
     /// <param name="within">The view or policy that calls it; null for the query itself.</param>
     public static SyncException? Refuse(FunctionFacts function, string? within = null)

@@ -115,8 +115,12 @@ public sealed partial class QueryAnalyst(NpgsqlDataSource dataSource, ISchemaSou
 
         await using var reader = await OpenAsync(batch, cancellationToken);
         await reader.NextResultAsync(cancellationToken);
-        await reader.NextResultAsync(cancellationToken);
+        if (await reader.ReadAsync(cancellationToken) && reader.GetBoolean(1))
+        {
+            throw new SyncException(ErrorCode.SqlUnsupported, "the query changes or locks rows");
+        }
 
+        await reader.NextResultAsync(cancellationToken);
         var relations = new List<LockedRelation>();
         while (await reader.ReadAsync(cancellationToken))
         {
@@ -127,14 +131,14 @@ public sealed partial class QueryAnalyst(NpgsqlDataSource dataSource, ISchemaSou
         var called = new List<(int Ordinal, FunctionFacts Function)>();
         while (await reader.ReadAsync(cancellationToken))
         {
-            called.Add((reader.GetInt32(0), new FunctionFacts(reader.GetString(1), reader.GetString(2), reader.GetChar(3), reader.GetBoolean(4))));
+            called.Add((reader.GetInt32(0), FactsOf(reader)));
         }
 
         await reader.NextResultAsync(cancellationToken);
         var within = new List<(string Place, FunctionFacts Function)>();
         while (await reader.ReadAsync(cancellationToken))
         {
-            within.Add((reader.GetString(0), new FunctionFacts(reader.IsDBNull(1) ? "" : reader.GetString(1), reader.GetString(2), reader.GetChar(3), reader.GetBoolean(4))));
+            within.Add((reader.GetString(0), FactsOf(reader)));
         }
 
         await reader.NextResultAsync(cancellationToken);
@@ -145,6 +149,9 @@ public sealed partial class QueryAnalyst(NpgsqlDataSource dataSource, ISchemaSou
 
         return new Findings([], [], relations, called, within);
     }
+
+    private static FunctionFacts FactsOf(NpgsqlDataReader reader) => new(
+        reader.IsDBNull(1) ? "" : reader.GetString(1), reader.GetString(2), reader.GetChar(3), reader.GetBoolean(4), reader.GetBoolean(5), reader.GetBoolean(6));
 
     // A position in an error of EXPLAIN EXECUTE points into the prepared text or an inlined function's; neither can be told apart.
     private static async Task<NpgsqlDataReader> OpenAsync(NpgsqlBatch batch, CancellationToken cancellationToken)
@@ -194,6 +201,23 @@ public sealed partial class QueryAnalyst(NpgsqlDataSource dataSource, ISchemaSou
 
     private async Task<QueryDescription> JudgeAsync(string sql, IReadOnlyList<FunctionCall> functions, Findings findings, CancellationToken cancellationToken)
     {
+        var schema = await SchemaWithAsync(findings, cancellationToken);
+        var tables = TablesRead(findings, schema);
+        RefuseFunctions(functions, findings);
+        var views = findings.Relations.Where(relation => relation.Kind == 'v').Select(relation => relation.Oid).Order().ToImmutableArray();
+        return new QueryDescription(
+            [.. findings.Parameters.Select(oid => TypeOf(schema, oid))],
+            ResultColumns(sql, findings, schema),
+            tables,
+            views,
+            // Under a view the policies of the view's owner decide, which row_security_active() does not speak of.
+            findings.Relations.Any(relation => relation.HasActivePolicies || (relation.HasPolicies && views.Length > 0)),
+            functions.Any(call => call.Schema is null && FunctionRules.IsClockKeyword(call.Name)) || findings.Functions.Any(FunctionRules.ReadsClock),
+            findings.Functions.Any(function => function.IsOpaque));
+    }
+
+    private static void RefuseFunctions(IReadOnlyList<FunctionCall> functions, Findings findings)
+    {
         foreach (var (ordinal, function) in findings.Called)
         {
             if (FunctionRules.Refuse(function) is { } refusal)
@@ -214,21 +238,6 @@ public sealed partial class QueryAnalyst(NpgsqlDataSource dataSource, ISchemaSou
                 throw refusal;
             }
         }
-
-        var schema = await SchemaWithAsync(findings, cancellationToken);
-        var tables = TablesRead(findings, schema);
-        var views = findings.Relations.Where(relation => relation.Kind == 'v').Select(relation => relation.Oid).Order().ToImmutableArray();
-        return new QueryDescription(
-            [.. findings.Parameters.Select(oid => TypeOf(schema, oid))],
-            ResultColumns(sql, findings, schema),
-            tables,
-            views,
-            // Under a view the policies of the view's owner decide, which row_security_active() does not speak of.
-            findings.Relations.Any(relation => relation.HasActivePolicies || (relation.HasPolicies && views.Length > 0)),
-            functions.Any(call => call.Schema is null && FunctionRules.IsClockKeyword(call.Name))
-                || findings.Called.Any(call => FunctionRules.ReadsClock(call.Function))
-                || findings.CalledWithin.Any(call => FunctionRules.ReadsClock(call.Function) || FunctionRules.IsClockKeyword(call.Function.Name)),
-            findings.Called.Any(call => FunctionRules.IsOpaque(call.Function)) || findings.CalledWithin.Any(call => call.Function.Schema.Length > 0 && FunctionRules.IsOpaque(call.Function)));
     }
 
     /// <summary>The current schema, or a newer one when the query knows relations or types that it does not.</summary>
@@ -293,7 +302,7 @@ public sealed partial class QueryAnalyst(NpgsqlDataSource dataSource, ISchemaSou
             {
                 var column = schema.Tables.GetValueOrDefault(described.Table)?.Columns.FirstOrDefault(column => column.Number == described.ColumnNumber);
                 return new ResultColumn(
-                    described.Name, TypeOf(schema, described.Type), column?.TypeModifier ?? described.TypeModifier, described.Table, described.ColumnNumber,
+                    described.Name, TypeOf(schema, described.Type), column?.Type.Oid == described.Type ? column.TypeModifier : described.TypeModifier, described.Table, described.ColumnNumber,
                     mayNullExtend || column is not { IsNotNull: true });
             }),
         ];
@@ -321,5 +330,8 @@ public sealed partial class QueryAnalyst(NpgsqlDataSource dataSource, ISchemaSou
         IReadOnlyList<DescribedColumn> Columns,
         IReadOnlyList<LockedRelation> Relations,
         IReadOnlyList<(int Ordinal, FunctionFacts Function)> Called,
-        IReadOnlyList<(string Place, FunctionFacts Function)> CalledWithin);
+        IReadOnlyList<(string Place, FunctionFacts Function)> CalledWithin)
+    {
+        public IEnumerable<FunctionFacts> Functions => Called.Select(call => call.Function).Concat(CalledWithin.Select(call => call.Function));
+    }
 }

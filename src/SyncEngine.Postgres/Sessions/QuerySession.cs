@@ -32,16 +32,14 @@ static class QuerySession
     /// <exception cref="SyncException">permission_denied for names that PostgreSQL would not take for a role; invalid_request for claims it cannot hold.</exception>
     public static IEnumerable<string> Identity(Principal principal)
     {
-        if (principal.Claims is { } claims)
+        // Always set: once a session has had the setting, its absence reads as '' there and as NULL elsewhere.
+        var claims = principal.Claims ?? "{}";
+        if (claims.Contains('\0', StringComparison.Ordinal))
         {
-            if (claims.Contains('\0', StringComparison.Ordinal))
-            {
-                throw new SyncException(ErrorCode.InvalidRequest, "claims contain a NUL character");
-            }
-
-            yield return "SET LOCAL \"request.jwt.claims\" TO " + SqlText.Literal(claims);
+            throw new SyncException(ErrorCode.InvalidRequest, "claims contain a NUL character");
         }
 
+        yield return "SET LOCAL \"request.jwt.claims\" TO " + SqlText.Literal(claims);
         if (principal.Role is { } role)
         {
             // SET ROLE none means "the session's own role", which is the engine's.

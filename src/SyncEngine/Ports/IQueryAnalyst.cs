@@ -21,8 +21,8 @@ public sealed record ResultColumn(string Name, SqlType Type, int TypeModifier, u
 /// <param name="Tables">OIDs of every table, partition and child that an execution may read, views and policies expanded; all of them are streamed.</param>
 /// <param name="Views">OIDs of the views in between: their definitions are part of the answer.</param>
 /// <param name="HasRowSecurity">Policies apply to this role: the answer depends on the claims.</param>
-/// <param name="ReadsClock">It calls now() or one of its family: the answer changes by itself.</param>
-/// <param name="HasOpaqueFunctions">It calls stable functions written by users, whose reads are not known: any change may change the answer.</param>
+/// <param name="ReadsClock">It calls now() or one of its family, directly or in a view, policy or user's function: the answer changes by itself.</param>
+/// <param name="HasOpaqueFunctions">It calls stable functions written by users, whose reads are not known: any change may change the answer. Plain SQL functions that name no table (such as one that picks a claim) are not among them.</param>
 public sealed record QueryDescription(
     ImmutableArray<SqlType> Parameters,
     ImmutableArray<ResultColumn> Columns,

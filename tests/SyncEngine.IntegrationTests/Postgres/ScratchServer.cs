@@ -42,11 +42,11 @@ public sealed class ScratchServer : IAsyncLifetime
     }
 
     /// <summary>An empty database, and a data source on it with the engine's session settings.</summary>
-    public async Task<ScratchDatabase> CreateDatabaseAsync()
+    public async Task<ScratchDatabase> CreateDatabaseAsync(string how = "")
     {
         var name = "scratch_" + Interlocked.Increment(ref databases).ToString(CultureInfo.InvariantCulture) + "_" + Environment.ProcessId.ToString(CultureInfo.InvariantCulture);
         await using var admin = NpgsqlDataSource.Create(connectionString);
-        await using var create = admin.CreateCommand($"CREATE DATABASE {name}");
+        await using var create = admin.CreateCommand($"CREATE DATABASE {name} {how}");
         await create.ExecuteNonQueryAsync();
         return new ScratchDatabase(name, connectionString);
     }
