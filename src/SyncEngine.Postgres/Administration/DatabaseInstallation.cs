@@ -15,18 +15,7 @@ public sealed class DatabaseInstallation(NpgsqlDataSource dataSource, Replicatio
     public async IAsyncEnumerable<Finding> CheckAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
-        var server = await connection.QuerySingleAsync<ServerRow>(new CommandDefinition(
-            """
-            SELECT current_setting('wal_level') AS "WalLevel", pg_is_in_recovery() AS "IsStandby", current_user::text AS "User",
-                current_setting('max_replication_slots')::int AS "MaxSlots", (SELECT count(*)::int FROM pg_replication_slots) AS "UsedSlots",
-                current_setting('max_wal_senders')::int AS "MaxSenders", (SELECT count(*)::int FROM pg_stat_replication) AS "UsedSenders",
-                rolsuper AS "IsSuperuser",
-                rolsuper OR rolreplication OR EXISTS (SELECT FROM pg_roles r WHERE r.rolname = 'rds_replication' AND pg_has_role(r.oid, 'USAGE')) AS "MayReplicate",
-                current_database()::text AS "Database"
-            FROM pg_roles WHERE rolname = current_user
-            """,
-            cancellationToken: cancellationToken));
-
+        var server = await ReadServerAsync(connection, cancellationToken);
         foreach (var finding in CheckServer(server, connection.PostgreSqlVersion))
         {
             yield return finding;
@@ -44,6 +33,13 @@ public sealed class DatabaseInstallation(NpgsqlDataSource dataSource, Replicatio
 
         yield return await CheckHelpersAsync(connection, cancellationToken);
         yield return await CheckEventTriggersAsync(connection, server.IsSuperuser, cancellationToken);
+    }
+
+    /// <summary>The part of the check without which nothing can stream: version, wal_level, slots, the role's attributes.</summary>
+    public async Task<IReadOnlyList<Finding>> CheckServerAsync(CancellationToken cancellationToken)
+    {
+        await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
+        return [.. CheckServer(await ReadServerAsync(connection, cancellationToken), connection.PostgreSqlVersion)];
     }
 
     public async IAsyncEnumerable<Finding> InstallAsync([EnumeratorCancellation] CancellationToken cancellationToken)
@@ -121,6 +117,19 @@ public sealed class DatabaseInstallation(NpgsqlDataSource dataSource, Replicatio
             return [functions, new Finding(FindingKind.Note, EventTriggerNote)];
         }
     }
+
+    private static Task<ServerRow> ReadServerAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
+        connection.QuerySingleAsync<ServerRow>(new CommandDefinition(
+            """
+            SELECT current_setting('wal_level') AS "WalLevel", pg_is_in_recovery() AS "IsStandby", current_user::text AS "User",
+                current_setting('max_replication_slots')::int AS "MaxSlots", (SELECT count(*)::int FROM pg_replication_slots) AS "UsedSlots",
+                current_setting('max_wal_senders')::int AS "MaxSenders", (SELECT count(*)::int FROM pg_stat_replication) AS "UsedSenders",
+                rolsuper AS "IsSuperuser",
+                rolsuper OR rolreplication OR EXISTS (SELECT FROM pg_roles r WHERE r.rolname = 'rds_replication' AND pg_has_role(r.oid, 'USAGE')) AS "MayReplicate",
+                current_database()::text AS "Database"
+            FROM pg_roles WHERE rolname = current_user
+            """,
+            cancellationToken: cancellationToken));
 
     private static IEnumerable<Finding> CheckServer(ServerRow server, Version version)
     {

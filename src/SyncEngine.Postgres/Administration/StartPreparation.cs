@@ -10,7 +10,7 @@ public sealed class StartPreparation(NpgsqlDataSource dataSource, ReplicationOpt
     public async Task<Finding?> RunAsync(CancellationToken cancellationToken)
     {
         var installation = new DatabaseInstallation(dataSource, options);
-        if (await FirstMissingAsync(installation.CheckServerAsync(cancellationToken)) is { } missing)
+        if ((await installation.CheckServerAsync(cancellationToken)).FirstOrDefault(finding => finding.Kind == FindingKind.Missing) is { } missing)
         {
             return missing;
         }
@@ -28,19 +28,6 @@ public sealed class StartPreparation(NpgsqlDataSource dataSource, ReplicationOpt
                 $"publication \"{options.Publication}\" does not exist and this role may not create it; run the command \"setup\" as a role that may",
                 $"CREATE PUBLICATION {Quoting.Identifier(options.Publication)} FOR TABLE …")
             : null;
-    }
-
-    private static async Task<Finding?> FirstMissingAsync(IAsyncEnumerable<Finding> findings)
-    {
-        await foreach (var finding in findings)
-        {
-            if (finding.Kind == FindingKind.Missing)
-            {
-                return finding;
-            }
-        }
-
-        return null;
     }
 
     /// <summary>What the role may not do, or somebody's lock keeps from being done, is left to the command "setup".</summary>

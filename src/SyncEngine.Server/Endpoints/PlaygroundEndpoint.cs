@@ -25,7 +25,7 @@ static class PlaygroundEndpoint
             OnPrepareResponse = prepared =>
                 // Assets carry a hash in their name; the page that names them is asked for anew.
                 prepared.Context.Response.Headers.CacheControl =
-                    prepared.Context.Request.Path.StartsWithSegments("/assets") ? "public, max-age=31536000, immutable" : "no-cache",
+                    prepared.Context.Request.Path.StartsWithSegments("/assets", StringComparison.Ordinal) ? "public, max-age=31536000, immutable" : "no-cache",
         });
     }
 }

@@ -79,7 +79,7 @@ sealed partial class EngineLoops(
                     await catalog.RefreshAsync(cancellationToken);
                 }
             }
-            catch (Exception failure) when (failure is Npgsql.NpgsqlException or OperatorException or Errors.SyncException)
+            catch (Exception failure) when (failure is Npgsql.NpgsqlException or OperatorException or SyncEngine.Errors.SyncException)
             {
                 Log.NotPublished(logger, failure.Message);
             }

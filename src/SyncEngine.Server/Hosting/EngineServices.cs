@@ -30,6 +30,7 @@ static class EngineServices
         var rooms = SyncOptions.Read(configuration);
         services.AddSingleton(rooms.Limits);
         services.AddSingleton(rooms.Queries);
+        services.AddSingleton<NamedQueries>();
         services.AddSingleton(rooms.ToEngineOptions());
         services.AddSingleton(replication);
         services.AddSingleton(dataSource);
