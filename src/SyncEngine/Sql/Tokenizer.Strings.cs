@@ -72,8 +72,9 @@ public sealed partial class Tokenizer
     /// <summary>Reads UESCAPE 'c' when it follows; null, and nothing read, when it does not.</summary>
     private char? UnicodeEscapeCharacter()
     {
+        const string Keyword = "uescape";
         var before = at;
-        if (!SkipBlanks() || !IsNameStart(text[at]))
+        if (!SkipBlanks() || !Ascii.EqualsIgnoreCase(text.AsSpan(at, Math.Min(Keyword.Length, text.Length - at)), Keyword) || IsNamePart(Ahead(Keyword.Length)))
         {
             at = before;
             return null;
@@ -81,21 +82,7 @@ public sealed partial class Tokenizer
 
         var count = tokens.Count;
         var wordStart = at;
-        if (BeginsQuoted(text[at]))
-        {
-            at = before;
-            return null;
-        }
-
-        Word();
-        var word = tokens[^1];
-        tokens.RemoveAt(count);
-        if (!word.IsWord("uescape"))
-        {
-            at = before;
-            return null;
-        }
-
+        at += Keyword.Length;
         if (!SkipBlanks() || !(text[at] == '\'' || text[at] == '$' || BeginsQuoted(text[at])))
         {
             throw SyntaxError("UESCAPE must be followed by a simple string literal", wordStart);

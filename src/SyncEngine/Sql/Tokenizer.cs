@@ -413,9 +413,12 @@ public sealed partial class Tokenizer
 
     private int PositionOf(int offset)
     {
-        if (offset < countedOffset)
+        for (; countedOffset > offset; countedOffset--)
         {
-            (countedOffset, countedPosition) = (0, 1);
+            if (!char.IsLowSurrogate(text[countedOffset - 1]))
+            {
+                countedPosition--;
+            }
         }
 
         for (; countedOffset < offset; countedOffset++)

@@ -1,6 +1,8 @@
 using Npgsql;
 using SyncEngine.Errors;
 using SyncEngine.Sql;
+using SyncEngine.Sql.Parsing;
+using SyncEngine.Sql.Syntax;
 using Xunit;
 
 namespace SyncEngine.IntegrationTests.Sql;
@@ -81,6 +83,41 @@ public sealed class PrintedQueryAgainstPostgresTests(ParsingServer server) : ICl
         var texts = Enumerable.Range(0, 1000).Select(_ =>
             "SELECT " + One(operands) + string.Concat(Enumerable.Range(0, random.Next(0, 4)).Select(_ => One(blanks) + One(operators) + One(blanks) + One(operands))) + " FROM t ORDER BY t.a");
         await AssertSameAsync([.. texts], atLeastAdmitted: 900, atLeastAccepted: 300);
+    }
+
+    /// <summary>The parser's precedence is PostgreSQL's: its tree, printed with every parenthesis, selects the same rows.</summary>
+    [Fact]
+    public async Task Parsed_conditions_mean_what_was_sent()
+    {
+        string[] operands = ["a", "update", "delete", "t.a", "1", "2", "-1", "NULL", "true", "false", "'1'", "'t'", "'2'::int", "CAST(1 AS int8)", "bool 't'", "(a = 1)", "(delete)"];
+        string[] operators = ["=", "<>", "<", ">=", " AND ", " OR ", " AND NOT ", " OR NOT ", " IS DISTINCT FROM ", " IS NOT DISTINCT FROM ", " BETWEEN 0 AND ", " NOT BETWEEN -1 AND "];
+        string[] suffixes = ["", "", "", " IS NULL", " IS NOT NULL", " IS TRUE", " IS NOT FALSE", " IS UNKNOWN", " ISNULL", " NOTNULL", " IN (1, 2)", " NOT IN (NULL, 1)", " IN (true)"];
+        var random = new Random(Seed);
+        string One(string[] choices) => choices[random.Next(choices.Length)];
+        var (accepted, kept) = (0, 0);
+        var differences = new List<string>();
+        await using var connection = await server.Database.OpenConnectionAsync();
+        for (var count = 0; count < 3000; count++)
+        {
+            var condition = (random.Next(5) == 0 ? "NOT " : "") + One(operands) + One(suffixes) + string.Concat(Enumerable.Range(0, random.Next(1, 5)).Select(_ => One(operators) + One(operands) + One(suffixes)));
+            var text = $"SELECT a, b FROM t WHERE {condition}";
+            var sent = await AskAsync(connection, text, 0);
+            if (!SelectParser.Parse(QueryGate.Admit(text)).IsCovered(out var statement, out _))
+            {
+                continue;
+            }
+
+            var parsed = await AskAsync(connection, SyntaxPrinter.Print(statement), 0);
+            accepted += sent.SqlState is null ? 1 : 0;
+            kept += sent.Rows.Length > 0 ? 1 : 0;
+            if ((sent.Columns, sent.Rows, sent.SqlState) != (parsed.Columns, parsed.Rows, parsed.SqlState))
+            {
+                differences.Add($"{text}\n  parsed: {SyntaxPrinter.Print(statement)}\n  sent: {sent}\n  parsed: {parsed}");
+            }
+        }
+
+        Assert.True(differences.Count == 0, $"seed {Seed}, {differences.Count} differences\n{string.Join('\n', differences)}");
+        Assert.True(accepted >= 200 && kept >= 50, $"{accepted} accepted, {kept} with rows");
     }
 
     private async Task AssertSameAsync(IReadOnlyList<string> texts, int atLeastAdmitted, int atLeastAccepted)
