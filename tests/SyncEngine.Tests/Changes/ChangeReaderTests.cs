@@ -142,7 +142,7 @@ public sealed class ChangeReaderTests
     [Fact]
     public void Rows_are_read_without_allocating()
     {
-        var chunk = Chunk(Users, .. Enumerable.Range(0, 1000).Select(i => Update(7, 'O', [$"{i}", "x"], [$"{i}", "y"])));
+        var chunk = Chunk([Users, .. Enumerable.Range(0, 1000).Select(i => Update(7, 'O', [$"{i}", "x"], [$"{i}", "y"]))]);
         var relations = new RelationMap();
         Walk(chunk, relations);
         relations.Set(RelationMessage.Parse(Users));

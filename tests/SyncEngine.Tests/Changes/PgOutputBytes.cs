@@ -56,7 +56,7 @@ internal static class PgOutputBytes
     ];
 
     /// <summary>A tuple's columns, with <see cref="Unchanged"/> and null as above; null when there is no tuple.</summary>
-    public static string?[]? Columns(TupleData tuple)
+    public static IEnumerable<string?>? Columns(TupleData tuple)
     {
         if (tuple.IsAbsent)
         {
