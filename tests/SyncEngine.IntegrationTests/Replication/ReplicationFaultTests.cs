@@ -6,8 +6,8 @@ using Xunit;
 namespace SyncEngine.IntegrationTests.Replication;
 
 /// <summary>What happens when the stream breaks.</summary>
-[Collection("replication")]
-public sealed class ReplicationFaultTests(PostgresServer server)
+[Collection(typeof(ReplicationCollection))]
+public sealed class ReplicationFaultTests(ReplicationDatabase server)
 {
     private const string Plain = "CREATE TABLE a (id int PRIMARY KEY)";
 

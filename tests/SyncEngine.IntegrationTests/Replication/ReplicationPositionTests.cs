@@ -5,8 +5,8 @@ using Xunit;
 namespace SyncEngine.IntegrationTests.Replication;
 
 /// <summary>How far the stream says it is.</summary>
-[Collection("replication")]
-public sealed class ReplicationPositionTests(PostgresServer server)
+[Collection(typeof(ReplicationCollection))]
+public sealed class ReplicationPositionTests(ReplicationDatabase server)
 {
     [Fact]
     public async Task Commits_that_are_not_published_move_the_position_of_an_idle_stream()
