@@ -88,12 +88,12 @@ public sealed class SnapshotReaderTests(PostgresFixture postgres) : IAsyncLifeti
         var clock = Stopwatch.StartNew();
         var read = await ReadAsync(
             new SnapshotOptions { RowsPerResult = rows, BytesPerResult = bytes }, Principal.Engine,
-            Request("SELECT 1"), Request("SELECT n, repeat('x', 100) FROM generate_series(1, 50000000) n"), Request("SELECT 2"));
+            Request("SELECT 1"), Request("SELECT generate_series(1, 500000000), repeat('x', 100)"), Request("SELECT 2"));
 
         Assert.Equal(ErrorCode.ResultTooLarge, read.Results[1].Error!.Code);
         Assert.Equal(["1"], RowsOf(read, 0));
         Assert.Equal(["2"], RowsOf(read, 2));
-        Assert.True(clock.Elapsed < TimeSpan.FromSeconds(8), clock.Elapsed.ToString());
+        Assert.True(clock.Elapsed < TimeSpan.FromSeconds(5), clock.Elapsed.ToString());
     }
 
     [Fact]
