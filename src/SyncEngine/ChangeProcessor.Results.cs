@@ -197,11 +197,11 @@ public sealed partial class ChangeProcessor
         query.State ??= new ResultState(query.Plan.IsOrdered);
         var diff = query.State.Replace(fitted.Rows);
         KeepHolders(query, diff);
-        query.IsBehind = !fitted.IsCurrent;
+        SetBehind(query, !fitted.IsCurrent);
         query.Progress = fitted.Cut;
         if (isFirst)
         {
-            query.Replay.Restart(fitted.Cut);
+            replays.Restart(query.Replay, fitted.Cut);
         }
         else if (!diff.IsEmpty)
         {
@@ -250,7 +250,7 @@ public sealed partial class ChangeProcessor
     {
         metrics.Diffs.Add(1);
         var frames = FrameBody.OfDiff(diff, cut, commitTimeMicroseconds, xid, options.ChunkBytes);
-        query.Replay.Add(now, cut, frames);
+        replays.Add(query.Replay, now, cut, frames);
         foreach (var attachment in query.Attachments)
         {
             if (attachment.State == AttachmentState.Joining)
@@ -333,7 +333,15 @@ public sealed partial class ChangeProcessor
         if (error.Code == ErrorCode.PermissionDenied || error.Code == ErrorCode.UnknownRelation || error.Code == ErrorCode.UnknownColumn
             || error.Code == ErrorCode.UnknownFunction)
         {
+            if (query.Failure?.Code == error.Code)
+            {
+                // It was planned again since and is still refused.
+                End(query, error);
+                return;
+            }
+
             // The rules or the schema have changed since it was planned.
+            query.Failure = error;
             query.IsSuspended = true;
             FallBehind(query, position);
             SchemaDoubt?.Invoke();
@@ -401,9 +409,9 @@ public sealed partial class ChangeProcessor
             foreach (var query in queries.All)
             {
                 query.Progress = Lsn.Zero;
-                query.Replay.Restart(new Lsn(ulong.MaxValue));
+                replays.Restart(query.Replay, new Lsn(ulong.MaxValue));
                 query.State = null;
-                query.IsBehind = false;
+                SetBehind(query, false);
             }
 
             foreach (var stream in streams.All)
