@@ -18,6 +18,8 @@ public sealed record SubscribeRequest(string Query, IReadOnlyList<JsonElement> P
 /// <remarks>Lifecycle: <see cref="RunAsync"/> watches the schema until cancelled. Holds no state of its own but the wish for a refresh.</remarks>
 public sealed class SubscriptionService
 {
+    private const int PlansAtOnce = 32;
+
     private readonly ChangeProcessor processor;
     private readonly QueryPlanner planner;
     private readonly ISchemaSource schemas;
@@ -110,25 +112,28 @@ public sealed class SubscriptionService
         var doubtful = wasPaused
             ? await processor.ResumeAfterSchemaChangeAsync(schema, cancellationToken)
             : await processor.OnSchemaChangedAsync(schema, cancellationToken);
-        foreach (var plan in doubtful)
+        // In portions: the first ones go on while the last ones are still being planned.
+        foreach (var portion in doubtful.Chunk(PlansAtOnce))
         {
-            await PlanAgainAsync(plan, cancellationToken);
+            Dictionary<QueryPlan, PlanOutcome> outcomes = new(ReferenceEqualityComparer.Instance);
+            foreach (var plan in portion)
+            {
+                outcomes.Add(plan, await PlanAgainAsync(plan, cancellationToken));
+            }
+
+            await processor.ReplacePlansAsync(outcomes, cancellationToken);
         }
     }
 
-    private async Task PlanAgainAsync(QueryPlan doubtful, CancellationToken cancellationToken)
+    private async Task<PlanOutcome> PlanAgainAsync(QueryPlan doubtful, CancellationToken cancellationToken)
     {
-        QueryPlan? replacement = null;
-        SyncException? error = null;
         try
         {
-            replacement = await planner.PlanAsync(doubtful.QueryText, doubtful.Reader, isDoubtful: true, cancellationToken);
+            return new PlanOutcome(await planner.PlanAsync(doubtful.QueryText, doubtful.Reader, isDoubtful: true, cancellationToken), null);
         }
         catch (SyncException refused) when (refused.Code != ErrorCode.SourceUnavailable)
         {
-            error = refused;
+            return new PlanOutcome(null, refused);
         }
-
-        await processor.ReplacePlanAsync(doubtful, replacement, error, cancellationToken);
     }
 }
