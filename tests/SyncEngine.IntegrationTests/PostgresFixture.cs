@@ -8,6 +8,10 @@ using Xunit;
 
 [assembly: AssemblyFixture(typeof(PostgresFixture))]
 
+// Tests on the shared server take turns: transaction ids and WAL positions are the whole server's, and a slot waits for everybody's transactions.
+// A class with servers of its own says so with a collection of its own, and runs beside them.
+[assembly: CollectionBehavior(CollectionBehavior.CollectionPerAssembly)]
+
 namespace SyncEngine.IntegrationTests;
 
 /// <summary>Where tests get databases from. The embedded server is one; a container could be another.</summary>

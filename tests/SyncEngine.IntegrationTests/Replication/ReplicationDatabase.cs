@@ -3,11 +3,7 @@ using Xunit;
 
 namespace SyncEngine.IntegrationTests.Replication;
 
-/// <summary>Tests of the stream share one database and take turns: several of them wait for a position or for writers to end.</summary>
-[CollectionDefinition]
-public sealed class ReplicationCollection : ICollectionFixture<ReplicationDatabase>;
-
-/// <summary>A database for the replication tests, with a connection of its own for every statement.</summary>
+/// <summary>A database for tests of the stream, with a connection of its own for every statement.</summary>
 public sealed class ReplicationDatabase(PostgresFixture postgres) : IAsyncLifetime
 {
     private TestDatabase database = null!;

@@ -7,8 +7,7 @@ using Xunit;
 namespace SyncEngine.IntegrationTests.Replication;
 
 /// <summary>What the stream says of each kind of change.</summary>
-[Collection(typeof(ReplicationCollection))]
-public sealed class ReplicationSourceTests(ReplicationDatabase server)
+public sealed class ReplicationSourceTests(ReplicationDatabase server) : IClassFixture<ReplicationDatabase>
 {
     private const string Plain = "CREATE TABLE a (id int PRIMARY KEY, body text)";
     private const string ARelation = "relation a(id! body) Default";
