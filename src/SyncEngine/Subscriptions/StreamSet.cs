@@ -37,19 +37,17 @@ sealed class StreamSet(EngineOptions options, EngineMetrics metrics)
     }
 
     /// <summary>Puts a frame in line for one attachment.</summary>
-    public void Send(Attachment attachment, FrameBody body)
+    /// <param name="rightUpTo">For a live attachment's diff from a read: the last cut at which the rows before it are right.</param>
+    public void Send(Attachment attachment, FrameBody body, Lsn? rightUpTo = null)
     {
-        attachment.Stream.Hold(new Frame(attachment.Subscription.Id, body), body.Cut);
+        attachment.Stream.Hold(new Frame(attachment.Subscription.Id, body), body.Cut, rightUpTo);
         Touch(attachment.Stream);
     }
 
     /// <summary>Its rows are forgotten: drops what waits and says so.</summary>
     public void Reset(Attachment attachment, ErrorCode code)
     {
-        attachment.Stream.Drop(attachment.Subscription.Id);
-        attachment.State = AttachmentState.Joining;
-        attachment.From = null;
-        metrics.Resets.Add(1);
+        JoinAgain(attachment);
         Send(attachment, FrameBody.Reset(code));
     }
 
@@ -168,6 +166,9 @@ sealed class StreamSet(EngineOptions options, EngineMetrics metrics)
     {
         var limit = Limit(stream, position, now);
         var hasLive = !stream.IsSingle || stream.Attachments.Values.Any(attachment => attachment.State == AttachmentState.Live);
+        var reached = limit;
+        limit = stream.Outside(limit);
+        stream.HeldBackSince = limit < reached ? stream.HeldBackSince ?? now : null;
         var frames = stream.Release(limit);
         var isDue = now - stream.ToldAt >= options.CutInterval * 0.8;
         if (hasLive && limit >= stream.Told && (frames.Exists(frame => frame.Body.Type == "diff") || (limit > stream.Told && (isDue || frames.Count > 0))))
@@ -193,10 +194,19 @@ sealed class StreamSet(EngineOptions options, EngineMetrics metrics)
         {
             if (stream.Attachments.TryGetValue(id, out var attachment))
             {
-                Reset(attachment, ErrorCode.SlowConsumer);
+                JoinAgain(attachment);
                 AwaitingRoom.Add(attachment);
             }
         }
+    }
+
+    private void JoinAgain(Attachment attachment)
+    {
+        attachment.Stream.Drop(attachment.Subscription.Id);
+        attachment.State = AttachmentState.Joining;
+        attachment.IsToldStale = false;
+        attachment.From = null;
+        metrics.Resets.Add(1);
     }
 
     /// <summary>The highest cut that every live attachment has reached.</summary>
