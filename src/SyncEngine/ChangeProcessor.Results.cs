@@ -201,6 +201,7 @@ public sealed partial class ChangeProcessor
         query.NotReadBefore = now + (query.LastReadTook < longestRetry ? query.LastReadTook : longestRetry);
         var isFirst = query.State is null;
         var wasBehind = query.IsBehind;
+        var rightUpTo = wasBehind ? query.Progress : fitted.Cut;
         query.State ??= new ResultState(query.Plan.IsOrdered);
         var diff = query.State.Replace(fitted.Rows);
         KeepHolders(query, diff);
@@ -219,7 +220,7 @@ public sealed partial class ChangeProcessor
             }
 
             var touch = query.LastTouch.Cut > Lsn.Zero && query.LastTouch.Cut <= fitted.Cut ? query.LastTouch : default;
-            PublishRead(query, diff, fitted.Cut, touch.Cut > Lsn.Zero ? touch.CommitTimeMicroseconds : null, touch.Cut > Lsn.Zero ? touch.Xid : null);
+            PublishRead(query, diff, rightUpTo, fitted.Cut, touch.Cut > Lsn.Zero ? touch.CommitTimeMicroseconds : null, touch.Cut > Lsn.Zero ? touch.Xid : null);
         }
 
         if (!isFirst)
@@ -253,7 +254,7 @@ public sealed partial class ChangeProcessor
     public event Action<string, int, int, int>? Mismatch;
 
     /// <summary>A diff from a read: the stale ones get it too, as they go on from the same rows.</summary>
-    private void PublishRead(LiveQuery query, RowDiff diff, Lsn cut, long? commitTimeMicroseconds, ulong? xid)
+    private void PublishRead(LiveQuery query, RowDiff diff, Lsn rightUpTo, Lsn cut, long? commitTimeMicroseconds, ulong? xid)
     {
         metrics.Diffs.Add(1);
         var frames = FrameBody.OfDiff(diff, cut, commitTimeMicroseconds, xid, options.ChunkBytes);
@@ -274,7 +275,7 @@ public sealed partial class ChangeProcessor
 
             foreach (var frame in frames)
             {
-                streams.Send(attachment, frame);
+                streams.Send(attachment, frame, attachment.State == AttachmentState.Live ? rightUpTo : null);
             }
         }
     }
@@ -409,6 +410,13 @@ public sealed partial class ChangeProcessor
 
         metrics.Epochs.Add(1);
         log.Clear();
+        awaitingPosition.Clear();
+        foreach (var query in queries.All)
+        {
+            // What a read from before the new stream does not show may never be delivered.
+            reader.Forget(query);
+        }
+
         if (started.From < position)
         {
             // Another timeline: what clients were told is not part of it.
