@@ -1,3 +1,20 @@
-var builder = WebApplication.CreateBuilder(args);
-var app = builder.Build();
-await app.RunAsync();
+using SyncEngine.Server.Commands;
+using SyncEngine.Server.Hosting;
+
+using var stopping = new CancellationTokenSource();
+Console.CancelKeyPress += (_, pressed) =>
+{
+    pressed.Cancel = true;
+    stopping.Cancel();
+};
+using var terminate = System.Runtime.InteropServices.PosixSignalRegistration.Create(
+    System.Runtime.InteropServices.PosixSignal.SIGTERM,
+    signal =>
+    {
+        signal.Cancel = true;
+        stopping.Cancel();
+    });
+
+var commandLine = new CommandLine(CommandParts.Default, Console.Out, Console.Error, TimeProvider.System);
+var outcome = await commandLine.RunAsync(args, stopping.Token);
+return outcome.ExitCode ?? await ServerHost.RunAsync(outcome.ServerArguments, Console.Out, Console.Error, stopping.Token);

@@ -333,7 +333,15 @@ public sealed partial class ChangeProcessor
         if (error.Code == ErrorCode.PermissionDenied || error.Code == ErrorCode.UnknownRelation || error.Code == ErrorCode.UnknownColumn
             || error.Code == ErrorCode.UnknownFunction)
         {
+            if (query.Failure?.Code == error.Code)
+            {
+                // It was planned again since and is still refused.
+                End(query, error);
+                return;
+            }
+
             // The rules or the schema have changed since it was planned.
+            query.Failure = error;
             query.IsSuspended = true;
             FallBehind(query, position);
             SchemaDoubt?.Invoke();

@@ -411,6 +411,7 @@ public sealed partial class ChangeProcessor
 
         acknowledgements.Forget(now);
         Audit();
+        Count();
         if (log.Count > CommitsKeptUnsettled && !isSettling && interruption is null)
         {
             isSettling = true;

@@ -2,7 +2,7 @@ namespace SyncEngine.Permissions;
 
 /// <summary>Who asks. Two tokens of the same issuer, subject and role are the same principal.</summary>
 /// <param name="Role">The PostgreSQL role that queries run as; null for the engine's own.</param>
-/// <param name="Claims">The token's payload as JSON, given to policies as <c>request.jwt.claims</c>; null without a token.</param>
+/// <param name="Claims">The token's payload as JSON, given to policies as <c>request.jwt.claims</c>; null without a token (policies then read <c>{}</c>).</param>
 /// <param name="ExpiresAt">When the token ends; null for never.</param>
 public sealed record Principal(string? Issuer, string? Subject, string? Role, string? Claims, DateTimeOffset? ExpiresAt)
 {

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text;
 using SyncEngine.Matching.Predicates;
 using SyncEngine.Values;
 
@@ -11,6 +12,9 @@ public sealed record StreamedColumn(string Name, SqlType Type, int TypeModifier)
 /// <param name="Column">Index into <see cref="SingleTablePlan.Columns"/>.</param>
 /// <param name="Slots">The operands; the column equals one of them.</param>
 public sealed record IndexedEquality(int Column, ImmutableArray<int> Slots, ValueComparer Comparer);
+
+/// <summary>Where the predicate's operand comes from: a parameter by its index, or the canonical text of a literal (null for NULL).</summary>
+public sealed record Operand(int? Parameter, byte[]? Literal);
 
 /// <summary>
 /// Filter and projection of one table, maintained from the stream alone. The key is the table's replica identity, which every change carries.
@@ -26,7 +30,11 @@ public sealed record SingleTablePlan(
     ImmutableArray<int> Output,
     ImmutableArray<int> Key,
     Predicate Predicate,
-    IndexedEquality? Index)
+    IndexedEquality? Index,
+    ImmutableArray<Operand> Operands)
 {
-    public bool IsSameTemplateAs(SingleTablePlan other) => TableOid == other.TableOid && TemplateKey == other.TemplateKey;
+    /// <summary>The operands of one query, by slot.</summary>
+    /// <param name="parameters">Canonical texts of $1, $2, …</param>
+    public byte[]?[] OperandsOf(ImmutableArray<string?> parameters) =>
+        [.. Operands.Select(operand => operand.Parameter is not { } index ? operand.Literal : parameters[index] is { } text ? Encoding.UTF8.GetBytes(text) : null)];
 }

@@ -7,10 +7,10 @@ namespace SyncEngine.Ports;
 /// </summary>
 public interface ISchemaSource
 {
-    /// <summary>The newest schema known. Read from any thread.</summary>
+    /// <summary>The newest schema known. Read from any thread, after the first <see cref="RefreshAsync"/>.</summary>
     DatabaseSchema Current { get; }
 
-    /// <summary>Called with the new schema after each change, from the source's own loop, one call at a time.</summary>
+    /// <summary>Called with the new schema after each change, one call at a time, in the order of versions.</summary>
     event Action<DatabaseSchema>? Changed;
 
     /// <summary>Reads the catalog now and raises <see cref="Changed"/> when something differs.</summary>

@@ -80,7 +80,7 @@ sealed class LiveQuerySet(IChangeSource source, RelationMap relations, int repla
         query.WatchVersion = query.Plan.Tables.Select(table => tables[table].WatchVersion).DefaultIfEmpty().Max();
         if (query.Plan.SingleTable is { } single)
         {
-            query.Operands = [.. query.Parameters.Select(text => text is null ? null : Encoding.UTF8.GetBytes(text))];
+            query.Operands = single.OperandsOf(query.Parameters);
             var entry = tables[single.TableOid];
             query.Template = entry.Matcher.TemplateFor(single, relations);
             query.Template.Add(query);

@@ -7,8 +7,8 @@ namespace SyncEngine.Sql.Catalog;
 /// <summary>A column of a table, as pg_attribute knows it.</summary>
 /// <param name="Number">attnum: stable through renames, with holes where columns were dropped.</param>
 /// <param name="IsStreamed">Its values are in the stream (a generated column is not, before 18 or unless the publication says so).</param>
-/// <param name="HasByteEquality">Equal by <c>=</c> exactly when the text is: true for deterministic collations of text types.</param>
-/// <param name="HasByteOrder">Ordered by its UTF-8 bytes: text types under collation C or POSIX.</param>
+/// <param name="HasByteEquality">Equal by <c>=</c> exactly when the text is: true for text, varchar and name (and domains over them) under a deterministic collation; false for char(n), whose trailing blanks do not count.</param>
+/// <param name="HasByteOrder">Ordered by its UTF-8 bytes: the same types under collation C or POSIX, or a built-in one.</param>
 public sealed record Column(
     short Number,
     string Name,
@@ -21,7 +21,7 @@ public sealed record Column(
 
 /// <summary>Something that can be read: a table, view, partition, foreign table and so on.</summary>
 /// <param name="Kind">pg_class.relkind: r table, p partitioned table, v view, m materialised view, f foreign table.</param>
-/// <param name="IsStreamed">Published, with a replica identity, logged: its changes can be seen.</param>
+/// <param name="IsStreamed">Published, with a replica identity, logged: its changes can be seen. A partitioned table (p) has no rows of its own: true when all its leaves are streamed. False for views.</param>
 /// <param name="NotStreamedBecause">When not: why, as a sentence's end ("is not in publication \"sync\"").</param>
 /// <param name="StreamedAfterXid">Rows written by transactions below this id may be missing from the stream; a result that reads the table is taken by a snapshot whose xmin has reached it. Zero for none.</param>
 /// <param name="PrimaryKey">attnums in key order; empty for none.</param>
@@ -45,6 +45,9 @@ public sealed record Table(
     bool HasRowSecurity,
     ulong Fingerprint)
 {
+    /// <summary>What would make it streamed, as a sentence for a hint; null when nothing would.</summary>
+    public string? StreamedIf { get; init; }
+
     public Column? ColumnNamed(string name) => Columns.FirstOrDefault(column => column.Name == name);
 }
 

@@ -1,0 +1,3 @@
+/** True for a JSON object, which an array and null are not. */
+export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);

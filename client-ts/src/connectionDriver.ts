@@ -1,0 +1,172 @@
+import { backoffMilliseconds, type Backoff } from "./backoff.js";
+import type { Clock } from "./clock.js";
+import { advanceConnection, type ConnectionEffect, type ConnectionEvent, type ConnectionState } from "./connection.js";
+import type { Hub, HubFactory } from "./hub.js";
+import type { Frame } from "./protocol.js";
+import { hubError, SyncError } from "./syncError.js";
+import { tokenExpiry } from "./token.js";
+
+/** Who uses the connection. */
+export interface ConnectionUser {
+  opened(): void;
+  lost(): void;
+  refused(error: SyncError): void;
+  frame(frame: Frame): void;
+}
+
+const longestTimerMilliseconds = 2 ** 31 - 1;
+
+/** Runs what the connection's state machine decides: one hub at a time, one timer, and the token before it expires. */
+export class ConnectionDriver {
+  private state: ConnectionState = { name: "idle" };
+  private readonly events: ConnectionEvent[] = [];
+  private isAdvancing = false;
+  private hub: Hub | null = null;
+  private stopTimer = (): void => {};
+  private stopRefresh = (): void => {};
+  /** The token that the hub knows, or is about to. */
+  private sentToken = "";
+  private readonly online = (): void => this.dispatch({ type: "online" });
+
+  constructor(
+    private readonly url: string,
+    private readonly token: () => Promise<string>,
+    private readonly backoff: Backoff,
+    private readonly clock: Clock,
+    private readonly makeHub: HubFactory,
+    private readonly user: ConnectionUser,
+  ) {
+    globalThis.addEventListener?.("online", this.online);
+  }
+
+  get isOpen(): boolean {
+    return this.state.name === "open";
+  }
+
+  get isClosed(): boolean {
+    return this.state.name === "closed";
+  }
+
+  want(): void {
+    this.dispatch({ type: "wanted" });
+  }
+
+  unwant(): void {
+    this.dispatch({ type: "unwanted" });
+  }
+
+  tokenChanged(): void {
+    this.dispatch({ type: "tokenChanged" });
+  }
+
+  /** Calls the hub. Errors are SyncErrors, `network_error` when there is no open connection. */
+  async invoke(...call: Parameters<Hub["invoke"]>): Promise<unknown> {
+    if (this.hub === null || !this.isOpen) throw SyncError.network("there is no open connection");
+    try {
+      return await this.hub.invoke(...call);
+    } catch (cause) {
+      throw hubError(cause);
+    }
+  }
+
+  close(): void {
+    globalThis.removeEventListener?.("online", this.online);
+    this.dispatch({ type: "close" });
+  }
+
+  // An effect may lead to the next event at once; it waits until the effects of this one have run.
+  private dispatch(event: ConnectionEvent): void {
+    this.events.push(event);
+    if (this.isAdvancing) return;
+    this.isAdvancing = true;
+    try {
+      for (let next = this.events.shift(); next !== undefined; next = this.events.shift()) {
+        const { state, effects } = advanceConnection(this.state, next);
+        this.state = state;
+        for (const effect of effects) this.run(effect);
+      }
+    } finally {
+      this.isAdvancing = false;
+    }
+  }
+
+  private run(effect: ConnectionEffect): void {
+    switch (effect.type) {
+      case "connect":
+        this.connect();
+        break;
+      case "disconnect":
+        this.stopRefresh();
+        this.hub?.close();
+        this.hub = null;
+        break;
+      case "authenticate":
+        void this.authenticate();
+        break;
+      case "startTimer":
+        this.stopTimer = this.clock.after(backoffMilliseconds(this.backoff, effect.attempt, this.clock.random()), () => this.dispatch({ type: "retry" }));
+        break;
+      case "stopTimer":
+        this.stopTimer();
+        break;
+      case "tellOpened":
+        this.user.opened();
+        break;
+      case "tellLost":
+        this.user.lost();
+        break;
+      case "tellRefused":
+        this.user.refused(effect.error);
+        break;
+    }
+  }
+
+  private connect(): void {
+    const hub = this.makeHub(this.url, async () => {
+      const token = await this.token();
+      if (this.hub === hub) this.expect(token);
+      return token;
+    });
+    this.hub = hub;
+    hub.open({
+      frame: (frame) => {
+        if (this.hub !== hub) return;
+        if (!this.isOpen) this.dispatch({ type: "opened" });
+        this.user.frame(frame);
+      },
+      ended: (cause) => {
+        if (this.hub !== hub) return;
+        const error = hubError(cause);
+        const isRefusal = error.class === "signIn" || error.code === "permission_denied";
+        this.dispatch({ type: isRefusal ? "refused" : "lost", error });
+      },
+    });
+  }
+
+  /** Tells the hub a newer token. Without one, and when it is refused, a new connection begins with what there is. */
+  private async authenticate(): Promise<void> {
+    const hub = this.hub;
+    try {
+      const token = await this.token();
+      if (hub === null || this.hub !== hub || token === this.sentToken) return;
+      if (token === "") throw new SyncError({ code: "unauthenticated", message: "there is no token any more" });
+      await hub.invoke("Authenticate", token);
+      if (this.hub === hub) this.expect(token);
+    } catch (cause) {
+      if (this.hub === hub) this.dispatch({ type: "lost", error: hubError(cause) });
+    }
+  }
+
+  /** Plans to send a newer token shortly before this one expires. */
+  private expect(token: string): void {
+    this.sentToken = token;
+    this.stopRefresh();
+    const expiry = tokenExpiry(token);
+    if (expiry === null) return;
+    const remaining = Math.max(0, expiry - this.clock.now());
+    const wait = Math.min(remaining - Math.min(60_000, remaining / 5), longestTimerMilliseconds);
+    this.stopRefresh = this.clock.after(wait, () => {
+      if (this.isOpen) this.tokenChanged();
+    });
+  }
+}

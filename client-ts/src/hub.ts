@@ -1,0 +1,53 @@
+import { HubConnectionBuilder, LogLevel } from "@microsoft/signalr";
+import type { Frame } from "./protocol.js";
+
+/** Who reads the open stream of a hub. */
+export interface StreamReader {
+  frame(frame: Frame): void;
+  /** The stream is over, by the other end or by the connection. Told once. */
+  ended(cause: unknown): void;
+}
+
+/** One connection to the engine's hub, used once: opened, and closed or lost. */
+export interface Hub {
+  /** Connects and opens the stream of this connection. What fails is told to the reader. */
+  open(reader: StreamReader): void;
+  invoke(method: "Attach" | "Detach" | "Authenticate" | "Await", ...values: unknown[]): Promise<unknown>;
+  close(): void;
+}
+
+/** Makes a hub connection that has not been opened yet. */
+export type HubFactory = (url: string, token: () => Promise<string>) => Hub;
+
+/** The engine's SignalR hub. Reconnecting is the connection's own, because it must resume cut by cut. */
+export const signalRHub: HubFactory = (url, token) => {
+  const connection = new HubConnectionBuilder().withUrl(`${url}/sync`, { accessTokenFactory: token }).configureLogging(LogLevel.None).build();
+  return {
+    open(reader) {
+      let isOver = false;
+      const end = (cause: unknown): void => {
+        if (isOver) return;
+        isOver = true;
+        reader.ended(cause);
+      };
+      connection.onclose((cause) => end(cause ?? new Error("the connection was closed")));
+      connection.start().then(
+        () =>
+          connection.stream<Frame>("Open").subscribe({
+            next: (frame) => {
+              if (!isOver) reader.frame(frame);
+            },
+            complete: () => end(new Error("the stream was completed")),
+            error: end,
+          }),
+        end,
+      );
+    },
+    invoke: (method, ...values) => connection.invoke(method, ...values),
+    close: () => {
+      connection.stop().catch(() => {
+        // It is gone already, which is what was asked.
+      });
+    },
+  };
+};

@@ -1,0 +1,156 @@
+import { expect } from "vitest";
+import { SyncClient, type SyncClientOptions } from "../../src/client.js";
+import type { Clock } from "../../src/clock.js";
+import type { Hub, StreamReader } from "../../src/hub.js";
+import type { ErrorBody, Frame, SubscribeAnswer } from "../../src/protocol.js";
+import { answer } from "./frames.js";
+
+/** Time that stands still until a test moves it. */
+export class ManualClock implements Clock {
+  private time = Date.UTC(2026, 10, 20);
+  private timers: { readonly at: number; readonly action: () => void }[] = [];
+
+  now(): number {
+    return this.time;
+  }
+
+  after(milliseconds: number, action: () => void): () => void {
+    const timer = { at: this.time + milliseconds, action };
+    this.timers.push(timer);
+    return () => {
+      this.timers = this.timers.filter((other) => other !== timer);
+    };
+  }
+
+  random(): number {
+    return 0.5;
+  }
+
+  /** Runs what falls due on the way, and what follows from it. */
+  async pass(milliseconds: number): Promise<void> {
+    const end = this.time + milliseconds;
+    for (;;) {
+      const due = this.timers.filter((timer) => timer.at <= end).sort((left, right) => left.at - right.at)[0];
+      if (due === undefined) break;
+      this.timers = this.timers.filter((timer) => timer !== due);
+      this.time = due.at;
+      due.action();
+      await settled();
+    }
+    this.time = end;
+  }
+
+  /** Milliseconds until each timer that runs, without the time limits of requests. */
+  get pending(): number[] {
+    return this.timers.map((timer) => timer.at - this.time).sort((left, right) => left - right);
+  }
+}
+
+/** When every promise that could go on has gone on. Nothing in these tests waits for the outside. */
+export function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+interface Request {
+  readonly line: string;
+  readonly body: unknown;
+  readonly authorization: string | null;
+}
+
+/** One hub connection, in the hands of the test. */
+export class ScriptedHub implements Hub {
+  readonly calls: unknown[][] = [];
+  isClosed = false;
+  tokenSent: string | null = null;
+  private reader: StreamReader | null = null;
+
+  constructor(
+    readonly url: string,
+    private readonly token: () => Promise<string>,
+    private readonly engine: ScriptedEngine,
+  ) {}
+
+  open(reader: StreamReader): void {
+    this.reader = reader;
+    void this.token().then((token) => {
+      this.tokenSent = token;
+    }, (cause: unknown) => reader.ended(cause));
+  }
+
+  invoke(...call: Parameters<Hub["invoke"]>): Promise<unknown> {
+    this.calls.push(call);
+    const refusal = this.engine.refusals.shift();
+    // In the words of SignalR's own client.
+    if (refusal !== undefined) return Promise.reject(new Error(`An unexpected error occurred invoking '${call[0]}' on the server. HubException: ${refusal}`));
+    return Promise.resolve(null);
+  }
+
+  close(): void {
+    this.isClosed = true;
+  }
+
+  async send(...frames: Frame[]): Promise<void> {
+    for (const frame of frames) this.reader!.frame(frame);
+    await settled();
+  }
+
+  async end(cause: unknown = new Error("WebSocket closed with status code: 1006")): Promise<void> {
+    this.reader!.ended(cause);
+    await settled();
+  }
+}
+
+/** An engine that answers as a test's script says: frames are written by the test, from the contract. */
+export class ScriptedEngine {
+  readonly clock = new ManualClock();
+  readonly requests: Request[] = [];
+  readonly hubs: ScriptedHub[] = [];
+  /** What the next hub calls are refused with, as `code: text`. */
+  readonly refusals: string[] = [];
+  /** The next answers to POST /subscribe; without any, subscriptions are s1, s2, … of messages. */
+  readonly answers: (SubscribeAnswer | Response | Error | Promise<SubscribeAnswer>)[] = [];
+  private made = 0;
+
+  readonly fetch: typeof globalThis.fetch = async (url, init) => {
+    const line = `${init?.method} ${String(url).replace("http://engine", "")}`;
+    const body: unknown = init?.body == null ? null : JSON.parse(init.body as string);
+    this.requests.push({ line, body, authorization: new Headers(init?.headers).get("Authorization") });
+    if (line.startsWith("DELETE ")) return new Response(null, { status: 204 });
+    expect(line).toBe("POST /subscribe");
+    const next = await (this.answers.shift() ?? answer(`s${++this.made}`));
+    if (next instanceof Error) throw next;
+    return next instanceof Response ? next : Response.json(next, { status: 201 });
+  };
+
+  client(options: Partial<SyncClientOptions> = {}): SyncClient {
+    return new SyncClient(
+      { url: "http://engine/", fetch: this.fetch, ...options },
+      {
+        clock: this.clock,
+        hub: (url, token) => {
+          const hub = new ScriptedHub(url, token, this);
+          this.hubs.push(hub);
+          return hub;
+        },
+      },
+    );
+  }
+
+  get hub(): ScriptedHub {
+    return this.hubs.at(-1)!;
+  }
+
+  get lines(): string[] {
+    return this.requests.map(({ line }) => line);
+  }
+}
+
+export function problem(status: number, body: ErrorBody & { title?: string }, headers: Record<string, string> = {}): Response {
+  return Response.json(body, { status, headers: { "Content-Type": "application/problem+json", ...headers } });
+}
+
+/** A token whose payload says when it expires. */
+export function jwt(expiresAtMilliseconds: number, name = "a"): string {
+  const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
+  return `${encode({ alg: "HS256" })}.${encode({ sub: `ü${name}`, exp: expiresAtMilliseconds / 1000 })}.signature`;
+}

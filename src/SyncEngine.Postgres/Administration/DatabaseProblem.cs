@@ -1,0 +1,60 @@
+using System.Net.Sockets;
+using Npgsql;
+
+namespace SyncEngine.Postgres.Administration;
+
+/// <summary>Turns what the driver throws into one line for whoever runs the engine.</summary>
+public static class DatabaseProblem
+{
+    /// <summary>What is wrong and what to do; null when the exception is not one of the database's.</summary>
+    public static string? Describe(Exception exception, NpgsqlConnectionStringBuilder? address)
+    {
+        var where = address is null ? "the database" : $"the database {DatabaseAddress.Describe(address)}";
+        return exception switch
+        {
+            OperatorException => exception.Message,
+            PostgresException refused => DescribeRefusal(refused, where, address),
+            NpgsqlException { InnerException: SocketException { SocketErrorCode: SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain } } =>
+                $"cannot reach {where}: no host of that name; correct the host in DATABASE_URL",
+            NpgsqlException { InnerException: SocketException socket } =>
+                $"cannot reach {where}: {OneLine(socket.Message)}; start it, or correct host and port in DATABASE_URL",
+            NpgsqlException { InnerException: TimeoutException } or TimeoutException =>
+                $"{where} did not answer in time; see whether it is overloaded, locked, or behind a firewall",
+            NpgsqlException { InnerException: System.Security.Authentication.AuthenticationException } =>
+                $"no encrypted connection to {where}: {OneLine(exception.InnerException!.Message)}; correct sslmode or sslrootcert in DATABASE_URL",
+            NpgsqlException => $"cannot use {where}: {OneLine(exception.Message)}; see its log",
+            _ => null,
+        };
+    }
+
+    private static string DescribeRefusal(PostgresException refused, string where, NpgsqlConnectionStringBuilder? address) => refused.SqlState switch
+    {
+        PostgresErrorCodes.InvalidPassword or PostgresErrorCodes.InvalidAuthorizationSpecification =>
+            $"{where} refuses to sign in: {OneLine(refused.MessageText)}; correct user and password in DATABASE_URL, or pg_hba.conf",
+        PostgresErrorCodes.InvalidCatalogName =>
+            $"{OneLine(refused.MessageText)}; run CREATE DATABASE {Quoting.Identifier(address?.Database ?? address?.Username ?? "")}, or correct DATABASE_URL",
+        PostgresErrorCodes.CannotConnectNow => $"{where} is starting or stopping: {OneLine(refused.MessageText)}; try again when it is up",
+        PostgresErrorCodes.TooManyConnections => $"{where} has no connection left: {OneLine(refused.MessageText)}; raise max_connections or close others",
+        PostgresErrorCodes.InsufficientPrivilege =>
+            $"{where}: {OneLine(refused.MessageText)}; run it as the owner of the tables or a superuser, or grant what is missing to {Quoting.Identifier(address?.Username ?? "the role")}",
+        PostgresErrorCodes.ObjectNotInPrerequisiteState when refused.MessageText.Contains("wal_level", StringComparison.Ordinal) =>
+            $"{where}: {OneLine(refused.MessageText)}; run ALTER SYSTEM SET wal_level = 'logical', then restart PostgreSQL",
+        PostgresErrorCodes.ConfigurationLimitExceeded =>
+            $"{where}: {OneLine(refused.MessageText)}; run ALTER SYSTEM SET max_replication_slots = 20 and restart, or drop a slot that nobody uses",
+        PostgresErrorCodes.LockNotAvailable => $"{where}: {OneLine(refused.MessageText)}; end the transaction that holds the lock, or try again later",
+        _ => $"{where}: {OneLine(refused.MessageText)} (SQLSTATE {refused.SqlState})",
+    };
+
+    private static string OneLine(string text) => string.Join(' ', text.Split(['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
+}
+
+/// <summary>Writes names and texts into SQL that takes no parameters.</summary>
+public static class Quoting
+{
+    public static string Identifier(string name) => $"\"{name.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
+
+    public static string Identifier(string schema, string name) => $"{Identifier(schema)}.{Identifier(name)}";
+
+    /// <summary>Holds for standard_conforming_strings, which <see cref="SessionSettings"/> switches on.</summary>
+    public static string Literal(string text) => $"'{text.Replace("'", "''", StringComparison.Ordinal)}'";
+}

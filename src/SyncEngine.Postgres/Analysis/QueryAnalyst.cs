@@ -1,0 +1,337 @@
+using System.Collections.Immutable;
+using System.Data;
+using System.Text.RegularExpressions;
+using Npgsql;
+using NpgsqlTypes;
+using SyncEngine.Errors;
+using SyncEngine.Permissions;
+using SyncEngine.Ports;
+using SyncEngine.Postgres.Errors;
+using SyncEngine.Postgres.Sessions;
+using SyncEngine.Sql.Catalog;
+using SyncEngine.Values;
+
+namespace SyncEngine.Postgres.Analysis;
+
+/// <summary>
+/// Has PostgreSQL prepare and plan a query under the principal's role, in one short read-only transaction, and reads off what it then knows:
+/// the statement's parameters, its columns, and the relations it holds locks on, which are exactly those that it resolved, rewrote or planned to read.
+/// </summary>
+public sealed partial class QueryAnalyst(NpgsqlDataSource dataSource, ISchemaSource schemas, QuerySessionOptions options) : IQueryAnalyst
+{
+    private const string Statement = "sync_query";
+    private const string Prepare = "PREPARE " + Statement + " AS ";
+
+    public async Task<QueryDescription> DescribeAsync(string sql, IReadOnlyList<FunctionCall> functions, Principal principal, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
+            var findings = await AskAsync(connection, sql, functions, principal, cancellationToken);
+            return await JudgeAsync(sql, functions, findings, cancellationToken);
+        }
+        catch (Exception exception) when (exception is NpgsqlException or TimeoutException)
+        {
+            throw SqlStateClassifier.Classify(exception, Prepare.Length, sql.Length);
+        }
+    }
+
+    public async Task<IReadOnlyList<string?>> CanonicaliseAsync(IReadOnlyList<(SqlType Type, string? Text)> values, CancellationToken cancellationToken)
+    {
+        if (values.Count == 0)
+        {
+            return [];
+        }
+
+        await using var command = dataSource.CreateCommand(
+            "SELECT " + string.Join(", ", values.Select((value, index) => $"${index + 1}::{SqlText.TypeName(value.Type)}")));
+        command.AllResultTypesAreUnknown = true;
+        foreach (var (_, text) in values)
+        {
+            command.Parameters.Add(new NpgsqlParameter { NpgsqlDbType = NpgsqlDbType.Unknown, Value = (object?)text ?? DBNull.Value });
+        }
+
+        try
+        {
+            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+            await reader.ReadAsync(cancellationToken);
+            return [.. Enumerable.Range(0, values.Count).Select(index => reader.IsDBNull(index) ? null : reader.GetString(index))];
+        }
+        catch (PostgresException refused) when (ParameterInContext().Match(refused.Where ?? "") is { Success: true } match)
+        {
+            var number = match.Groups["number"].Value;
+            throw new SyncException(ErrorCode.TypeMismatch, $"parameter ${number}: {refused.MessageText}") { SqlState = refused.SqlState };
+        }
+        catch (Exception exception) when (exception is NpgsqlException or TimeoutException)
+        {
+            throw SqlStateClassifier.Classify(exception);
+        }
+    }
+
+    private async Task<Findings> AskAsync(NpgsqlConnection connection, string sql, IReadOnlyList<FunctionCall> functions, Principal principal, CancellationToken cancellationToken)
+    {
+        var isPrepared = false;
+        try
+        {
+            var parameters = await PrepareAsync(connection, sql, principal, cancellationToken);
+            isPrepared = true;
+            var execute = "EXECUTE " + Statement + (parameters.Length == 0 ? "" : "(" + string.Join(", ", parameters.Select(_ => "NULL")) + ")");
+            var findings = await ExamineAsync(connection, execute, functions, principal, cancellationToken);
+            return findings with { Parameters = parameters, Columns = await DescribeColumnsAsync(connection, execute, cancellationToken) };
+        }
+        finally
+        {
+            await LeaveAsync(connection, isPrepared);
+        }
+    }
+
+    /// <summary>Enters the transaction and prepares the query; returns the parameters' types.</summary>
+    private async Task<uint[]> PrepareAsync(NpgsqlConnection connection, string sql, Principal principal, CancellationToken cancellationToken)
+    {
+        await using var batch = new NpgsqlBatch(connection);
+        batch.Add("BEGIN READ ONLY").Add("SET LOCAL plan_cache_mode TO force_generic_plan").Add(QuerySession.Limits(options));
+        var roleStatement = batch.BatchCommands.Count;
+        batch.Add([.. QuerySession.Identity(principal)]);
+        var prepare = batch.BatchCommands.Count;
+        batch.Add(Prepare + sql).Add($"SELECT s.parameter_types::oid[] FROM pg_catalog.pg_prepared_statement() AS s WHERE s.name = '{Statement}'");
+        try
+        {
+            return (uint[])(await batch.ExecuteScalarAsync(cancellationToken))!;
+        }
+        catch (PostgresException refused) when (batch.FailedAt() is var index && index >= roleStatement && index < prepare)
+        {
+            throw QuerySession.NotTakeable(principal.Role, refused.SqlState);
+        }
+    }
+
+    /// <summary>Plans the query, which checks privileges and locks what rewriting and planning add, and asks about everything that is now locked.</summary>
+    private static async Task<Findings> ExamineAsync(NpgsqlConnection connection, string execute, IReadOnlyList<FunctionCall> functions, Principal principal, CancellationToken cancellationToken)
+    {
+        await using var batch = new NpgsqlBatch(connection);
+        batch.Add("EXPLAIN (COSTS OFF) " + execute).Add(AnalysisQueries.RememberLocked).Add(AnalysisQueries.Locked).Add(AnalysisQueries.Called);
+        batch.BatchCommands[^1].Parameters.Add(new NpgsqlParameter { Value = functions.Select(call => call.Schema).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text });
+        batch.BatchCommands[^1].Parameters.Add(new NpgsqlParameter { Value = functions.Select(call => call.Name).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text });
+        batch.Add(AnalysisQueries.CalledWithin).Add(QuerySession.RoleEscapesPolicies);
+
+        await using var reader = await OpenAsync(batch, cancellationToken);
+        await reader.NextResultAsync(cancellationToken);
+        if (await reader.ReadAsync(cancellationToken) && reader.GetBoolean(1))
+        {
+            throw new SyncException(ErrorCode.SqlUnsupported, "the query changes or locks rows");
+        }
+
+        await reader.NextResultAsync(cancellationToken);
+        var relations = new List<LockedRelation>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            relations.Add(new LockedRelation(reader.GetFieldValue<uint>(0), reader.GetChar(1), reader.GetString(2), reader.GetString(3), reader.GetBoolean(4), reader.GetBoolean(5)));
+        }
+
+        await reader.NextResultAsync(cancellationToken);
+        var called = new List<(int Ordinal, FunctionFacts Function)>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            called.Add((reader.GetInt32(0), FactsOf(reader)));
+        }
+
+        await reader.NextResultAsync(cancellationToken);
+        var within = new List<(string Place, FunctionFacts Function)>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            within.Add((reader.GetString(0), FactsOf(reader)));
+        }
+
+        await reader.NextResultAsync(cancellationToken);
+        if (await reader.ReadAsync(cancellationToken) && reader.GetBoolean(0) && principal.Role is not null)
+        {
+            throw QuerySession.EscapesPolicies(principal.Role);
+        }
+
+        return new Findings([], [], relations, called, within);
+    }
+
+    private static FunctionFacts FactsOf(NpgsqlDataReader reader) => new(
+        reader.IsDBNull(1) ? "" : reader.GetString(1), reader.GetString(2), reader.GetChar(3), reader.GetBoolean(4), reader.GetBoolean(5), reader.GetBoolean(6));
+
+    // A position in an error of EXPLAIN EXECUTE points into the prepared text or an inlined function's; neither can be told apart.
+    private static async Task<NpgsqlDataReader> OpenAsync(NpgsqlBatch batch, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await batch.ExecuteReaderAsync(cancellationToken);
+        }
+        catch (PostgresException refused)
+        {
+            throw SqlStateClassifier.Classify(refused, int.MaxValue);
+        }
+    }
+
+    private static async Task<IReadOnlyList<DescribedColumn>> DescribeColumnsAsync(NpgsqlConnection connection, string execute, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(execute, connection);
+        await using var reader = await command.ExecuteReaderAsync(CommandBehavior.SchemaOnly, cancellationToken);
+        return [.. reader.GetColumnSchema().Select(column => new DescribedColumn(
+            column.ColumnName, column.TypeOID, TypeModifiers.Of(column), column.TableOID, column.ColumnAttributeNumber ?? 0))];
+    }
+
+    // Prepared statements outlive their transaction.
+    private static async Task LeaveAsync(NpgsqlConnection connection, bool isPrepared)
+    {
+        if (connection.FullState.HasFlag(ConnectionState.Broken) || !connection.FullState.HasFlag(ConnectionState.Open))
+        {
+            return;
+        }
+
+        await using var batch = new NpgsqlBatch(connection);
+        batch.Add("ROLLBACK");
+        if (isPrepared)
+        {
+            batch.Add("DEALLOCATE " + Statement);
+        }
+
+        try
+        {
+            await batch.ExecuteNonQueryAsync(CancellationToken.None);
+        }
+        catch (NpgsqlException) when (connection.FullState.HasFlag(ConnectionState.Broken))
+        {
+            // The session is gone, and with it the transaction; the error that led here says more.
+        }
+    }
+
+    private async Task<QueryDescription> JudgeAsync(string sql, IReadOnlyList<FunctionCall> functions, Findings findings, CancellationToken cancellationToken)
+    {
+        var schema = await SchemaWithAsync(findings, cancellationToken);
+        var tables = TablesRead(findings, schema);
+        RefuseFunctions(functions, findings);
+        var views = findings.Relations.Where(relation => relation.Kind == 'v').Select(relation => relation.Oid).Order().ToImmutableArray();
+        return new QueryDescription(
+            [.. findings.Parameters.Select(oid => TypeOf(schema, oid))],
+            ResultColumns(sql, findings, schema),
+            tables,
+            views,
+            // Under a view the policies of the view's owner decide, which row_security_active() does not speak of.
+            findings.Relations.Any(relation => relation.HasActivePolicies || (relation.HasPolicies && views.Length > 0)),
+            functions.Any(call => call.Schema is null && FunctionRules.IsClockKeyword(call.Name)) || findings.Functions.Any(FunctionRules.ReadsClock),
+            findings.Functions.Any(function => function.IsOpaque));
+    }
+
+    private static void RefuseFunctions(IReadOnlyList<FunctionCall> functions, Findings findings)
+    {
+        foreach (var (ordinal, function) in findings.Called)
+        {
+            if (FunctionRules.Refuse(function) is { } refusal)
+            {
+                throw new SyncException(refusal.Code, refusal.Message, refusal.Detail, refusal.Hint) { Position = functions[ordinal - 1].Position };
+            }
+        }
+
+        foreach (var (place, function) in findings.CalledWithin)
+        {
+            if (function.Volatility == ' ')
+            {
+                throw new SyncException(ErrorCode.SqlUnsupported, $"{function.Name} in {place} is not allowed in a live query");
+            }
+
+            if (FunctionRules.Refuse(function, place) is { } refusal)
+            {
+                throw refusal;
+            }
+        }
+    }
+
+    /// <summary>The current schema, or a newer one when the query knows relations or types that it does not.</summary>
+    private async Task<DatabaseSchema> SchemaWithAsync(Findings findings, CancellationToken cancellationToken)
+    {
+        var schema = schemas.Current;
+        var knowsAll = findings.Relations.All(relation => IsSystem(relation.Schema) || schema.Tables.ContainsKey(relation.Oid))
+            && findings.Parameters.Concat(findings.Columns.Select(column => column.Type)).All(schema.Types.ContainsKey);
+        return knowsAll ? schema : await schemas.RefreshAsync(cancellationToken);
+    }
+
+    /// <summary>Everything locked that holds rows, and all that inherits from it: partitions that this plan prunes may matter to another parameter.</summary>
+    private static ImmutableArray<uint> TablesRead(Findings findings, DatabaseSchema schema)
+    {
+        var read = new SortedSet<uint>();
+        foreach (var relation in findings.Relations)
+        {
+            if (!schema.Tables.TryGetValue(relation.Oid, out var table))
+            {
+                throw NotPublished($"relation \"{relation.Schema}.{relation.Name}\" " + (IsSystem(relation.Schema) ? "is a system catalog" : relation.Kind == 'S' ? "is a sequence" : "has changes that cannot be seen"), null);
+            }
+
+            if (relation.Kind != 'v')
+            {
+                AddWithDescendants(table, schema, read);
+            }
+        }
+
+        return [.. read];
+    }
+
+    private static void AddWithDescendants(Table table, DatabaseSchema schema, SortedSet<uint> read)
+    {
+        if (!read.Add(table.Oid))
+        {
+            return;
+        }
+
+        if (!table.IsStreamed)
+        {
+            throw NotPublished($"relation \"{table.Schema}.{table.Name}\" {table.NotStreamedBecause}", table.StreamedIf);
+        }
+
+        foreach (var child in table.Children)
+        {
+            if (schema.Tables.TryGetValue(child, out var descendant))
+            {
+                AddWithDescendants(descendant, schema, read);
+            }
+        }
+    }
+
+    private static SyncException NotPublished(string message, string? hint) =>
+        new(ErrorCode.NotPublished, message, "Only changes that reach the publication can be followed.", hint);
+
+    private static ImmutableArray<ResultColumn> ResultColumns(string sql, Findings findings, DatabaseSchema schema)
+    {
+        var mayNullExtend = NullExtending().IsMatch(sql);
+        return
+        [
+            .. findings.Columns.Select(described =>
+            {
+                var column = schema.Tables.GetValueOrDefault(described.Table)?.Columns.FirstOrDefault(column => column.Number == described.ColumnNumber);
+                return new ResultColumn(
+                    described.Name, TypeOf(schema, described.Type), column?.Type.Oid == described.Type ? column.TypeModifier : described.TypeModifier, described.Table, described.ColumnNumber,
+                    mayNullExtend || column is not { IsNotNull: true });
+            }),
+        ];
+    }
+
+    private static SqlType TypeOf(DatabaseSchema schema, uint oid) =>
+        schema.Types.GetValueOrDefault(oid) ?? throw new SyncException(ErrorCode.SchemaChanged, "a type that the query uses has just been dropped");
+
+    private static bool IsSystem(string schema) => schema is "information_schema" || schema.StartsWith("pg_", StringComparison.Ordinal);
+
+    // Words by which a NOT NULL column can come out NULL. Finding one in a string or a name only costs certainty.
+    [GeneratedRegex(@"\b(left|right|full|rollup|cube|grouping)\b", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex NullExtending();
+
+    // The server's own words for an input that its type's function refused, in the default language of messages and others.
+    [GeneratedRegex(@"\$(?<number>\d+)", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex ParameterInContext();
+
+    private sealed record LockedRelation(uint Oid, char Kind, string Schema, string Name, bool HasActivePolicies, bool HasPolicies);
+
+    private sealed record DescribedColumn(string Name, uint Type, int TypeModifier, uint Table, short ColumnNumber);
+
+    private sealed record Findings(
+        uint[] Parameters,
+        IReadOnlyList<DescribedColumn> Columns,
+        IReadOnlyList<LockedRelation> Relations,
+        IReadOnlyList<(int Ordinal, FunctionFacts Function)> Called,
+        IReadOnlyList<(string Place, FunctionFacts Function)> CalledWithin)
+    {
+        public IEnumerable<FunctionFacts> Functions => Called.Select(call => call.Function).Concat(CalledWithin.Select(call => call.Function));
+    }
+}

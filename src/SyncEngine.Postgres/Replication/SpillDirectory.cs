@@ -1,0 +1,64 @@
+namespace SyncEngine.Postgres.Replication;
+
+/// <summary>Where large transactions wait. Several engines may share it: a file in use is locked, one without a lock was left by a crash.</summary>
+internal sealed class SpillDirectory(string path)
+{
+    private const string Suffix = ".spill";
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+    public FileSpool Create()
+    {
+        Ensure();
+        var options = new FileStreamOptions
+        {
+            Mode = FileMode.CreateNew,
+            Access = FileAccess.ReadWrite,
+            Share = FileShare.None,
+            Options = FileOptions.DeleteOnClose,
+            BufferSize = 0,
+        };
+        if (!OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = OwnerOnly;
+        }
+
+        return new FileSpool(new FileStream(Path.Combine(path, Guid.NewGuid().ToString("N") + Suffix), options));
+    }
+
+    /// <summary>Deletes what crashed processes left; returns how many files.</summary>
+    public int RemoveAbandoned()
+    {
+        if (!Directory.Exists(path))
+        {
+            return 0;
+        }
+
+        var removed = 0;
+        foreach (var file in Directory.EnumerateFiles(path, "*" + Suffix))
+        {
+            try
+            {
+                new FileStream(file, FileMode.Open, FileAccess.ReadWrite, FileShare.None, bufferSize: 0, FileOptions.DeleteOnClose).Dispose();
+                removed++;
+            }
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+            {
+                // Another engine's, in use.
+            }
+        }
+
+        return removed;
+    }
+
+    private void Ensure()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            Directory.CreateDirectory(path);
+        }
+        else
+        {
+            Directory.CreateDirectory(path, OwnerOnly | UnixFileMode.UserExecute);
+        }
+    }
+}

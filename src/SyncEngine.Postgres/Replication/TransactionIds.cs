@@ -1,0 +1,34 @@
+using SyncEngine.Changes;
+
+namespace SyncEngine.Postgres.Replication;
+
+/// <summary>Knows about where the server's 64-bit transaction ids are. Told by the monitor and by the stream, each on its own thread.</summary>
+internal sealed class TransactionIds
+{
+    private ulong newest;
+
+    public void Observe(ulong xid)
+    {
+        var seen = Volatile.Read(ref newest);
+        while (xid > seen)
+        {
+            var found = Interlocked.CompareExchange(ref newest, xid, seen);
+            if (found == seen)
+            {
+                return;
+            }
+
+            seen = found;
+        }
+    }
+
+    /// <summary>Another server counts anew.</summary>
+    public void Reset(ulong xid) => Volatile.Write(ref newest, xid);
+
+    public ulong Resolve(uint wireXid)
+    {
+        var xid = FullXid.Resolve(wireXid, Volatile.Read(ref newest));
+        Observe(xid);
+        return xid;
+    }
+}

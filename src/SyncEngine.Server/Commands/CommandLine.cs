@@ -1,0 +1,226 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.Reflection;
+using Npgsql;
+using SyncEngine.Postgres.Administration;
+using SyncEngine.Server.Options;
+
+namespace SyncEngine.Server.Commands;
+
+/// <summary>What Program.cs does next: end with the code, or run the server with the arguments.</summary>
+sealed record CommandLineOutcome(int? ExitCode, string[] ServerArguments);
+
+/// <summary>
+/// What is asked for on the command line: <c>check</c>, <c>setup</c>, <c>uninstall</c>, help, the version, or the server.
+/// </summary>
+/// <remarks>
+/// Every other argument is ordinary configuration (<c>--SyncEngine:Room:Option=value</c>, <c>--urls …</c>) and passed on as it came.
+/// Exit codes: 0 all is well, 1 something is missing or failed, 2 the arguments make no sense.
+/// </remarks>
+sealed class CommandLine
+{
+    private const int Failed = 1;
+
+    private const int Misunderstood = 2;
+
+    private readonly RootCommand root;
+    private readonly TextWriter output;
+    private readonly TextWriter error;
+    private readonly TimeProvider time;
+    private readonly CommandParts parts;
+    private readonly Option<bool> version = new("--version") { Description = "Print name and version" };
+    private readonly Option<string> database = new("--database")
+    {
+        Description = "The database: a postgres:// URL or a libpq or Npgsql key-value string (also DATABASE_URL)",
+        HelpName = "address",
+        Recursive = true,
+    };
+
+    private string[] passedOn = [];
+    private bool isServer;
+
+    public CommandLine(CommandParts parts, TextWriter output, TextWriter error, TimeProvider time)
+    {
+        this.parts = parts;
+        this.output = output;
+        this.error = error;
+        this.time = time;
+
+        root = new RootCommand("SyncEngine keeps query results of a PostgreSQL database live in browsers. Without a command it runs the server.\n"
+            + "Every option of the configuration can be given as --SyncEngine:Room:Option=value, as the environment variable SyncEngine__Room__Option, or in appsettings.json.");
+        root.TreatUnmatchedTokensAsErrors = false;
+        root.Options.Clear();
+        root.Directives.Clear();
+        root.Add(new HelpOption());
+        root.Add(version);
+        root.Add(database);
+        foreach (var file in PassedThrough)
+        {
+            root.Add(file);
+        }
+
+        root.SetAction(RunServer);
+        root.Add(Installation("check", "Verify the configuration against the database: one line for each finding, with the SQL that mends it", (part, token) => part.CheckAsync(token)));
+        root.Add(Installation("setup", "Create publication, slot and helper SQL in the database; run it as often as you like", (part, token) => part.InstallAsync(token)));
+        root.Add(Installation("uninstall", "Remove publication, slot and helper SQL from the database", (part, token) => part.UninstallAsync(token)));
+    }
+
+    /// <summary>Options of other parts, listed here for the help; they travel on as configuration.</summary>
+    private static IReadOnlyList<Option<string>> PassedThrough { get; } =
+    [
+        new("--urls") { Description = "Where to listen (default http://localhost:5080)", HelpName = "addresses" },
+        File("--connector-config", "Run an outbox with the configuration of the Ably Postgres connector (.json or .env)"),
+        File("--adbc-config", "Run an outbox with the configuration of adbc (YAML)"),
+        File("--event-proxy-config", "Run event bridges with the configuration of the event proxy (ini)"),
+        File("--eventserv-config", "Serve NOTIFY with the configuration of pg_eventserv (TOML)"),
+    ];
+
+    /// <summary>Runs the command that is asked for; the server itself is left to the caller.</summary>
+    public async Task<CommandLineOutcome> RunAsync(string[] arguments, CancellationToken cancellationToken)
+    {
+        // A file after '@' would be opened otherwise, and "-abc" taken apart.
+        var parsed = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false });
+        passedOn = [.. PassedOn(parsed)];
+        if (Stray(passedOn) is { } stray)
+        {
+            await error.WriteLineAsync($"error: \"{stray}\" is not a command or an option; see --help");
+            return new CommandLineOutcome(Misunderstood, []);
+        }
+
+        isServer = false;
+        var exitCode = await parsed.InvokeAsync(
+            new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, cancellationToken);
+        return isServer ? new CommandLineOutcome(null, passedOn) : new CommandLineOutcome(exitCode, []);
+    }
+
+    /// <summary>Prints an exception as one line when it is one that the operator can mend. Also for the host's start.</summary>
+    /// <returns>Whether it was.</returns>
+    public static bool TryReport(Exception exception, NpgsqlConnectionStringBuilder? address, TextWriter error)
+    {
+        if (DatabaseProblem.Describe(exception, address) is not { } line)
+        {
+            return false;
+        }
+
+        error.WriteLine($"error: {line}");
+        return true;
+    }
+
+    private int RunServer(ParseResult parsed)
+    {
+        if (parsed.GetValue(version))
+        {
+            output.WriteLine($"SyncEngine {typeof(CommandLine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion}");
+            return 0;
+        }
+
+        isServer = true;
+        return 0;
+    }
+
+    private Command Installation(string name, string description, Func<IInstallation, CancellationToken, IAsyncEnumerable<Finding>> run)
+    {
+        var command = new Command(name, description) { TreatUnmatchedTokensAsErrors = false };
+        foreach (var file in PassedThrough)
+        {
+            command.Add(file);
+        }
+
+        command.SetAction((_, cancellationToken) => RunInstallationsAsync(run, cancellationToken));
+        return command;
+    }
+
+    private async Task<int> RunInstallationsAsync(Func<IInstallation, CancellationToken, IAsyncEnumerable<Finding>> run, CancellationToken cancellationToken)
+    {
+        NpgsqlConnectionStringBuilder? address = null;
+        try
+        {
+            var (configuration, contentRoot) = parts.Configure(passedOn);
+            await using var main = await MainDatabase.OpenAsync(
+                configuration, contentRoot, parts.FallbackAddress(configuration), mayAttach: true, error.WriteLine, time, cancellationToken);
+            address = main.Address;
+            address.Pooling = false;
+            await using var dataSource = NpgsqlDataSource.Create(address);
+            var isComplete = true;
+            IEnumerable<IInstallation> installations = [new DatabaseInstallation(dataSource, OptionsReader.Replication(configuration)), .. parts.Further(configuration, dataSource)];
+            foreach (var installation in installations)
+            {
+                await foreach (var finding in run(installation, cancellationToken))
+                {
+                    await output.WriteLineAsync(finding.ToString());
+                    isComplete &= finding.Kind != FindingKind.Missing;
+                }
+            }
+
+            return isComplete ? 0 : Failed;
+        }
+        catch (Exception exception) when (TryReport(exception, address, error))
+        {
+            return Failed;
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            await error.WriteLineAsync("error: stopped before the end; run it again");
+            return Failed;
+        }
+    }
+
+    private IEnumerable<string> PassedOn(ParseResult parsed)
+    {
+        if (parsed.GetValue(database) is { } address)
+        {
+            yield return $"--{DatabaseOptions.Section}:{nameof(DatabaseOptions.Url)}={address}";
+        }
+
+        foreach (var file in PassedThrough)
+        {
+            if (parsed.GetResult(file) is { Tokens: [var token] })
+            {
+                yield return $"{file.Name}={token.Value}";
+            }
+        }
+
+        foreach (var token in parsed.UnmatchedTokens)
+        {
+            yield return token;
+        }
+    }
+
+    /// <summary>A word that is neither an option of the configuration nor the value of the one before it: a mistyped command, or a short option.</summary>
+    private static string? Stray(string[] arguments)
+    {
+        for (var at = 0; at < arguments.Length; at++)
+        {
+            var isValue = at > 0 && IsOption(arguments[at - 1]) && !arguments[at - 1].Contains('=', StringComparison.Ordinal);
+            if (!IsOption(arguments[at]) && !isValue)
+            {
+                return arguments[at];
+            }
+        }
+
+        return null;
+
+        static bool IsOption(string argument) => argument.StartsWith("--", StringComparison.Ordinal);
+    }
+
+    private static Option<string> File(string name, string description) => new(name) { Description = description, HelpName = "file" };
+}
+
+/// <summary>What the host knows and the commands need.</summary>
+/// <param name="Configure">The configuration as the server would see it for these arguments, and the content root.</param>
+/// <param name="FallbackAddress">The database of a replaced tool's configuration; null for none.</param>
+/// <param name="Further">What other configured parts keep in the database.</param>
+sealed record CommandParts(
+    Func<string[], (IConfiguration Configuration, string ContentRoot)> Configure,
+    Func<IConfiguration, string?> FallbackAddress,
+    Func<IConfiguration, NpgsqlDataSource, IEnumerable<IInstallation>> Further)
+{
+    /// <summary>The server's ordinary configuration, and the database alone.</summary>
+    public static CommandParts Default { get; } = new(ConfigureAsServer, _ => null, (_, _) => []);
+
+    public static (IConfiguration Configuration, string ContentRoot) ConfigureAsServer(string[] arguments)
+    {
+        var builder = WebApplication.CreateBuilder(arguments);
+        return (builder.Configuration, builder.Environment.ContentRootPath);
+    }
+}

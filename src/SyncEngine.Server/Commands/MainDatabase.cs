@@ -1,0 +1,59 @@
+using Npgsql;
+using SyncEngine.Postgres.Administration;
+using SyncEngine.Postgres.Embedded;
+using SyncEngine.Server.Options;
+
+namespace SyncEngine.Server.Commands;
+
+/// <summary>The database that the engine serves: the configured one, or an embedded one that this object keeps running.</summary>
+sealed class MainDatabase : IAsyncDisposable
+{
+    private MainDatabase(NpgsqlConnectionStringBuilder address, EmbeddedPostgres? embedded)
+    {
+        Address = address;
+        Embedded = embedded;
+    }
+
+    /// <summary>With the session settings applied, for query and replication connections alike.</summary>
+    public NpgsqlConnectionStringBuilder Address { get; }
+
+    /// <summary>Null when a database is configured. Its <see cref="EmbeddedPostgres.ConnectionUrl"/> is what the host prints.</summary>
+    public EmbeddedPostgres? Embedded { get; }
+
+    /// <param name="fallbackAddress">The address that a replaced tool's configuration holds, used when none of our own is given.</param>
+    /// <param name="mayAttach">Use an embedded server that another engine runs (commands), rather than refuse (the host).</param>
+    /// <exception cref="OperatorException">An address that cannot be read, or an embedded server that does not start.</exception>
+    public static async Task<MainDatabase> OpenAsync(
+        IConfiguration configuration, string contentRoot, string? fallbackAddress, bool mayAttach, Action<string> report, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var options = OptionsReader.Database(configuration);
+        string?[] addresses = [options.Url, configuration["DATABASE_URL"], fallbackAddress];
+        if (addresses.FirstOrDefault(address => !string.IsNullOrWhiteSpace(address)) is { } configured)
+        {
+            return new MainDatabase(Prepare(DatabaseAddress.Parse(configured), options), embedded: null);
+        }
+
+        var embeddedOptions = OptionsReader.Embedded(configuration, contentRoot);
+        var embedded = mayAttach
+            ? await EmbeddedPostgres.AttachOrStartAsync(embeddedOptions, report, time, cancellationToken)
+            : await EmbeddedPostgres.StartAsync(embeddedOptions, report, time, cancellationToken);
+        return new MainDatabase(Prepare(DatabaseAddress.Parse(embedded.ConnectionUrl), options), embedded);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (Embedded is not null)
+        {
+            await Embedded.DisposeAsync();
+        }
+    }
+
+    private static NpgsqlConnectionStringBuilder Prepare(NpgsqlConnectionStringBuilder address, DatabaseOptions options)
+    {
+        SessionSettings.Apply(address);
+        address.ApplicationName ??= "syncengine";
+        address.MaxPoolSize = options.MaxConnections;
+        address.IncludeErrorDetail = false;
+        return address;
+    }
+}

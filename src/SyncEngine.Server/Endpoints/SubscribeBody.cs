@@ -1,0 +1,93 @@
+using System.Text.Json;
+using SyncEngine.Errors;
+using SyncEngine.Server.Options;
+
+namespace SyncEngine.Server.Endpoints;
+
+/// <summary>The body of POST /subscribe and POST /explain: a query with positional parameters, or a name with named ones.</summary>
+static class SubscribeBody
+{
+    /// <exception cref="SyncException">invalid_request, or adhoc_disabled.</exception>
+    public static SubscribeRequest Read(JsonElement body, QueriesOptions queries, NamedQueries named, int maxQueryBytes)
+    {
+        if (body.ValueKind != JsonValueKind.Object)
+        {
+            throw Invalid("the body is not a JSON object");
+        }
+
+        foreach (var member in body.EnumerateObject())
+        {
+            if (member.Name is not ("query" or "params" or "name"))
+            {
+                throw Invalid($"the body has an unknown member \"{Shorten(member.Name)}\"");
+            }
+        }
+
+        var hasParameters = body.TryGetProperty("params", out var parameters) && parameters.ValueKind != JsonValueKind.Null;
+        if (body.TryGetProperty("name", out var name))
+        {
+            if (name.ValueKind != JsonValueKind.String || body.TryGetProperty("query", out _))
+            {
+                throw Invalid("the body has either a query or the name of one, as a string");
+            }
+
+            return ByName(named, name.GetString()!, hasParameters ? parameters : default);
+        }
+
+        if (!body.TryGetProperty("query", out var query) || query.ValueKind != JsonValueKind.String)
+        {
+            throw Invalid("the body has no query");
+        }
+
+        if (!queries.AllowAdHoc)
+        {
+            throw new SyncException(ErrorCode.AdhocDisabled, "only named queries can be subscribed to here", hint: "Send {\"name\": …, \"params\": {…}}.");
+        }
+
+        if (hasParameters && parameters.ValueKind != JsonValueKind.Array)
+        {
+            throw Invalid("params is not an array");
+        }
+
+        string text;
+        try
+        {
+            text = query.GetString()!;
+        }
+        catch (InvalidOperationException)
+        {
+            throw Invalid("the query is not valid Unicode");
+        }
+
+        if (System.Text.Encoding.UTF8.GetByteCount(text) > maxQueryBytes)
+        {
+            throw Invalid($"the query is longer than {maxQueryBytes} bytes");
+        }
+
+        return new SubscribeRequest(text, hasParameters ? [.. parameters.EnumerateArray().Select(item => item.Clone())] : []);
+    }
+
+    private static SubscribeRequest ByName(NamedQueries named, string name, JsonElement parameters)
+    {
+        var query = named.Find(name) ?? throw new SyncException(ErrorCode.InvalidRequest, $"no query is named \"{Shorten(name)}\"", hint: "Named queries come from SyncEngine:Queries and queries/*.sql.");
+        if (parameters.ValueKind is not (JsonValueKind.Object or JsonValueKind.Undefined))
+        {
+            throw Invalid("params of a named query is an object");
+        }
+
+        var given = parameters.ValueKind == JsonValueKind.Object ? parameters.EnumerateObject().ToDictionary(member => member.Name, member => member.Value.Clone(), StringComparer.Ordinal) : [];
+        var unknown = given.Keys.Except(query.Parameters, StringComparer.Ordinal).FirstOrDefault();
+        if (unknown is not null)
+        {
+            throw Invalid($"query \"{name}\" has no parameter \"{Shorten(unknown)}\"");
+        }
+
+        return new SubscribeRequest(
+            query.Sql,
+            [.. query.Parameters.Select(parameter => given.TryGetValue(parameter, out var value) ? value : throw Invalid($"query \"{name}\" needs parameter \"{parameter}\""))]);
+    }
+
+    private static string Shorten(string text) => text.Length <= 64 ? text : text[..64] + "…";
+
+    private static SyncException Invalid(string message) => new(ErrorCode.InvalidRequest, message, hint: "Send {\"query\": \"SELECT …\", \"params\": […]}.");
+}

@@ -1,0 +1,94 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using SyncEngine.Errors;
+using SyncEngine.Planning;
+using SyncEngine.Server.Authentication;
+using SyncEngine.Server.Options;
+using SyncEngine.Subscriptions;
+
+namespace SyncEngine.Server.Endpoints;
+
+/// <summary>CONTRACT §2: POST /subscribe, DELETE /subscribe/{id}, POST /explain.</summary>
+static class SubscribeEndpoints
+{
+    private static readonly JsonSerializerOptions json = new(JsonSerializerDefaults.Web);
+
+    public static void MapSubscribe(this IEndpointRouteBuilder routes)
+    {
+        routes.MapPost("/subscribe", SubscribeAsync);
+        routes.MapDelete("/subscribe/{id}", UnsubscribeAsync);
+        routes.MapPost("/explain", ExplainAsync);
+    }
+
+    private static async Task<IResult> SubscribeAsync(HttpContext context, SubscriptionService service, RequestReader reader)
+    {
+        var principal = context.GetPrincipal();
+        var request = await reader.ReadAsync(context);
+        var subscription = await service.SubscribeAsync(principal, request, context.RequestAborted);
+        return Results.Json(Answer(subscription), json, statusCode: StatusCodes.Status201Created);
+    }
+
+    private static async Task<IResult> UnsubscribeAsync(string id, HttpContext context, ChangeProcessor processor)
+    {
+        await processor.UnregisterAsync(context.GetPrincipal(), id, context.RequestAborted);
+        return Results.NoContent();
+    }
+
+    private static async Task<IResult> ExplainAsync(HttpContext context, SubscriptionService service, RequestReader reader, Ports.ISchemaSource schemas)
+    {
+        var principal = context.GetPrincipal();
+        var request = await reader.ReadAsync(context);
+        var plan = await service.ExplainAsync(principal, request.Query, context.RequestAborted);
+        return Results.Json(Explanation.Of(plan, schemas.Current), json);
+    }
+
+    private static SubscribeAnswer Answer(Subscription subscription) => new(
+        subscription.Id,
+        [.. subscription.Plan.Columns.Select(ColumnAnswer.Of)],
+        [.. subscription.Plan.Key],
+        subscription.Plan.IsOrdered,
+        PlanAnswer.Of(subscription.Plan));
+}
+
+sealed record SubscribeAnswer(string SubscriptionId, IReadOnlyList<ColumnAnswer> Columns, IReadOnlyList<string> Key, bool Ordered, PlanAnswer Plan);
+
+sealed record ColumnAnswer(string Name, string Type, bool Nullable, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] bool Hidden)
+{
+    public static ColumnAnswer Of(OutputColumn column) => new(column.Name, column.Type, column.IsNullable, column.IsHidden);
+}
+
+sealed record PlanAnswer(string Mode, string? Reason)
+{
+    public static PlanAnswer Of(QueryPlan plan) => new(plan.Mode.ToString().ToLowerInvariant(), plan.Reason);
+}
+
+/// <summary>Reads and checks the body of a subscription's request.</summary>
+sealed class RequestReader(QueriesOptions queries, NamedQueries named, LimitsOptions limits)
+{
+    // The query, its parameters, and JSON's own overhead.
+    private const int ParameterBytes = 1024 * 1024;
+
+    public async Task<SubscribeRequest> ReadAsync(HttpContext context)
+    {
+        if (context.Features.Get<Microsoft.AspNetCore.Http.Features.IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
+        {
+            size.MaxRequestBodySize = (limits.QueryBytes * 6L) + ParameterBytes;
+        }
+
+        try
+        {
+            using var document = await JsonDocument.ParseAsync(context.Request.Body, new JsonDocumentOptions { MaxDepth = 32 }, context.RequestAborted);
+            return Read(document.RootElement);
+        }
+        catch (JsonException malformed)
+        {
+            throw new SyncException(ErrorCode.InvalidRequest, "the body is not valid JSON", malformed.LineNumber is null ? null : $"At line {malformed.LineNumber + 1}.");
+        }
+        catch (BadHttpRequestException tooLarge) when (tooLarge.StatusCode == StatusCodes.Status413PayloadTooLarge)
+        {
+            throw new SyncException(ErrorCode.InvalidRequest, "the request is too large", hint: $"A query has at most {limits.QueryBytes} bytes.");
+        }
+    }
+
+    public SubscribeRequest Read(JsonElement body) => SubscribeBody.Read(body, queries, named, limits.QueryBytes);
+}

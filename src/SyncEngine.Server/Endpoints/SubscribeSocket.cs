@@ -1,0 +1,138 @@
+using System.Buffers;
+using System.Net.WebSockets;
+using System.Text.Json;
+using SyncEngine.Errors;
+using SyncEngine.Planning;
+using SyncEngine.Server.Authentication;
+using SyncEngine.Subscriptions;
+
+namespace SyncEngine.Server.Endpoints;
+
+/// <summary>For the simplest clients: a WebSocket at /subscribe whose every answer is the whole result, now and after every change.</summary>
+static class SubscribeSocket
+{
+    private const int LargestRequest = 256 * 1024;
+
+    public static void MapSubscribeSocket(this IEndpointRouteBuilder routes) => routes.MapGet("/subscribe", RunAsync);
+
+    private static async Task RunAsync(HttpContext context, ChangeProcessor processor, SubscriptionService service, RequestReader reader)
+    {
+        if (!context.WebSockets.IsWebSocketRequest)
+        {
+            throw new SyncException(ErrorCode.InvalidRequest, "this address is for WebSockets", hint: "Use POST /subscribe, or connect a WebSocket here.");
+        }
+
+        var principal = context.GetPrincipal();
+        using var socket = await context.WebSockets.AcceptWebSocketAsync();
+        using var closed = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
+        try
+        {
+            var subscription = await service.SubscribeAsync(principal, await ReceiveAsync(socket, reader, closed.Token), closed.Token);
+            var stream = await processor.StreamAsync(principal, subscription.Id, null, closed.Token);
+            await using var cut = stream.Stalled.Register(socket.Abort);
+            var watching = WatchAsync(socket, closed);
+            try
+            {
+                await SendAsync(socket, subscription.Plan, stream, closed.Token);
+            }
+            finally
+            {
+                await closed.CancelAsync();
+                await watching;
+                await processor.CloseAsync(stream, CancellationToken.None);
+                await processor.UnregisterAsync(principal, subscription.Id, CancellationToken.None).ContinueWith(
+                    _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            }
+        }
+        catch (SyncException refused)
+        {
+            await RefuseAsync(socket, refused, context.RequestAborted);
+        }
+        catch (Exception gone) when (gone is OperationCanceledException or WebSocketException)
+        {
+            // The client has left.
+        }
+    }
+
+    private static async Task<SubscribeRequest> ReceiveAsync(WebSocket socket, RequestReader reader, CancellationToken cancellationToken)
+    {
+        var text = new ArrayBufferWriter<byte>();
+        ValueWebSocketReceiveResult received;
+        do
+        {
+            received = await socket.ReceiveAsync(text.GetMemory(4096), cancellationToken);
+            text.Advance(received.Count);
+            if (received.MessageType != WebSocketMessageType.Text || text.WrittenCount > LargestRequest)
+            {
+                throw new SyncException(ErrorCode.InvalidRequest, "the first frame is the JSON body of POST /subscribe");
+            }
+        }
+        while (!received.EndOfMessage);
+        try
+        {
+            using var document = JsonDocument.Parse(text.WrittenMemory);
+            return reader.Read(document.RootElement);
+        }
+        catch (JsonException)
+        {
+            throw new SyncException(ErrorCode.InvalidRequest, "the first frame is not valid JSON");
+        }
+    }
+
+    /// <summary>Notices that the client closes; what else it sends is ignored.</summary>
+    private static async Task WatchAsync(WebSocket socket, CancellationTokenSource closed)
+    {
+        var ignored = new byte[1024];
+        try
+        {
+            while ((await socket.ReceiveAsync(ignored.AsMemory(), closed.Token)).MessageType != WebSocketMessageType.Close)
+            {
+            }
+        }
+        catch (Exception gone) when (gone is OperationCanceledException or WebSocketException)
+        {
+            // Closed below.
+        }
+
+        await closed.CancelAsync();
+    }
+
+    private static async Task SendAsync(WebSocket socket, QueryPlan plan, ClientStream stream, CancellationToken cancellationToken)
+    {
+        var result = new WholeResult(plan);
+        await foreach (var frame in stream.Queue.ReadAllAsync(cancellationToken))
+        {
+            if (frame.Body.Type == "error")
+            {
+                await socket.SendAsync(Encode(frame), WebSocketMessageType.Text, endOfMessage: true, cancellationToken);
+                return;
+            }
+
+            if (result.Apply(Encode(frame)) is { } answer)
+            {
+                await socket.SendAsync(answer, WebSocketMessageType.Text, endOfMessage: true, cancellationToken);
+            }
+        }
+    }
+
+    private static ReadOnlyMemory<byte> Encode(Frame frame)
+    {
+        var json = new ArrayBufferWriter<byte>(frame.Length);
+        frame.WriteTo(json);
+        return json.WrittenMemory;
+    }
+
+    private static async Task RefuseAsync(WebSocket socket, SyncException refused, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var body = JsonSerializer.SerializeToUtf8Bytes(new { type = "error", code = refused.Code.Name, message = refused.Message, hint = refused.Hint, sqlstate = refused.SqlState, position = refused.Position });
+            await socket.SendAsync(body, WebSocketMessageType.Text, endOfMessage: true, cancellationToken);
+            await socket.CloseAsync(WebSocketCloseStatus.PolicyViolation, refused.Code.Name, cancellationToken);
+        }
+        catch (Exception gone) when (gone is OperationCanceledException or WebSocketException)
+        {
+            // Nobody is there to be told.
+        }
+    }
+}

@@ -1,0 +1,69 @@
+using System.Net.Sockets;
+using Npgsql;
+using SyncEngine.Postgres.Administration;
+using SyncEngine.Server.Commands;
+using SyncEngine.Server.Options;
+
+namespace SyncEngine.Server.Hosting;
+
+/// <summary>The server from start to end: its database, what it needs there, the web application. Everything that an operator can mend ends in one line.</summary>
+static class ServerHost
+{
+    private const int Failed = 1;
+    private const string DefaultAddress = "http://localhost:5080";
+
+    public static async Task<int> RunAsync(string[] arguments, TextWriter output, TextWriter error, CancellationToken cancellationToken)
+    {
+        NpgsqlConnectionStringBuilder? address = null;
+        try
+        {
+            var builder = WebApplication.CreateBuilder(arguments);
+            if (string.IsNullOrEmpty(builder.Configuration["urls"]) && !builder.Configuration.GetSection("Kestrel:Endpoints").Exists())
+            {
+                builder.WebHost.UseUrls(DefaultAddress);
+            }
+
+            await using var database = await MainDatabase.OpenAsync(
+                builder.Configuration, builder.Environment.ContentRootPath, fallbackAddress: null, mayAttach: false, output.WriteLine, TimeProvider.System, cancellationToken);
+            address = database.Address;
+            if (database.Embedded is { } embedded)
+            {
+                await output.WriteLineAsync($"Database: {embedded.ConnectionUrl}");
+            }
+
+            await using var dataSource = NpgsqlDataSource.Create(address);
+            var replication = OptionsReader.Replication(builder.Configuration);
+            if (await new StartPreparation(dataSource, replication).RunAsync(cancellationToken) is { } missing)
+            {
+                await error.WriteLineAsync($"error: {missing.Text}{(missing.Mend is null ? "" : $": {missing.Mend}")}");
+                return Failed;
+            }
+
+            builder.Services.AddSyncEngine(builder.Configuration, database, dataSource, replication);
+            await using var app = builder.Build();
+            app.UseSyncEngine();
+            await app.StartAsync(cancellationToken);
+            await output.WriteLineAsync($"SyncEngine is listening on {string.Join(", ", app.Urls)}");
+            await app.WaitForShutdownAsync(cancellationToken);
+            return 0;
+        }
+        catch (IOException inUse) when (inUse.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException)
+        {
+            await error.WriteLineAsync($"error: {inUse.Message.TrimEnd('.')}; stop what listens there, or choose another address with --urls http://localhost:PORT");
+            return Failed;
+        }
+        catch (SocketException refused)
+        {
+            await error.WriteLineAsync($"error: cannot listen: {refused.Message}; choose another address with --urls http://localhost:PORT");
+            return Failed;
+        }
+        catch (Exception exception) when (CommandLine.TryReport(exception, address, error))
+        {
+            return Failed;
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            return 0;
+        }
+    }
+}

@@ -1,0 +1,88 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using SyncEngine.Errors;
+using SyncEngine.Values;
+
+namespace SyncEngine.Planning;
+
+/// <summary>Turns a parameter's JSON value into PostgreSQL's text of its type. CONTRACT §2: numbers as number or string, arrays as JSON arrays, json as any JSON.</summary>
+static class ParameterText
+{
+    /// <param name="number">n of $n, for the message.</param>
+    /// <exception cref="SyncException">type_mismatch</exception>
+    public static string? Of(JsonElement value, SqlType type, int number)
+    {
+        if (value.ValueKind == JsonValueKind.Null)
+        {
+            return null;
+        }
+
+        var below = type.Underlying;
+        if (below.Oid is TypeOid.Json or TypeOid.Jsonb)
+        {
+            return Checked(value.GetRawText(), number);
+        }
+
+        return value.ValueKind switch
+        {
+            JsonValueKind.String => Checked(value.GetString()!, number),
+            JsonValueKind.Number => value.GetRawText(),
+            JsonValueKind.True => "true",
+            JsonValueKind.False => "false",
+            JsonValueKind.Array when below is { Kind: SqlTypeKind.Array, Element: { } element } => ArrayText(value, element, number),
+            _ => throw Mismatch(value, type, number),
+        };
+    }
+
+    /// <summary>
+    /// The canonical text where the engine can tell without asking: integers in range, booleans, uuids and text. Null when PostgreSQL has to say.
+    /// </summary>
+    public static string? Canonical(string text, SqlType type) => type.Oid switch
+    {
+        TypeOid.Text => text,
+        TypeOid.Int2 when short.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) => value.ToString(CultureInfo.InvariantCulture),
+        TypeOid.Int4 when int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) => value.ToString(CultureInfo.InvariantCulture),
+        TypeOid.Int8 when long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) => value.ToString(CultureInfo.InvariantCulture),
+        TypeOid.Bool when text is "true" or "t" => "t",
+        TypeOid.Bool when text is "false" or "f" => "f",
+        TypeOid.Uuid when Guid.TryParseExact(text, "D", out var value) => value.ToString("D"),
+        _ => null,
+    };
+
+    private static string ArrayText(JsonElement array, SqlType element, int number)
+    {
+        var text = new StringBuilder("{");
+        var isFirst = true;
+        foreach (var item in array.EnumerateArray())
+        {
+            if (!isFirst)
+            {
+                text.Append(element.Delimiter == '\0' ? ',' : element.Delimiter);
+            }
+
+            isFirst = false;
+            if (item.ValueKind == JsonValueKind.Array && element.Underlying.Oid is not (TypeOid.Json or TypeOid.Jsonb))
+            {
+                text.Append(ArrayText(item, element, number));
+            }
+            else if (Of(item, element, number) is { } value)
+            {
+                text.Append('"').Append(value.Replace("\\", "\\\\").Replace("\"", "\\\"")).Append('"');
+            }
+            else
+            {
+                text.Append("NULL");
+            }
+        }
+
+        return text.Append('}').ToString();
+    }
+
+    private static string Checked(string text, int number) => text.Contains('\0')
+        ? throw new SyncException(ErrorCode.InvalidRequest, $"parameter ${number} holds a NUL character", "PostgreSQL cannot store it.")
+        : text;
+
+    private static SyncException Mismatch(JsonElement value, SqlType type, int number) =>
+        new(ErrorCode.TypeMismatch, $"parameter ${number} is of type {type.DisplayName}, and a JSON {value.ValueKind.ToString().ToLowerInvariant()} was given");
+}

@@ -1,0 +1,130 @@
+using System.Collections.Immutable;
+using System.Diagnostics;
+using SyncEngine.Sql.Catalog;
+using SyncEngine.Sql.Syntax;
+using SyncEngine.Values;
+
+namespace SyncEngine.Sql.Binding;
+
+/// <summary>Turns a condition into a predicate. A comparison has a column on one side and a literal or parameter on the other.</summary>
+sealed class PredicateBinder(TableScope scope, OperandBinder operands)
+{
+    public Predicate Bind(Expression expression) => expression switch
+    {
+        BooleanLiteral literal => new ConstantPredicate(literal.Value),
+        NullLiteral => new ConstantPredicate(null),
+        ColumnReference column => new ColumnPredicate(BooleanColumn(column).Number),
+        Comparison comparison => Compare(comparison),
+        InList inList => Negated(In(inList), inList.IsNegated),
+        Between between => Range(between),
+        NullTest test => Negated(IsNull(test), test.IsNegated),
+        TruthTest test => Negated(new TruthPredicate(Bind(test.Operand), test.Value), test.IsNegated),
+        DistinctTest test => Negated(Distinct(test), test.IsNegated),
+        Not not => new NotPredicate(Bind(not.Operand)),
+        Conjunction conjunction => new AndPredicate([.. conjunction.Conditions.Select(Bind)]),
+        Disjunction disjunction => new OrPredicate([.. disjunction.Conditions.Select(Bind)]),
+        NumberLiteral or StringLiteral or ParameterReference or Cast => throw Refuse("a constant as a condition is answered by Postgres", expression),
+        _ => throw new UnreachableException(expression.GetType().Name),
+    };
+
+    private static Predicate Negated(Predicate predicate, bool isNegated) => isNegated ? new NotPredicate(predicate) : predicate;
+
+    private ComparePredicate Compare(Comparison comparison)
+    {
+        var (column, operand, isFlipped) = Sides(comparison.Left, comparison.Right, comparison);
+
+        // With transform_null_equals on, = NULL means IS NULL.
+        if (operand is NullLiteral && comparison.Operator == ComparisonOperator.Equal)
+        {
+            throw Refuse("a comparison with NULL is answered by Postgres", comparison);
+        }
+
+        var comparisonOperator = isFlipped ? Flip(comparison.Operator) : comparison.Operator;
+        var bound = Comparable(column, needsOrder: comparisonOperator is not (ComparisonOperator.Equal or ComparisonOperator.NotEqual));
+        return new ComparePredicate(bound.Number, comparisonOperator, operands.Bind(operand, bound));
+    }
+
+    private InPredicate In(InList inList)
+    {
+        var column = Comparable(Column(inList.Operand), needsOrder: false);
+        return new InPredicate(column.Number, [.. inList.Items.Select(item => operands.Bind(item, column))]);
+    }
+
+    private Predicate Range(Between between)
+    {
+        var column = Comparable(Column(between.Operand), needsOrder: true);
+        var low = operands.Bind(between.Low, column);
+        var high = operands.Bind(between.High, column);
+        return between.IsNegated
+            ? new OrPredicate([new ComparePredicate(column.Number, ComparisonOperator.Less, low), new ComparePredicate(column.Number, ComparisonOperator.Greater, high)])
+            : new AndPredicate([new ComparePredicate(column.Number, ComparisonOperator.GreaterOrEqual, low), new ComparePredicate(column.Number, ComparisonOperator.LessOrEqual, high)]);
+    }
+
+    /// <summary>Of a column, or of a condition, where it is the same as IS UNKNOWN.</summary>
+    private Predicate IsNull(NullTest test) => test.Operand is ColumnReference reference
+        ? IsNull(scope.Resolve(reference), reference)
+        : new TruthPredicate(Bind(test.Operand), TruthValue.Unknown);
+
+    private static IsNullPredicate IsNull(Column column, ColumnReference reference)
+    {
+        // ROW(1, NULL) is neither NULL nor NOT NULL.
+        var isComposite = column.Type.Underlying.Kind == SqlTypeKind.Composite;
+        return isComposite || !column.IsStreamed ? throw Refuse($"the column \"{column.Name}\" is tested by Postgres", reference) : new IsNullPredicate(column.Number);
+    }
+
+    private DistinctPredicate Distinct(DistinctTest test)
+    {
+        var (reference, operand, _) = Sides(test.Left, test.Right, test);
+        var column = Comparable(reference, needsOrder: false);
+        return new DistinctPredicate(column.Number, operands.Bind(operand, column));
+    }
+
+    private static (ColumnReference Column, Expression Operand, bool IsFlipped) Sides(Expression left, Expression right, Expression whole) => (left, right) switch
+    {
+        (ColumnReference, ColumnReference) => throw Refuse("comparisons between columns are answered by Postgres", whole),
+        (ColumnReference column, _) => (column, right, false),
+        (_, ColumnReference column) => (column, left, true),
+        _ => throw Refuse("comparisons without a column are answered by Postgres", whole),
+    };
+
+    private static ColumnReference Column(Expression expression) =>
+        expression as ColumnReference ?? throw Refuse("comparisons without a column are answered by Postgres", expression);
+
+    private Column BooleanColumn(ColumnReference reference)
+    {
+        var column = Comparable(reference, needsOrder: false);
+        return column.Type.Oid == TypeOid.Bool ? column : throw Refuse($"the column \"{column.Name}\" is not boolean", reference);
+    }
+
+    private Column Comparable(ColumnReference reference, bool needsOrder)
+    {
+        var column = scope.Resolve(reference);
+        if (!column.IsStreamed)
+        {
+            throw Refuse($"the column \"{column.Name}\" is not in the stream", reference);
+        }
+
+        if (!ComparableTypes.IsComparable(column.Type.Oid))
+        {
+            throw Refuse($"conditions on type {column.Type.DisplayName} are answered by Postgres", reference);
+        }
+
+        if (ComparableTypes.IsText(column.Type.Oid) && !(needsOrder ? column.HasByteOrder : column.HasByteEquality))
+        {
+            throw Refuse($"the collation of column \"{column.Name}\" is applied by Postgres", reference);
+        }
+
+        return column;
+    }
+
+    private static ComparisonOperator Flip(ComparisonOperator comparison) => comparison switch
+    {
+        ComparisonOperator.Less => ComparisonOperator.Greater,
+        ComparisonOperator.Greater => ComparisonOperator.Less,
+        ComparisonOperator.LessOrEqual => ComparisonOperator.GreaterOrEqual,
+        ComparisonOperator.GreaterOrEqual => ComparisonOperator.LessOrEqual,
+        _ => comparison,
+    };
+
+    private static NotCoveredException Refuse(string reason, Expression at) => new(reason, at.At.Character);
+}

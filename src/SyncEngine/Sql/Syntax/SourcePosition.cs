@@ -1,0 +1,18 @@
+namespace SyncEngine.Sql.Syntax;
+
+/// <summary>Where a piece of syntax stands in the text as sent. No part of what it is: two pieces are equal wherever they stand.</summary>
+public readonly struct SourcePosition(int character) : IEquatable<SourcePosition>
+{
+    /// <summary>1-based; zero for syntax that was never text.</summary>
+    public int Character { get; } = character;
+
+    public static bool operator ==(SourcePosition left, SourcePosition right) => left.Equals(right);
+
+    public static bool operator !=(SourcePosition left, SourcePosition right) => !left.Equals(right);
+
+    public bool Equals(SourcePosition other) => true;
+
+    public override bool Equals(object? obj) => obj is SourcePosition;
+
+    public override int GetHashCode() => 0;
+}

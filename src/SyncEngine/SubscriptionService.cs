@@ -1,0 +1,132 @@
+using System.Text.Json;
+using SyncEngine.Errors;
+using SyncEngine.Permissions;
+using SyncEngine.Planning;
+using SyncEngine.Ports;
+using SyncEngine.Sql.Catalog;
+using SyncEngine.Subscriptions;
+
+namespace SyncEngine;
+
+/// <summary>A query that a client asks for: its text and the values of $1, $2, ….</summary>
+public sealed record SubscribeRequest(string Query, IReadOnlyList<JsonElement> Parameters);
+
+/// <summary>
+/// The path of a subscription, top to bottom: text → gated query → description under the caller's role → plan → live query. And the other
+/// direction: when the schema changes, the plans that it makes doubtful are made again.
+/// </summary>
+/// <remarks>Lifecycle: <see cref="RunAsync"/> watches the schema until cancelled. Holds no state of its own but the wish for a refresh.</remarks>
+public sealed class SubscriptionService
+{
+    private readonly ChangeProcessor processor;
+    private readonly QueryPlanner planner;
+    private readonly ISchemaSource schemas;
+    // Coalesces: one refresh answers every message that came before it began.
+    private readonly System.Threading.Channels.Channel<bool> refreshWanted =
+        System.Threading.Channels.Channel.CreateBounded<bool>(new System.Threading.Channels.BoundedChannelOptions(1) { FullMode = System.Threading.Channels.BoundedChannelFullMode.DropWrite });
+    private int isPausedByMessage;
+
+    public SubscriptionService(ChangeProcessor processor, QueryPlanner planner, ISchemaSource schemas)
+    {
+        this.processor = processor;
+        this.planner = planner;
+        this.schemas = schemas;
+        processor.SchemaMessage += () =>
+        {
+            Volatile.Write(ref isPausedByMessage, 1);
+            refreshWanted.Writer.TryWrite(true);
+        };
+        processor.SchemaDoubt += () => refreshWanted.Writer.TryWrite(true);
+        schemas.Changed += _ => refreshWanted.Writer.TryWrite(true);
+    }
+
+    /// <summary>What went wrong while the schema was read again; for the log.</summary>
+    public event Action<Exception>? RefreshFailed;
+
+    /// <exception cref="SyncException">Whatever is wrong with the request.</exception>
+    public async Task<Subscription> SubscribeAsync(Principal principal, SubscribeRequest request, CancellationToken cancellationToken)
+    {
+        if (!processor.IsStreaming)
+        {
+            throw new SyncException(ErrorCode.SourceUnavailable, "the stream of changes is not there yet", hint: "See /health/ready for what it waits for.");
+        }
+
+        var plan = await planner.PlanAsync(request.Query, principal, isDoubtful: false, cancellationToken);
+        var parameters = await planner.CanonicaliseAsync(plan, request.Parameters, cancellationToken);
+        return await processor.RegisterAsync(principal, plan, parameters, cancellationToken);
+    }
+
+    public Task<QueryPlan> ExplainAsync(Principal principal, string query, CancellationToken cancellationToken) =>
+        planner.PlanAsync(query, principal, isDoubtful: false, cancellationToken);
+
+    /// <summary>A newer token for a connection's stream: subscriptions whose plan uses claims are planned with the new ones.</summary>
+    public async Task AuthenticateAsync(ClientStream stream, Principal principal, CancellationToken cancellationToken)
+    {
+        foreach (var subscription in await processor.AuthenticateAsync(stream, principal, cancellationToken))
+        {
+            var plan = await planner.PlanAsync(subscription.Plan.QueryText, principal, isDoubtful: false, cancellationToken);
+            await processor.MoveAsync(subscription, plan, cancellationToken);
+        }
+    }
+
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        await foreach (var _ in refreshWanted.Reader.ReadAllAsync(cancellationToken))
+        {
+            try
+            {
+                await FollowSchemaAsync(cancellationToken);
+            }
+            catch (SyncException failure)
+            {
+                RefreshFailed?.Invoke(failure);
+                // The database is away: the stream is interrupted as well, and tells when it is back.
+                await Task.Delay(TimeSpan.FromMilliseconds(250), TimeProvider.System, cancellationToken);
+                refreshWanted.Writer.TryWrite(true);
+            }
+        }
+    }
+
+    private async Task FollowSchemaAsync(CancellationToken cancellationToken)
+    {
+        var wasPaused = Interlocked.Exchange(ref isPausedByMessage, 0) == 1;
+        DatabaseSchema schema;
+        try
+        {
+            schema = await schemas.RefreshAsync(cancellationToken);
+        }
+        catch
+        {
+            if (wasPaused)
+            {
+                Volatile.Write(ref isPausedByMessage, 1);
+            }
+
+            throw;
+        }
+
+        var doubtful = wasPaused
+            ? await processor.ResumeAfterSchemaChangeAsync(schema, cancellationToken)
+            : await processor.OnSchemaChangedAsync(schema, cancellationToken);
+        foreach (var plan in doubtful)
+        {
+            await PlanAgainAsync(plan, cancellationToken);
+        }
+    }
+
+    private async Task PlanAgainAsync(QueryPlan doubtful, CancellationToken cancellationToken)
+    {
+        QueryPlan? replacement = null;
+        SyncException? error = null;
+        try
+        {
+            replacement = await planner.PlanAsync(doubtful.QueryText, doubtful.Reader, isDoubtful: true, cancellationToken);
+        }
+        catch (SyncException refused) when (refused.Code != ErrorCode.SourceUnavailable)
+        {
+            error = refused;
+        }
+
+        await processor.ReplacePlanAsync(doubtful, replacement, error, cancellationToken);
+    }
+}
