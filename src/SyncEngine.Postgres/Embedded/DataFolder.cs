@@ -168,7 +168,7 @@ static class EmbeddedHome
 
     private static IEnumerable<string> UserFolders()
     {
-        if (Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData) is { Length: > 0 } local)
+        if (Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify) is { } local && Path.IsPathRooted(local))
         {
             yield return Path.Combine(local, "syncengine");
         }

@@ -89,7 +89,7 @@ sealed class CommandLine
 
         isServer = false;
         var exitCode = await parsed.InvokeAsync(
-            new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, cancellationToken);
+            new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromSeconds(30) }, cancellationToken);
         return isServer ? new CommandLineOutcome(null, passedOn) : new CommandLineOutcome(exitCode, []);
     }
 

@@ -227,9 +227,10 @@ public sealed class InstallationTests(PostgresFixture postgres) : IAsyncLifetime
         await using var replication = await ReplicateAsync();
         using var reading = CancellationTokenSource.CreateLinkedTokenSource(limit.Token);
         var reader = Task.Run(() => ReadMessagesAsync(replication, $"{database.Name}_slot", 1, reading.Token));
+        using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(20), TimeProvider.System);
         while (!await database.ScalarAsync<bool>("SELECT active FROM pg_replication_slots WHERE database = current_database()"))
         {
-            await Task.Yield();
+            await tick.WaitForNextTickAsync(limit.Token);
         }
 
         var problem = await Assert.ThrowsAsync<OperatorException>(() => LinesAsync(installation.UninstallAsync(limit.Token)));
