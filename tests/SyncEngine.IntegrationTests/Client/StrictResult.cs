@@ -40,7 +40,7 @@ public sealed class StrictResult(SubscriptionAnswer subscription)
     private readonly List<JsonElement> parts = [];
     private string[]? shown = [];
 
-    public SubscriptionAnswer Subscription { get; } = subscription;
+    public SubscriptionAnswer Subscription { get; private set; } = subscription;
 
     public ResultStage Stage { get; private set; } = ResultStage.Empty;
 
@@ -67,6 +67,15 @@ public sealed class StrictResult(SubscriptionAnswer subscription)
         {
             Forget();
         }
+    }
+
+    /// <summary>Goes on under another subscription to the same query and parameters.</summary>
+    public void Continue(SubscriptionAnswer again)
+    {
+        var isSame = again.Columns.SequenceEqual(Subscription.Columns) && again.Key.SequenceEqual(Subscription.Key) && again.Ordered == Subscription.Ordered;
+        Require(isSame, "another subscription to the same query has another shape", default);
+        Subscription = again;
+        Mode = again.Plan.Mode;
     }
 
     /// <param name="told">The highest cut that the stream has told.</param>
