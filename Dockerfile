@@ -26,7 +26,7 @@ RUN dotnet publish src/SyncEngine.Server --configuration Release --no-restore --
 FROM mcr.microsoft.com/dotnet/aspnet:10.0
 WORKDIR /app
 COPY --from=server /app ./
-COPY --from=playground /source/client-ts/playground/dist ./wwwroot
+COPY --from=playground /source/client-ts/playground/dist ./playground
 ENV ASPNETCORE_URLS=http://+:5080
 EXPOSE 5080
 USER $APP_UID

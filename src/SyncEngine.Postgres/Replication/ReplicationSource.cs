@@ -43,6 +43,7 @@ public sealed class ReplicationSource : IChangeSource
     private SourceEvent.Started? startToTell;
     private bool hasStreamed;
     private Lsn delivered;
+    private Lsn deliveredMessage;
     private Lsn acknowledged;
     private LogicalReplicationConnection? current;
 
@@ -246,9 +247,10 @@ public sealed class ReplicationSource : IChangeSource
             {
                 transactionIds.Reset(nextXid);
                 delivered = acknowledged = slot.From;
+                deliveredMessage = Lsn.Zero;
             }
 
-            assembler.Reset(delivered);
+            assembler.Reset(delivered, deliveredMessage);
             current = replication;
             replication.SetReplicationStatus(new NpgsqlLogSequenceNumber(acknowledged.Value));
             startToTell = new SourceEvent.Started(delivered, slots.SystemIdentifier, slot.IsContinuation);
@@ -359,14 +361,18 @@ public sealed class ReplicationSource : IChangeSource
                 return false;
             }
 
-            delivered = Lsn.Max(delivered, happened switch
+            switch (happened)
             {
-                SourceEvent.Transaction transaction => transaction.Committed.EndLsn,
+                case SourceEvent.Transaction transaction:
+                    delivered = Lsn.Max(delivered, transaction.Committed.EndLsn);
+                    break;
+                case SourceEvent.Message message:
+                    deliveredMessage = message.Lsn;
+                    break;
+                default:
+                    throw new System.Diagnostics.UnreachableException();
+            }
 
-                // Past the record's first byte: it is not told again, and no commit ends inside it.
-                SourceEvent.Message message => new Lsn(message.Lsn.Value + 1),
-                _ => throw new System.Diagnostics.UnreachableException(),
-            });
             return true;
         }
     }

@@ -30,6 +30,7 @@ internal sealed class TransactionAssembler(MessageMemory memory, SpillDirectory 
     private ulong xid;
     private bool isRepeated;
     private Lsn repeatedBelow;
+    private Lsn lastMessage;
     private uint lastOid;
     private bool isLastKept;
 
@@ -38,7 +39,8 @@ internal sealed class TransactionAssembler(MessageMemory memory, SpillDirectory 
 
     /// <summary>Forgets a transaction that a lost connection cut off.</summary>
     /// <param name="deliveredUpTo">Transactions that end at or below it have been delivered before and are dropped when the server repeats them.</param>
-    public void Reset(Lsn deliveredUpTo)
+    /// <param name="lastMessageDelivered">The same for messages outside transactions.</param>
+    public void Reset(Lsn deliveredUpTo, Lsn lastMessageDelivered)
     {
         ReleaseSegments();
         file?.Dispose();
@@ -47,11 +49,12 @@ internal sealed class TransactionAssembler(MessageMemory memory, SpillDirectory 
         touched.Clear();
         InTransaction = false;
         repeatedBelow = deliveredUpTo;
+        lastMessage = lastMessageDelivered;
     }
 
     public void Dispose()
     {
-        Reset(Lsn.Zero);
+        Reset(Lsn.Zero, Lsn.Zero);
         arena?.Release();
         arena = null;
         position = segmentStart = 0;
@@ -162,9 +165,13 @@ internal sealed class TransactionAssembler(MessageMemory memory, SpillDirectory 
             return null;
         }
 
-        return message.Lsn < repeatedBelow
-            ? null
-            : new SourceEvent.Message(message.Lsn, Encoding.UTF8.GetString(message.Prefix), message.Content.ToArray());
+        // Its LSN is the end of its record. A position equal to it may have been told just before it was handled, so that alone does not make it a repetition.
+        if (message.Lsn < repeatedBelow || message.Lsn <= lastMessage)
+        {
+            return null;
+        }
+
+        return new SourceEvent.Message(message.Lsn, Encoding.UTF8.GetString(message.Prefix), message.Content.ToArray());
     }
 
     private SourceEvent.Transaction? Commit(CommitMessage commit)

@@ -9,7 +9,7 @@ namespace SyncEngine.Ports;
 /// <summary>One query to read.</summary>
 /// <param name="Sql">The printed query.</param>
 /// <param name="Parameters">Text values of $1, $2, …</param>
-/// <param name="ParameterTypes">Their types, as the description gave them.</param>
+/// <param name="ParameterTypes">Their types, as the description gave them. A reader may leave it to PostgreSQL to infer them again.</param>
 /// <param name="LockTables">Tables to lock in ACCESS SHARE mode before the snapshot is taken: TRUNCATE and rewrites are not MVCC-safe.</param>
 public sealed record SnapshotRequest(
     string Sql,
@@ -34,6 +34,9 @@ public interface ISnapshotReader
     /// All requests in one snapshot, in one round trip where nothing fails; a request that fails is answered with its error
     /// and the others are read without it.
     /// </summary>
-    /// <exception cref="SyncException">source_unavailable when the database cannot be reached.</exception>
+    /// <exception cref="SyncException">
+    /// For all of them together: source_unavailable when the database cannot be reached, permission_denied when the role cannot be used,
+    /// query_timeout when a lock is not had in time.
+    /// </exception>
     Task<SnapshotRead> ReadAsync(IReadOnlyList<SnapshotRequest> requests, Principal principal, CancellationToken cancellationToken);
 }

@@ -14,15 +14,18 @@ public sealed record SeenTransaction(ulong Xid, Lsn CommitLsn, Lsn EndLsn, IRead
 /// <summary>A running source with a table space, publication and consumer of its own. It keeps every event, decoded, and drops what it made in the database.</summary>
 public sealed class StreamProbe : IAsyncDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     private readonly PostgresServer server;
     private readonly CancellationTokenSource stop = new();
     private readonly RelationMap relations = new();
     private Task running = Task.CompletedTask;
 
-    private StreamProbe(PostgresServer server, string name)
+    private readonly bool ownsSchema;
+
+    private StreamProbe(PostgresServer server, string name, bool ownsSchema)
     {
+        this.ownsSchema = ownsSchema;
         this.server = server;
         Name = name;
     }
@@ -41,11 +44,17 @@ public sealed class StreamProbe : IAsyncDisposable
     public static async Task<StreamProbe> StartAsync(
         PostgresServer server, string tables, Func<ReplicationSourceOptions, ReplicationSourceOptions>? configure = null, bool watchAll = true)
     {
-        var probe = new StreamProbe(server, $"t_{Guid.NewGuid():N}"[..20]);
+        var probe = new StreamProbe(server, $"t_{Guid.NewGuid():N}"[..20], ownsSchema: true);
         await server.ExecuteAsync($"CREATE SCHEMA {probe.Name}; SET search_path = {probe.Name}; {tables}; CREATE PUBLICATION {probe.Name} FOR TABLES IN SCHEMA {probe.Name}");
         await probe.BeginAsync(configure, watchAll);
         return probe;
     }
+
+    public static Task<StreamProbe> StartPersistentAsync(PostgresServer server, string tables) =>
+        StartAsync(server, tables, o => o with { IsPersistent = true, SlotName = $"{o.Publication}" });
+
+    /// <summary>Another consumer of the same schema and publication, as a second process would be; started by <see cref="BeginAsync"/>.</summary>
+    public StreamProbe Again() => new(server, Name, ownsSchema: false);
 
     /// <summary>Starts a source, or another after <see cref="StopAsync"/>.</summary>
     public async Task BeginAsync(Func<ReplicationSourceOptions, ReplicationSourceOptions>? configure = null, bool watchAll = true)
@@ -104,7 +113,16 @@ public sealed class StreamProbe : IAsyncDisposable
         using var patience = new CancellationTokenSource(Patience);
         while (true)
         {
-            var happened = await Source.Events.ReadAsync(patience.Token);
+            SourceEvent happened;
+            try
+            {
+                happened = await Source.Events.ReadAsync(patience.Token);
+            }
+            catch (OperationCanceledException exception)
+            {
+                throw new TimeoutException($"nothing that fits came; {Source.Status}; logged: {string.Join(" | ", Log.Entries)}", exception);
+            }
+
             switch (happened)
             {
                 case SourceEvent.Started:
@@ -144,6 +162,11 @@ public sealed class StreamProbe : IAsyncDisposable
     {
         await StopAsync();
         stop.Dispose();
+        if (!ownsSchema)
+        {
+            return;
+        }
+
         await server.ExecuteAsync(
             $"""
             DROP PUBLICATION IF EXISTS {Name};

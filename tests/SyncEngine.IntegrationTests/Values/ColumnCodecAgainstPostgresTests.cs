@@ -7,7 +7,7 @@ using Xunit;
 namespace SyncEngine.IntegrationTests.Values;
 
 [Collection(typeof(ValuesCollection))]
-public sealed class ColumnCodecAgainstPostgresTests(PostgresFixture postgres)
+public sealed class ColumnCodecAgainstPostgresTests(ValuesDatabase postgres)
 {
     private const int ValuesPerType = 150;
     private const int Seed = 20261120;

@@ -6,7 +6,7 @@ using Xunit;
 namespace SyncEngine.IntegrationTests.Values;
 
 [Collection(typeof(ValuesCollection))]
-public sealed class ValueComparerAgainstPostgresTests(PostgresFixture postgres)
+public sealed class ValueComparerAgainstPostgresTests(ValuesDatabase postgres)
 {
     private const int Values = 70;
     private const int Seed = 742;

@@ -25,7 +25,8 @@ export function useRowMarks({ status, rows, ordered, keyOf }: LiveResult, run: R
     const end = nextMarkEnd(marks);
     if (end === null) return;
     const timer = setTimeout(
-      () => setState((state) => ({ ...state, marks: withoutOldMarks(state.marks, performance.now()) })),
+      // A timer may fire a moment early; the end that it was set for has come all the same.
+      () => setState((state) => ({ ...state, marks: withoutOldMarks(state.marks, Math.max(performance.now(), end)) })),
       // Under a stream of changes some mark ends at every moment; a tenth of a second is soon enough.
       Math.max(100, end - performance.now()),
     );

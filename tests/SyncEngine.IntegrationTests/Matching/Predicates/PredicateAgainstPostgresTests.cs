@@ -10,7 +10,7 @@ namespace SyncEngine.IntegrationTests.Matching.Predicates;
 
 /// <summary>Generated conditions over generated rows: PostgreSQL's answer and ours, NULL included.</summary>
 [Collection(typeof(ValuesCollection))]
-public sealed class PredicateAgainstPostgresTests(PostgresFixture postgres)
+public sealed class PredicateAgainstPostgresTests(ValuesDatabase postgres)
 {
     private const int Seed = 15;
     private const int Rows = 60;
