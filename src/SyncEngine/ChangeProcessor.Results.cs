@@ -197,11 +197,11 @@ public sealed partial class ChangeProcessor
         query.State ??= new ResultState(query.Plan.IsOrdered);
         var diff = query.State.Replace(fitted.Rows);
         KeepHolders(query, diff);
-        query.IsBehind = !fitted.IsCurrent;
+        SetBehind(query, !fitted.IsCurrent);
         query.Progress = fitted.Cut;
         if (isFirst)
         {
-            query.Replay.Restart(fitted.Cut);
+            replays.Restart(query.Replay, fitted.Cut);
         }
         else if (!diff.IsEmpty)
         {
@@ -250,7 +250,7 @@ public sealed partial class ChangeProcessor
     {
         metrics.Diffs.Add(1);
         var frames = FrameBody.OfDiff(diff, cut, commitTimeMicroseconds, xid, options.ChunkBytes);
-        query.Replay.Add(now, cut, frames);
+        replays.Add(query.Replay, now, cut, frames);
         foreach (var attachment in query.Attachments)
         {
             if (attachment.State == AttachmentState.Joining)
@@ -409,9 +409,9 @@ public sealed partial class ChangeProcessor
             foreach (var query in queries.All)
             {
                 query.Progress = Lsn.Zero;
-                query.Replay.Restart(new Lsn(ulong.MaxValue));
+                replays.Restart(query.Replay, new Lsn(ulong.MaxValue));
                 query.State = null;
-                query.IsBehind = false;
+                SetBehind(query, false);
             }
 
             foreach (var stream in streams.All)

@@ -16,6 +16,8 @@ public sealed partial class ChangeProcessor
 
     private readonly Dictionary<string, Subscription> subscriptions = new(StringComparer.Ordinal);
     private readonly Dictionary<(string?, string?, string?), int> perPrincipal = [];
+    private readonly Queue<(DateTimeOffset At, Subscription Subscription)> unattended = new();
+    private readonly PriorityQueue<Subscription, DateTimeOffset> expiring = new();
     private int auditTurn;
     private bool isSettling;
 
@@ -38,8 +40,9 @@ public sealed partial class ChangeProcessor
                 var subscription = new Subscription(NewId(), principal, plan, parameters)
                 {
                     Query = queries.FindOrAdd(plan, parameters),
-                    UnattendedSince = now,
                 };
+                BecomeUnattended(subscription);
+                WatchExpiry(subscription);
                 subscription.Query.Subscriptions.Add(subscription);
                 subscriptions.Add(subscription.Id, subscription);
                 return subscription;
@@ -138,6 +141,7 @@ public sealed partial class ChangeProcessor
                 foreach (var subscription in attached)
                 {
                     subscription.Principal = principal;
+                    WatchExpiry(subscription);
                 }
 
                 return [.. attached.Where(subscription => subscription.Plan.DependsOnClaims && subscription.Plan.Reader.Claims != principal.Claims)];
@@ -200,6 +204,14 @@ public sealed partial class ChangeProcessor
         }
     }
 
+    private void WatchExpiry(Subscription subscription)
+    {
+        if (subscription.Principal.ExpiresAt is { } expiry)
+        {
+            expiring.Enqueue(subscription, expiry);
+        }
+    }
+
     private ClientStream AddStream(Principal principal, bool isSingle)
     {
         var stream = new ClientStream(NewId(), principal, isSingle, options.MaxQueuedBytes);
@@ -245,10 +257,22 @@ public sealed partial class ChangeProcessor
         attachment.Stream.Attachments.Remove(attachment.Subscription.Id);
         attachment.Query.Attachments.Remove(attachment);
         streams.AwaitingRoom.Remove(attachment);
+        StreamSet.Unhold(attachment);
+        if (attachment.Query.Attachments.Count == 0)
+        {
+            streams.Behind.Remove(attachment.Query);
+        }
+
         if (--attachment.Subscription.AttachmentCount == 0)
         {
-            attachment.Subscription.UnattendedSince = now;
+            BecomeUnattended(attachment.Subscription);
         }
+    }
+
+    private void BecomeUnattended(Subscription subscription)
+    {
+        subscription.UnattendedSince = now;
+        unattended.Enqueue((now, subscription));
     }
 
     private void Close(ClientStream stream)
@@ -293,6 +317,7 @@ public sealed partial class ChangeProcessor
         {
             reader.Forget(query);
             awaitingPosition.Remove(query);
+            replays.Restart(query.Replay, Changes.Lsn.Zero);
             queries.Remove(query);
         }
     }
@@ -362,7 +387,7 @@ public sealed partial class ChangeProcessor
         if (now - lastClockAt >= options.ClockInterval)
         {
             lastClockAt = now;
-            foreach (var query in queries.All.Where(query => query.Plan.ReadsClock && query.Attachments.Count > 0 && interruption is null))
+            foreach (var query in queries.ReadingClock.Where(query => query.Attachments.Count > 0 && interruption is null))
             {
                 reader.Want(query);
             }
@@ -379,12 +404,12 @@ public sealed partial class ChangeProcessor
     /// <summary>A query that stays behind holds the cuts of its streams back; after a while it is shown as stale instead.</summary>
     private void ShowLag()
     {
-        foreach (var stream in streams.All)
+        foreach (var query in streams.Behind)
         {
-            var patience = stream.Attachments.Count > 1 ? options.MaxHold : options.MaxHold * 5;
-            foreach (var attachment in stream.Attachments.Values)
+            foreach (var attachment in query.Attachments)
             {
-                if (attachment.State == AttachmentState.Live && attachment.Query.IsBehind && now - attachment.Query.BehindSince > patience)
+                var patience = attachment.Stream.Attachments.Count > 1 ? options.MaxHold : options.MaxHold * 5;
+                if (attachment.State == AttachmentState.Live && now - query.BehindSince > patience)
                 {
                     streams.MakeStale(attachment, new SyncException(ErrorCode.QueryTimeout, "the query cannot keep up with the changes of its tables"));
                 }
@@ -394,20 +419,26 @@ public sealed partial class ChangeProcessor
 
     private void KeepHouse()
     {
-        foreach (var subscription in subscriptions.Values.Where(subscription => subscription.AttachmentCount == 0 && now - subscription.UnattendedSince > options.Unattended).ToList())
+        // Each queue is in order of time, so what is not due yet is not looked at.
+        while (unattended.TryPeek(out var oldest) && now - oldest.At > options.Unattended)
         {
-            Unregister(subscription);
+            unattended.Dequeue();
+            if (oldest.Subscription.AttachmentCount == 0 && oldest.Subscription.UnattendedSince == oldest.At)
+            {
+                Unregister(oldest.Subscription);
+            }
         }
 
-        foreach (var subscription in subscriptions.Values.Where(subscription => subscription.Principal.ExpiresAt <= now).ToList())
+        while (expiring.TryPeek(out var subscription, out var expiry) && expiry <= now)
         {
-            End(subscription, new SyncException(ErrorCode.TokenExpired, "the token has expired", hint: "Authenticate with a new token, then subscribe again."));
+            expiring.Dequeue();
+            if (subscription.Query is not null && subscription.Principal.ExpiresAt <= now)
+            {
+                End(subscription, new SyncException(ErrorCode.TokenExpired, "the token has expired", hint: "Authenticate with a new token, then subscribe again."));
+            }
         }
 
-        foreach (var query in queries.All)
-        {
-            query.Replay.DropBefore(now - options.ReplayWindow);
-        }
+        replays.DropOld(now);
 
         acknowledgements.Forget(now);
         Audit();

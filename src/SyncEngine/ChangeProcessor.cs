@@ -33,6 +33,7 @@ public sealed partial class ChangeProcessor : IAsyncDisposable
     private readonly TransactionStep step = new();
     private readonly LiveQuerySet queries;
     private readonly StreamSet streams;
+    private readonly ReplaySet replays;
     private readonly Acknowledgements acknowledgements = new();
     private readonly ResultReader reader;
     private readonly List<LiveQuery> awaitingPosition = [];
@@ -58,6 +59,7 @@ public sealed partial class ChangeProcessor : IAsyncDisposable
         requests = Channel.CreateBounded<Action>(new BoundedChannelOptions(65_536) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait });
         queries = new LiveQuerySet(source, relations, options.ReplayBytes);
         streams = new StreamSet(options, metrics);
+        replays = new ReplaySet(options.ReplayWindow, options.ReplayTotalBytes);
         reader = new ResultReader(snapshots, log, options, metrics, time, Post, OnAnswered);
         now = time.GetUtcNow();
     }
@@ -335,7 +337,7 @@ public sealed partial class ChangeProcessor : IAsyncDisposable
 
         if (query.State is not null && !query.IsBehind)
         {
-            query.IsBehind = true;
+            SetBehind(query, true);
             query.Progress = before;
             query.BehindSince = now;
         }
@@ -343,6 +345,19 @@ public sealed partial class ChangeProcessor : IAsyncDisposable
         if (query.Attachments.Count > 0)
         {
             reader.Want(query);
+        }
+    }
+
+    private void SetBehind(LiveQuery query, bool isBehind)
+    {
+        query.IsBehind = isBehind;
+        if (isBehind && query.Attachments.Count > 0)
+        {
+            streams.Behind.Add(query);
+        }
+        else
+        {
+            streams.Behind.Remove(query);
         }
     }
 
@@ -398,7 +413,7 @@ public sealed partial class ChangeProcessor : IAsyncDisposable
     {
         metrics.Diffs.Add(1);
         var frames = FrameBody.OfDiff(diff, cut, commitTimeMicroseconds, xid, options.ChunkBytes);
-        query.Replay.Add(now, cut, frames);
+        replays.Add(query.Replay, now, cut, frames);
         foreach (var attachment in query.Attachments)
         {
             if (attachment.State == AttachmentState.Live)

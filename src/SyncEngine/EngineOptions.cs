@@ -27,6 +27,9 @@ public sealed record EngineOptions
     /// <summary>Bytes of diffs kept per result. Default 1 MiB.</summary>
     public int ReplayBytes { get; init; } = 1024 * 1024;
 
+    /// <summary>Bytes of diffs kept over all results; the oldest go first. Default 64 MiB.</summary>
+    public long ReplayTotalBytes { get; init; } = 64L * 1024 * 1024;
+
     /// <summary>Reads under way at once; each holds a database connection. Default 4.</summary>
     public int ConcurrentReads { get; init; } = 4;
 

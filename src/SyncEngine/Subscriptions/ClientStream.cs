@@ -31,6 +31,9 @@ public sealed class ClientStream(string id, Principal principal, bool isSingle, 
 
     internal DateTimeOffset ToldAt { get; set; }
 
+    /// <summary>Attachments that hold the stream at a cut.</summary>
+    internal int HoldCount { get; set; }
+
     internal bool IsQueuedForFlush { get; set; }
 
     internal long TakenAtLastCheck { get; set; }

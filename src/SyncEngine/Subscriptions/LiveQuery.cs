@@ -34,6 +34,7 @@ sealed class LiveQuery(QueryPlan plan, ImmutableArray<string?> parameters, int r
     /// <summary>While behind: the last cut at which the state is right.</summary>
     public Lsn Progress { get; set; }
 
+    /// <summary>Set through the change processor, which keeps count.</summary>
     public bool IsBehind { get; set; }
 
     /// <summary>Its plan is being made again; nothing is read until then.</summary>

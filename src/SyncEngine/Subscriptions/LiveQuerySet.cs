@@ -13,10 +13,14 @@ sealed class LiveQuerySet(IChangeSource source, RelationMap relations, int repla
     private readonly Dictionary<(string Identity, string Parameters), LiveQuery> byIdentity = [];
     private readonly Dictionary<uint, TableEntry> tables = [];
     private readonly HashSet<LiveQuery> readingAnything = [];
+    private readonly HashSet<LiveQuery> readingClock = [];
 
     public IReadOnlyCollection<LiveQuery> All => byIdentity.Values;
 
     public IReadOnlyCollection<LiveQuery> ReadingAnything => readingAnything;
+
+    /// <summary>Their answers change by themselves.</summary>
+    public IReadOnlyCollection<LiveQuery> ReadingClock => readingClock;
 
     public LiveQuery FindOrAdd(QueryPlan plan, ImmutableArray<string?> parameters)
     {
@@ -50,8 +54,6 @@ sealed class LiveQuerySet(IChangeSource source, RelationMap relations, int repla
 
     /// <summary>Queries of the requery tier that read the table.</summary>
     public IReadOnlyCollection<LiveQuery> RequeriesOf(uint table) => tables.TryGetValue(table, out var entry) ? entry.Requeries : [];
-
-    public IEnumerable<LiveQuery> ReadersOf(uint table) => All.Where(query => query.Plan.Tables.Contains(table));
 
     private void Register(LiveQuery query)
     {
@@ -97,11 +99,17 @@ sealed class LiveQuerySet(IChangeSource source, RelationMap relations, int repla
         {
             readingAnything.Add(query);
         }
+
+        if (query.Plan.ReadsClock)
+        {
+            readingClock.Add(query);
+        }
     }
 
     private void Unregister(LiveQuery query)
     {
         readingAnything.Remove(query);
+        readingClock.Remove(query);
         if (query.Template is { } template)
         {
             template.Remove(query);

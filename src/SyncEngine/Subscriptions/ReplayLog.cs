@@ -8,7 +8,9 @@ namespace SyncEngine.Subscriptions;
 sealed class ReplayLog(int maxBytes)
 {
     private readonly Queue<(DateTimeOffset At, Lsn Cut, IReadOnlyList<FrameBody> Frames)> diffs = new();
-    private long bytes;
+
+    /// <summary>Held at present.</summary>
+    public long Bytes { get; private set; }
 
     /// <summary>Diffs after this cut are all here.</summary>
     public Lsn Start { get; private set; }
@@ -17,23 +19,23 @@ sealed class ReplayLog(int maxBytes)
     public void Restart(Lsn cut)
     {
         diffs.Clear();
-        bytes = 0;
+        Bytes = 0;
         Start = cut;
     }
 
     public void Add(DateTimeOffset now, Lsn cut, IReadOnlyList<FrameBody> frames)
     {
         diffs.Enqueue((now, cut, frames));
-        bytes += frames.Sum(frame => (long)frame.Length);
-        while (bytes > maxBytes)
+        Bytes += frames.Sum(frame => (long)frame.Length);
+        while (Bytes > maxBytes)
         {
             DropOldest();
         }
     }
 
-    public void DropBefore(DateTimeOffset time)
+    public void DropUpTo(DateTimeOffset time)
     {
-        while (diffs.TryPeek(out var oldest) && oldest.At < time)
+        while (diffs.TryPeek(out var oldest) && oldest.At <= time)
         {
             DropOldest();
         }
@@ -44,7 +46,7 @@ sealed class ReplayLog(int maxBytes)
     private void DropOldest()
     {
         var (_, cut, frames) = diffs.Dequeue();
-        bytes -= frames.Sum(frame => (long)frame.Length);
+        Bytes -= frames.Sum(frame => (long)frame.Length);
         Start = cut;
     }
 }

@@ -18,6 +18,9 @@ sealed class StreamSet(EngineOptions options, EngineMetrics metrics)
 
     public IReadOnlyCollection<ClientStream> All => streams;
 
+    /// <summary>Queries that are behind and shown by somebody: they hold the cuts of their streams back. Nearly always none.</summary>
+    public HashSet<LiveQuery> Behind { get; } = [];
+
     /// <summary>Attachments that were reset because they did not fit; they join again once their queue is empty.</summary>
     public HashSet<Attachment> AwaitingRoom { get; } = [];
 
@@ -72,7 +75,12 @@ sealed class StreamSet(EngineOptions options, EngineMetrics metrics)
     {
         if (cut < attachment.Stream.Told)
         {
-            attachment.HoldAt ??= attachment.Stream.Told;
+            if (attachment.HoldAt is null)
+            {
+                attachment.HoldAt = attachment.Stream.Told;
+                attachment.Stream.HoldCount++;
+            }
+
             attachment.HoldUntil = now + options.MaxHold;
             return false;
         }
@@ -85,7 +93,7 @@ sealed class StreamSet(EngineOptions options, EngineMetrics metrics)
         Send(attachment, FrameBody.Live(cut, plan));
         attachment.State = AttachmentState.Live;
         attachment.IsToldStale = false;
-        attachment.HoldAt = null;
+        Unhold(attachment);
         return true;
     }
 
@@ -143,33 +151,23 @@ sealed class StreamSet(EngineOptions options, EngineMetrics metrics)
         return stalled;
     }
 
+    /// <summary>The attachment no longer holds its stream where it is.</summary>
+    public static void Unhold(Attachment attachment)
+    {
+        if (attachment.HoldAt is not null)
+        {
+            attachment.HoldAt = null;
+            attachment.Stream.HoldCount--;
+        }
+    }
+
     /// <summary>Sends what may be sent on one stream.</summary>
     public void FlushNow(ClientStream stream, Lsn position, DateTimeOffset now) => Flush(stream, position, now);
 
     private void Flush(ClientStream stream, Lsn position, DateTimeOffset now)
     {
-        var limit = position;
-        var hasLive = !stream.IsSingle;
-        foreach (var attachment in stream.Attachments.Values)
-        {
-            if (attachment.State == AttachmentState.Live)
-            {
-                hasLive = true;
-                if (attachment.Query.IsBehind)
-                {
-                    limit = Lsn.Min(limit, attachment.Query.Progress);
-                }
-            }
-            else if (attachment.HoldAt is { } hold)
-            {
-                limit = Lsn.Min(limit, hold);
-                if (now >= attachment.HoldUntil)
-                {
-                    attachment.HoldAt = null;
-                }
-            }
-        }
-
+        var limit = Limit(stream, position, now);
+        var hasLive = !stream.IsSingle || stream.Attachments.Values.Any(attachment => attachment.State == AttachmentState.Live);
         var frames = stream.Release(limit);
         var isDue = now - stream.ToldAt >= options.CutInterval * 0.8;
         if (hasLive && limit >= stream.Told && (frames.Exists(frame => frame.Body.Type == "diff") || (limit > stream.Told && (isDue || frames.Count > 0))))
@@ -199,5 +197,33 @@ sealed class StreamSet(EngineOptions options, EngineMetrics metrics)
                 AwaitingRoom.Add(attachment);
             }
         }
+    }
+
+    /// <summary>The highest cut that every live attachment has reached.</summary>
+    private Lsn Limit(ClientStream stream, Lsn position, DateTimeOffset now)
+    {
+        if (Behind.Count == 0 && stream.HoldCount == 0)
+        {
+            return position;
+        }
+
+        var limit = position;
+        foreach (var attachment in stream.Attachments.Values)
+        {
+            if (attachment.State == AttachmentState.Live && attachment.Query.IsBehind)
+            {
+                limit = Lsn.Min(limit, attachment.Query.Progress);
+            }
+            else if (attachment.HoldAt is { } hold)
+            {
+                limit = Lsn.Min(limit, hold);
+                if (now >= attachment.HoldUntil)
+                {
+                    Unhold(attachment);
+                }
+            }
+        }
+
+        return limit;
     }
 }

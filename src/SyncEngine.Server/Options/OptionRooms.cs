@@ -1,0 +1,21 @@
+namespace SyncEngine.Server.Options;
+
+/// <summary>One room of the configuration: a section and the record that it is bound to.</summary>
+sealed record OptionRoom(string Section, Type Type);
+
+/// <summary>Every room there is. What is under <c>SyncEngine:</c> and not here gives a warning at start.</summary>
+static class OptionRooms
+{
+    public const string Root = "SyncEngine";
+
+    public static IReadOnlyList<OptionRoom> All { get; } =
+    [
+        new(AuthenticationOptions.Section, typeof(AuthenticationOptions)),
+        new(LimitOptions.Section, typeof(LimitOptions)),
+        new(DeliveryOptions.Section, typeof(DeliveryOptions)),
+        new(SubscriptionOptions.Section, typeof(SubscriptionOptions)),
+        new(QueryOptions.Section, typeof(QueryOptions)),
+        new(CorsOptions.Section, typeof(CorsOptions)),
+        new(OtlpOptions.Section, typeof(OtlpOptions)),
+    ];
+}

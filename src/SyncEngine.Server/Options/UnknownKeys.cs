@@ -1,0 +1,54 @@
+namespace SyncEngine.Server.Options;
+
+/// <summary>Keys under <c>SyncEngine:</c> that nothing reads: most often a typing error, which would otherwise go unnoticed.</summary>
+static class UnknownKeys
+{
+    /// <summary>One line for each, with the nearest name that exists.</summary>
+    public static IEnumerable<string> Find(IConfiguration configuration)
+    {
+        foreach (var section in configuration.GetSection(OptionRooms.Root).GetChildren())
+        {
+            var room = OptionRooms.All.FirstOrDefault(known => known.Section.Equals(section.Path, StringComparison.OrdinalIgnoreCase));
+            if (room is null)
+            {
+                yield return Line(section.Path, OptionRooms.All.Select(known => known.Section));
+                continue;
+            }
+
+            var names = OptionsBinder.Properties(room.Type).Select(property => property.Name).ToList();
+            foreach (var key in section.GetChildren())
+            {
+                if (!names.Contains(key.Key, StringComparer.OrdinalIgnoreCase))
+                {
+                    yield return Line(key.Path, names.Select(name => $"{room.Section}:{name}"));
+                }
+            }
+        }
+    }
+
+    private static string Line(string path, IEnumerable<string> known)
+    {
+        var nearest = known.MinBy(name => Distance(name, path))!;
+        return $"the configuration key {path} is not known and has no effect; did you mean {nearest}?";
+    }
+
+    /// <summary>Levenshtein's distance, without regard to case.</summary>
+    private static int Distance(string left, string right)
+    {
+        var previous = Enumerable.Range(0, right.Length + 1).ToArray();
+        foreach (var (row, letter) in left.Index())
+        {
+            var current = new int[right.Length + 1];
+            current[0] = row + 1;
+            for (var column = 0; column < right.Length; column++)
+            {
+                var substituted = previous[column] + (char.ToUpperInvariant(letter) == char.ToUpperInvariant(right[column]) ? 0 : 1);
+                current[column + 1] = Math.Min(substituted, Math.Min(previous[column + 1], current[column]) + 1);
+            }
+
+            previous = current;
+        }
+
+        return previous[^1];
+    }
+}
