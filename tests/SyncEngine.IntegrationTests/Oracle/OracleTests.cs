@@ -81,7 +81,7 @@ public sealed class OracleTests(PostgresFixture postgres, ITestOutputHelper outp
         var text = new StringBuilder().AppendLine().AppendLine(CultureInfo.InvariantCulture, $"== {title}").AppendLine(failure.What).AppendLine(CultureInfo.InvariantCulture, $"client: {failure.Client}");
         if (scenario is not null)
         {
-            text.AppendLine(scenario.ToString()).AppendLine("-- what the client saw");
+            text.AppendLine(scenario.ToString()).AppendLine("-- commits").AppendJoin('\n', failure.Commits).AppendLine().AppendLine("-- what the client saw");
             foreach (var line in failure.ClientLog)
             {
                 text.AppendLine(line);

@@ -11,7 +11,8 @@ sealed record Outcome(IReadOnlyDictionary<string, int> Points, int Commits, Fail
 
 /// <summary>Something that was wrong, with what is needed to look at it.</summary>
 /// <param name="Query">The query concerned, where it is one's.</param>
-sealed record Failure(string What, ClientPlan? Client, int? Query, IReadOnlyList<string> ClientLog);
+/// <param name="Commits">The commits in their order.</param>
+sealed record Failure(string What, ClientPlan? Client, int? Query, IReadOnlyList<string> ClientLog, IReadOnlyList<string> Commits);
 
 /// <summary>
 /// Runs one scenario on a fresh database and a fresh server: clients live through the transactions, and what they held at every cut is compared with
@@ -83,7 +84,7 @@ sealed class ScenarioRun(Scenario scenario, PostgresFixture postgres)
             {
                 var answers = await AskAsync();
                 var end = (await order.ReadAsync()).Single(commit => commit.Xid == xid).End;
-                truth.Add(end, answers);
+                truth.Add(end, xid, i, answers);
             }
 
             if (i % 10 == 9 && !await ReachAsync(truth.LastEnd, query => truth.Last[query].Fails, cancellationToken))
@@ -143,7 +144,7 @@ sealed class ScenarioRun(Scenario scenario, PostgresFixture postgres)
                         throw new InvalidOperationException($"transaction {done.Transaction} touched {done.Rows} rows, and {runner.RowsTouched} when replayed: the locks do not hold the order");
                     }
 
-                    truth.Add(end, await AskAsync());
+                    truth.Add(end, xid, done.Transaction, await AskAsync());
                 }
             }
         }
@@ -207,7 +208,7 @@ sealed class ScenarioRun(Scenario scenario, PostgresFixture postgres)
     {
         if (clients.Find(client => client.Failure is not null) is { } failed)
         {
-            return new Failure(failed.Failure!, failed.Plan, null, failed.Log);
+            return new Failure(failed.Failure!, failed.Plan, null, failed.Log, truth.Order);
         }
 
         foreach (var client in clients)
@@ -222,21 +223,21 @@ sealed class ScenarioRun(Scenario scenario, PostgresFixture postgres)
                 if (what is not null)
                 {
                     return new Failure(
-                        $"at cut {StrictResult.Text(checkpoint.Cut)} [{checkpoint.Mode}] {scenario.Queries[checkpoint.Query]}: {what}", client.Plan, checkpoint.Query, client.Log);
+                        $"at cut {StrictResult.Text(checkpoint.Cut)} [{checkpoint.Mode}] {scenario.Queries[checkpoint.Query]}: {what}", client.Plan, checkpoint.Query, client.Log, truth.Order);
                 }
             }
         }
 
         if (clients.Find(client => !client.HasReached(truth.LastEnd, query => truth.Last[query].Fails)) is { } behind)
         {
-            return new Failure($"not live at {StrictResult.Text(truth.LastEnd)} after {patience}: {behind.Describe()}", behind.Plan, null, behind.Log);
+            return new Failure($"not live at {StrictResult.Text(truth.LastEnd)} after {patience}: {behind.Describe()}", behind.Plan, null, behind.Log, truth.Order);
         }
 
         using var http = new HttpClient { BaseAddress = server.Address };
         using var answer = await http.GetAsync("/metrics", cancellationToken);
         var metrics = answer.IsSuccessStatusCode ? await answer.Content.ReadAsStringAsync(cancellationToken) : "";
         var mismatch = metrics.Split('\n').FirstOrDefault(line => line.StartsWith("sync_audit_mismatches", StringComparison.Ordinal) && !line.TrimEnd().EndsWith(" 0", StringComparison.Ordinal));
-        return mismatch is null ? null : new Failure($"the server had to mend a result: {mismatch}", null, null, []);
+        return mismatch is null ? null : new Failure($"the server had to mend a result: {mismatch}", null, null, [], truth.Order);
     }
 
     private async Task KeepLegalQueriesAsync()

@@ -172,6 +172,10 @@ sealed class QueryOracle
 sealed class Truth(Answer[] before)
 {
     private readonly List<(ulong End, Answer[] Answers)> commits = [(0, before)];
+    private readonly List<string> order = [];
+
+    /// <summary>The commits in their order, for a report.</summary>
+    public IReadOnlyList<string> Order => order;
 
     public int CommitCount => commits.Count - 1;
 
@@ -180,8 +184,9 @@ sealed class Truth(Answer[] before)
     public ulong LastEnd => commits[^1].End;
 
     /// <param name="end">Above that of every commit added before.</param>
-    public void Add(ulong end, Answer[] answers)
+    public void Add(ulong end, ulong xid, int transaction, Answer[] answers)
     {
+        order.Add($"transaction {transaction} (xid {xid}) ends at {StrictResult.Text(end)}");
         if (end <= LastEnd)
         {
             throw new InvalidOperationException($"commit order is broken: {StrictResult.Text(end)} after {StrictResult.Text(LastEnd)}");
