@@ -1,4 +1,5 @@
 using SyncEngine.Errors;
+using SyncEngine.Server.Authentication;
 using SyncEngine.Postgres.Embedded;
 using SyncEngine.Server.Commands;
 
@@ -9,7 +10,7 @@ static class DemoEndpoint
 {
     public static void MapDemo(this IEndpointRouteBuilder routes)
     {
-        routes.MapGet("/demo/changes", (MainDatabase database, DemoActivity activity) => Answer(database, activity));
+        routes.MapGet("/demo/changes", (MainDatabase database, DemoActivity activity) => Answer(database, activity)).RequirePrincipal();
         routes.MapPost("/demo/changes", async (DemoRequest request, MainDatabase database, DemoActivity activity) =>
         {
             if (!IsAvailable(database))
@@ -27,7 +28,7 @@ static class DemoEndpoint
             }
 
             return Answer(database, activity);
-        });
+        }).RequirePrincipal();
     }
 
     private static bool IsAvailable(MainDatabase database) => database.Embedded is not null;

@@ -10,7 +10,7 @@ static class EventsEndpoint
 {
     private static readonly TimeSpan heartbeat = TimeSpan.FromSeconds(15);
 
-    public static void MapEvents(this IEndpointRouteBuilder routes) => routes.MapGet("/subscribe/{id}/events", StreamAsync);
+    public static void MapEvents(this IEndpointRouteBuilder routes) => routes.MapGet("/subscribe/{id}/events", StreamAsync).RequirePrincipal();
 
     private static async Task StreamAsync(string id, HttpContext context, ChangeProcessor processor, TimeProvider time)
     {

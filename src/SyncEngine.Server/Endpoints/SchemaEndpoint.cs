@@ -13,7 +13,7 @@ static class SchemaEndpoint
 {
     private static readonly JsonSerializerOptions json = new(JsonSerializerDefaults.Web);
 
-    public static void MapSchema(this IEndpointRouteBuilder routes) => routes.MapGet("/schema", ReadAsync);
+    public static void MapSchema(this IEndpointRouteBuilder routes) => routes.MapGet("/schema", ReadAsync).RequirePrincipal();
 
     private static async Task<IResult> ReadAsync(HttpContext context, ISchemaSource schemas, NpgsqlDataSource database)
     {

@@ -8,7 +8,7 @@ namespace SyncEngine.Server.Endpoints;
 static class SubscribeBody
 {
     /// <exception cref="SyncException">invalid_request, or adhoc_disabled.</exception>
-    public static SubscribeRequest Read(JsonElement body, QueriesOptions queries, NamedQueries named, int maxQueryBytes)
+    public static SubscribeRequest Read(JsonElement body, QueryOptions queries, NamedQueries named, int maxQueryBytes)
     {
         if (body.ValueKind != JsonValueKind.Object)
         {
@@ -69,22 +69,8 @@ static class SubscribeBody
 
     private static SubscribeRequest ByName(NamedQueries named, string name, JsonElement parameters)
     {
-        var query = named.Find(name) ?? throw new SyncException(ErrorCode.InvalidRequest, $"no query is named \"{Shorten(name)}\"", hint: "Named queries come from SyncEngine:Queries and queries/*.sql.");
-        if (parameters.ValueKind is not (JsonValueKind.Object or JsonValueKind.Undefined))
-        {
-            throw Invalid("params of a named query is an object");
-        }
-
-        var given = parameters.ValueKind == JsonValueKind.Object ? parameters.EnumerateObject().ToDictionary(member => member.Name, member => member.Value.Clone(), StringComparer.Ordinal) : [];
-        var unknown = given.Keys.Except(query.Parameters, StringComparer.Ordinal).FirstOrDefault();
-        if (unknown is not null)
-        {
-            throw Invalid($"query \"{name}\" has no parameter \"{Shorten(unknown)}\"");
-        }
-
-        return new SubscribeRequest(
-            query.Sql,
-            [.. query.Parameters.Select(parameter => given.TryGetValue(parameter, out var value) ? value : throw Invalid($"query \"{name}\" needs parameter \"{parameter}\""))]);
+        var (sql, values) = named.Resolve(name, parameters);
+        return new SubscribeRequest(sql, [.. values.Select(value => value.Clone())]);
     }
 
     private static string Shorten(string text) => text.Length <= 64 ? text : text[..64] + "…";

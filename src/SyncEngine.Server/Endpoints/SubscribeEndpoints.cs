@@ -15,9 +15,9 @@ static class SubscribeEndpoints
 
     public static void MapSubscribe(this IEndpointRouteBuilder routes)
     {
-        routes.MapPost("/subscribe", SubscribeAsync);
-        routes.MapDelete("/subscribe/{id}", UnsubscribeAsync);
-        routes.MapPost("/explain", ExplainAsync);
+        routes.MapPost("/subscribe", SubscribeAsync).RequirePrincipal();
+        routes.MapDelete("/subscribe/{id}", UnsubscribeAsync).RequirePrincipal();
+        routes.MapPost("/explain", ExplainAsync).RequirePrincipal();
     }
 
     private static async Task<IResult> SubscribeAsync(HttpContext context, SubscriptionService service, RequestReader reader)
@@ -63,7 +63,7 @@ sealed record PlanAnswer(string Mode, string? Reason)
 }
 
 /// <summary>Reads and checks the body of a subscription's request.</summary>
-sealed class RequestReader(QueriesOptions queries, NamedQueries named, LimitsOptions limits)
+sealed class RequestReader(QueryOptions queries, NamedQueries named, LimitOptions limits)
 {
     // The query, its parameters, and JSON's own overhead.
     private const int ParameterBytes = 1024 * 1024;

@@ -13,7 +13,7 @@ static class SubscribeSocket
 {
     private const int LargestRequest = 256 * 1024;
 
-    public static void MapSubscribeSocket(this IEndpointRouteBuilder routes) => routes.MapGet("/subscribe", RunAsync);
+    public static void MapSubscribeSocket(this IEndpointRouteBuilder routes) => routes.MapGet("/subscribe", RunAsync).RequirePrincipal();
 
     private static async Task RunAsync(HttpContext context, ChangeProcessor processor, SubscriptionService service, RequestReader reader)
     {

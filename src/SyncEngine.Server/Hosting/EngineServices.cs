@@ -8,6 +8,7 @@ using SyncEngine.Postgres.Administration;
 using SyncEngine.Postgres.Analysis;
 using SyncEngine.Postgres.Catalog;
 using SyncEngine.Postgres.Embedded;
+using SyncEngine.Postgres.Permissions;
 using SyncEngine.Postgres.Replication;
 using SyncEngine.Postgres.Sessions;
 using SyncEngine.Postgres.Snapshots;
@@ -25,23 +26,21 @@ namespace SyncEngine.Server.Hosting;
 static class EngineServices
 {
     public static void AddSyncEngine(
-        this IServiceCollection services, IConfiguration configuration, MainDatabase database, NpgsqlDataSource dataSource, ReplicationOptions replication)
+        this IServiceCollection services, IConfiguration configuration, string contentRoot, MainDatabase database, NpgsqlDataSource dataSource, ReplicationOptions replication)
     {
-        var rooms = SyncOptions.Read(configuration);
-        services.AddSingleton(rooms.Limits);
-        services.AddSingleton(rooms.Queries);
-        services.AddSingleton<NamedQueries>();
-        services.AddSingleton(rooms.ToEngineOptions());
+        services.AddSyncOptions(configuration, contentRoot);
+        var limits = OptionsBinder.Bind<LimitOptions>(configuration, LimitOptions.Section);
+        var queries = OptionsBinder.Bind<QueryOptions>(configuration, QueryOptions.Section);
         services.AddSingleton(replication);
         services.AddSingleton(dataSource);
         services.AddSingleton(database);
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton<EngineMetrics>();
 
-        var session = new QuerySessionOptions { SearchPath = [.. rooms.Queries.SearchPath], StatementTimeout = rooms.Limits.StatementTimeout };
+        var session = new QuerySessionOptions { SearchPath = [.. queries.SearchPath.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)], StatementTimeout = limits.StatementTimeout };
         services.AddSingleton(session);
         services.AddSingleton(new CatalogOptions { Publication = replication.Publication, SearchPath = session.SearchPath });
-        services.AddSingleton(new SnapshotOptions { RowsPerResult = rooms.Limits.RowsPerResult, BytesPerResult = rooms.Limits.BytesPerResult });
+        services.AddSingleton(new SnapshotOptions { RowsPerResult = limits.RowsPerResult, BytesPerResult = limits.BytesPerResult });
         services.AddSingleton(new ReplicationSourceOptions
         {
             ConnectionString = database.Address.ConnectionString,
@@ -67,26 +66,32 @@ static class EngineServices
 
         services.AddSyncAuthentication(configuration, isEmbedded: database.Embedded is not null);
         services.AddSyncErrors();
+        services.AddSyncCors(configuration);
+        services.AddSingleton<IRoleCheck, RoleCheck>();
         services.AddSyncObservability(configuration);
-        services.AddSingleton<IHealthPart, DatabaseHealth>();
+        services.AddKeyedSingleton(DatabaseProbe.PartName, (provider, _) => new HealthPart(DatabaseProbe.PartName, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<IHealthPart>(provider => provider.GetRequiredKeyedService<HealthPart>(DatabaseProbe.PartName));
+        services.AddHostedService<DatabaseProbe>();
         services.AddSingleton<IHealthPart, ReplicationHealth>();
         services.AddSignalR(hub =>
             {
                 hub.MaximumReceiveMessageSize = 64 * 1024;
                 hub.StreamBufferCapacity = 2;
                 hub.MaximumParallelInvocationsPerClient = 4;
-                hub.AddFilter<HubErrorFilter>();
+                hub.AddFilter<HubErrors>();
             })
             .AddJsonProtocol(json => json.PayloadSerializerOptions.Converters.Add(new FrameConverter()));
     }
 
     public static void UseSyncEngine(this WebApplication app)
     {
+        app.Configuration.WarnOfUnknownKeys(app.Logger);
         app.UseSyncErrors();
+        app.UseRouting();
         app.UseSyncCors();
         app.UsePlayground();
-        app.UseSyncAuthentication();
         app.UseWebSockets();
+        app.UseSyncAuthentication();
         app.MapSubscribe();
         app.MapEvents();
         app.MapSubscribeSocket();
@@ -99,6 +104,6 @@ static class EngineServices
             // What SignalR may hold for a slow client before our own queue does.
             connection.TransportMaxBufferSize = 128 * 1024;
             connection.ApplicationMaxBufferSize = 64 * 1024;
-        });
+        }).RequirePrincipal();
     }
 }

@@ -39,7 +39,7 @@ static class ServerHost
                 return Failed;
             }
 
-            builder.Services.AddSyncEngine(builder.Configuration, database, dataSource, replication);
+            builder.Services.AddSyncEngine(builder.Configuration, builder.Environment.ContentRootPath, database, dataSource, replication);
             await using var app = builder.Build();
             app.UseSyncEngine();
             await app.StartAsync(cancellationToken);

@@ -9,14 +9,20 @@ using SyncEngine.Subscriptions;
 namespace SyncEngine.Server.Hubs;
 
 /// <summary>CONTRACT §3: the hub <c>/sync</c>. Methods take exactly the arguments shown; a refusal is a HubException <c>code: text</c>.</summary>
-sealed class SyncHub(ChangeProcessor processor, SubscriptionService service, TokenValidator tokens) : Hub
+sealed class SyncHub(ChangeProcessor processor, SubscriptionService service, TokenValidator tokens, HubErrors errors) : Hub
 {
     private const string OpenStreamKey = "open-stream";
     private const string PrincipalKey = "principal";
     private static readonly TimeSpan longestWait = TimeSpan.FromMinutes(2);
 
     /// <summary>Frames of one subscription.</summary>
-    public async IAsyncEnumerable<Frame> Stream(string subscriptionId, string? from, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public IAsyncEnumerable<Frame> Stream(string subscriptionId, string? from, CancellationToken cancellationToken) =>
+        errors.Translated(StreamAsync(subscriptionId, from, cancellationToken), cancellationToken);
+
+    /// <summary>Frames of every subscription attached to this connection, cut by cut; begins with a cut. One per connection.</summary>
+    public IAsyncEnumerable<Frame> Open(CancellationToken cancellationToken) => errors.Translated(OpenAsync(cancellationToken), cancellationToken);
+
+    private async IAsyncEnumerable<Frame> StreamAsync(string subscriptionId, string? from, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var stream = await processor.StreamAsync(CurrentPrincipal, Required(subscriptionId), from, cancellationToken);
         await foreach (var frame in ReadAsync(stream, cancellationToken))
@@ -25,8 +31,7 @@ sealed class SyncHub(ChangeProcessor processor, SubscriptionService service, Tok
         }
     }
 
-    /// <summary>Frames of every subscription attached to this connection, cut by cut; begins with a cut. One per connection.</summary>
-    public async IAsyncEnumerable<Frame> Open([EnumeratorCancellation] CancellationToken cancellationToken)
+    private async IAsyncEnumerable<Frame> OpenAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var stream = await processor.OpenAsync(CurrentPrincipal, cancellationToken);
         if (!Context.Items.TryAdd(OpenStreamKey, stream))

@@ -1,24 +1,46 @@
 using Npgsql;
+using SyncEngine.Observability;
 using SyncEngine.Postgres.Replication;
 
 namespace SyncEngine.Server.Observability;
 
-/// <summary>The database answers a query.</summary>
-sealed class DatabaseHealth(NpgsqlDataSource database) : IHealthPart
+/// <summary>Whether the database answers a query: asked once a second by a loop of its own, so that a health request never waits for it.</summary>
+sealed class DatabaseProbe(NpgsqlDataSource database, [FromKeyedServices(DatabaseProbe.PartName)] HealthPart part, TimeProvider time) : BackgroundService
 {
-    public string Name => "database";
+    public const string PartName = "database";
+    private static readonly TimeSpan interval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan patience = TimeSpan.FromSeconds(5);
 
-    public async ValueTask<PartHealth> CheckAsync(CancellationToken cancellationToken)
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        using var timer = new PeriodicTimer(interval, time);
+        do
+        {
+            if (await AnswersAsync(stoppingToken))
+            {
+                part.Up();
+            }
+            else
+            {
+                part.Down("the database does not answer");
+            }
+        }
+        while (await timer.WaitForNextTickAsync(stoppingToken));
+    }
+
+    private async Task<bool> AnswersAsync(CancellationToken cancellationToken)
+    {
+        using var timeout = new CancellationTokenSource(patience, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         try
         {
             await using var command = database.CreateCommand("SELECT 1");
-            await command.ExecuteScalarAsync(cancellationToken);
-            return PartHealth.Up();
+            await command.ExecuteScalarAsync(either.Token);
+            return true;
         }
-        catch (Exception failure) when (failure is NpgsqlException or TimeoutException)
+        catch (Exception failure) when (failure is NpgsqlException or TimeoutException || (failure is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
-            return PartHealth.Down("the database does not answer");
+            return false;
         }
     }
 }
@@ -28,14 +50,17 @@ sealed class ReplicationHealth(ReplicationSource source) : IHealthPart
 {
     public string Name => "replication";
 
-    public ValueTask<PartHealth> CheckAsync(CancellationToken cancellationToken)
+    public HealthState State
     {
-        var status = source.Status;
-        return ValueTask.FromResult(status.State switch
+        get
         {
-            ReplicationState.Streaming => PartHealth.Up(status.LagBytes, status.Since),
-            ReplicationState.Interrupted => PartHealth.Down(status.LastError ?? "interrupted", status.Since),
-            _ => PartHealth.Starting(status.Detail ?? "connecting", status.Since),
-        });
+            var status = source.Status;
+            return status.State switch
+            {
+                ReplicationState.Streaming => new HealthState(HealthStatus.Up, null, status.Since, new HealthLag(status.LagBytes)),
+                ReplicationState.Interrupted => new HealthState(HealthStatus.Down, status.LastError ?? "interrupted", status.Since),
+                _ => new HealthState(HealthStatus.Starting, status.Detail ?? "connecting", status.Since),
+            };
+        }
     }
 }

@@ -1,3 +1,6 @@
+using SyncEngine.Postgres.Administration;
+using SyncEngine.Postgres.Embedded;
+
 namespace SyncEngine.Server.Options;
 
 /// <summary>One room of the configuration: a section and the record that it is bound to.</summary>
@@ -10,6 +13,9 @@ static class OptionRooms
 
     public static IReadOnlyList<OptionRoom> All { get; } =
     [
+        new(DatabaseOptions.Section, typeof(DatabaseOptions)),
+        new(EmbeddedPostgresOptions.Section, typeof(EmbeddedPostgresOptions)),
+        new(ReplicationOptions.Section, typeof(ReplicationOptions)),
         new(AuthenticationOptions.Section, typeof(AuthenticationOptions)),
         new(LimitOptions.Section, typeof(LimitOptions)),
         new(DeliveryOptions.Section, typeof(DeliveryOptions)),
