@@ -10,7 +10,7 @@ namespace SyncEngine.Subscriptions;
 /// <param name="isSingle">It serves one subscription and ends with it; otherwise it is a connection's open stream, which begins with a cut.</param>
 public sealed class ClientStream(string id, Principal principal, bool isSingle, int maxQueuedBytes)
 {
-    private readonly List<(Lsn OrderedAt, Frame Frame)> held = [];
+    private readonly List<Held> held = [];
     private readonly CancellationTokenSource stalled = new();
 
     public string Id { get; } = id;
@@ -45,7 +45,11 @@ public sealed class ClientStream(string id, Principal principal, bool isSingle, 
     internal void Stall() => stalled.Cancel();
 
     /// <summary>Puts a frame in line, after everything of its own subscription and behind nothing with a higher cut.</summary>
-    internal void Hold(Frame frame, Lsn? cut)
+    /// <param name="since">
+    /// The last cut at which the rows before the frame are right, when that is not simply the one before <paramref name="cut"/>: several transactions
+    /// are in the frame, and no cut between may be told.
+    /// </param>
+    internal void Hold(Frame frame, Lsn? cut, Lsn? since = null)
     {
         var at = cut ?? Lsn.Zero;
         var index = held.Count;
@@ -59,14 +63,30 @@ public sealed class ClientStream(string id, Principal principal, bool isSingle, 
             at = Lsn.Max(at, held[index - 1].OrderedAt);
         }
 
-        held.Insert(index, (at, frame));
+        held.Insert(index, new Held(at, frame, since));
+    }
+
+    /// <summary>The highest cut up to <paramref name="limit"/> that lies inside no waiting frame: there each subscription's rows are known.</summary>
+    internal Lsn Settle(Lsn limit)
+    {
+        // Lowering it for one frame may bring it inside another.
+        for (var i = 0; i < held.Count; i++)
+        {
+            if (held[i].Since is { } since && since < limit && limit < held[i].OrderedAt)
+            {
+                limit = since;
+                i = -1;
+            }
+        }
+
+        return limit;
     }
 
     /// <summary>Forgets what waits for one subscription (it is reset or ends).</summary>
     internal void Drop(string subscriptionId) => held.RemoveAll(entry => entry.Frame.SubscriptionId == subscriptionId);
 
     /// <summary>Takes the frames up to a cut out of the line.</summary>
-    internal List<(Lsn OrderedAt, Frame Frame)> Release(Lsn limit)
+    internal List<Held> Release(Lsn limit)
     {
         var count = 0;
         while (count < held.Count && held[count].OrderedAt <= limit)
@@ -78,4 +98,8 @@ public sealed class ClientStream(string id, Principal principal, bool isSingle, 
         held.RemoveRange(0, count);
         return released;
     }
+
+    /// <summary>A frame in line.</summary>
+    /// <param name="Since">No cut after it and before <paramref name="OrderedAt"/> may be told.</param>
+    internal readonly record struct Held(Lsn OrderedAt, Frame Frame, Lsn? Since);
 }
