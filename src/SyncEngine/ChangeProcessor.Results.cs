@@ -42,7 +42,7 @@ public sealed partial class ChangeProcessor
                     {
                         End(query, error!);
                     }
-                    else if (!plan.HasSameShapeAs(query.Plan) || !plan.ParameterTypes.SequenceEqual(query.Plan.ParameterTypes))
+                    else if (!plan.HasSameShapeAs(query.Plan) || !plan.ParameterTypes.Select(type => type.Oid).SequenceEqual(query.Plan.ParameterTypes.Select(type => type.Oid)))
                     {
                         End(query, new SyncException(ErrorCode.SchemaChanged, "the columns of the result have changed", hint: "Subscribe again."));
                     }
