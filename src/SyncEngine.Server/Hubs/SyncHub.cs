@@ -9,7 +9,7 @@ using SyncEngine.Subscriptions;
 namespace SyncEngine.Server.Hubs;
 
 /// <summary>CONTRACT §3: the hub <c>/sync</c>. Methods take exactly the arguments shown; a refusal is a HubException <c>code: text</c>.</summary>
-sealed class SyncHub(ChangeProcessor processor, SubscriptionService service, TokenValidator tokens, HubErrors errors) : Hub
+sealed class SyncHub(ChangeProcessor processor, SubscriptionService service, CallerAuthenticator callers, HubErrors errors) : Hub
 {
     private const string OpenStreamKey = "open-stream";
     private const string PrincipalKey = "principal";
@@ -62,7 +62,7 @@ sealed class SyncHub(ChangeProcessor processor, SubscriptionService service, Tok
     /// <summary>A newer token of the same principal.</summary>
     public async Task Authenticate(string token)
     {
-        var principal = await tokens.ValidateAsync(Required(token), Context.ConnectionAborted);
+        var principal = await callers.AuthenticateAsync(Required(token), Context.ConnectionAborted);
         if (!CurrentPrincipal.IsSameAs(principal))
         {
             throw new SyncException(ErrorCode.PermissionDenied, "the token is another principal's", hint: "Open a new connection.");

@@ -10,9 +10,7 @@ namespace SyncEngine.Subscriptions;
 /// <param name="isSingle">It serves one subscription and ends with it; otherwise it is a connection's open stream, which begins with a cut.</param>
 public sealed class ClientStream(string id, Principal principal, bool isSingle, int maxQueuedBytes)
 {
-    // RightUpTo is set for a diff that comes from a read: the rows before it are those of the cuts up to there, the rows after it those of its
-    // own cut, and of the cuts between the client sees none.
-    private readonly List<(Lsn OrderedAt, Lsn? RightUpTo, Frame Frame)> held = [];
+    private readonly List<HeldFrame> held = [];
     private readonly CancellationTokenSource stalled = new();
 
     public string Id { get; } = id;
@@ -44,9 +42,6 @@ public sealed class ClientStream(string id, Principal principal, bool isSingle, 
 
     internal bool HasHeld => held.Count > 0;
 
-    /// <summary>Since when frames wait for one another without a cut that all of them could be told at.</summary>
-    internal DateTimeOffset? HeldBackSince { get; set; }
-
     internal void Stall() => stalled.Cancel();
 
     /// <summary>Puts a frame in line, after everything of its own subscription and behind nothing with a higher cut.</summary>
@@ -64,7 +59,7 @@ public sealed class ClientStream(string id, Principal principal, bool isSingle, 
             at = Lsn.Max(at, held[index - 1].OrderedAt);
         }
 
-        held.Insert(index, (at, rightUpTo, frame));
+        held.Insert(index, new HeldFrame(at, rightUpTo, frame));
     }
 
     /// <summary>Forgets what waits for one subscription (it is reset or ends).</summary>
@@ -83,10 +78,7 @@ public sealed class ClientStream(string id, Principal principal, bool isSingle, 
         // From the last to the first: a lower limit can only fall into the gaps of earlier frames.
         for (var i = held.Count - 1; i >= 0 && held[i].OrderedAt > Told; i--)
         {
-            if (held[i].RightUpTo is { } known && known < limit && held[i].OrderedAt > limit)
-            {
-                limit = known;
-            }
+            limit = held[i].HasInGap(limit) ? held[i].RightUpTo!.Value : limit;
         }
 
         return limit;
@@ -100,21 +92,27 @@ public sealed class ClientStream(string id, Principal principal, bool isSingle, 
             var last = held.FindLastIndex(entry => entry.Frame.SubscriptionId == id);
             if (held[last].Frame.Body is { Type: "diff", Cut: { } cut })
             {
-                held.Insert(last + 1, (held[last].OrderedAt, null, new Frame(id, FrameBody.Live(cut))));
+                held.Insert(last + 1, new HeldFrame(held[last].OrderedAt, null, new Frame(id, FrameBody.Live(cut))));
             }
 
             var first = held.FindIndex(entry => entry.Frame.SubscriptionId == id && entry.RightUpTo is not null);
+            var known = held[first].RightUpTo!.Value;
             for (var i = first; i <= last; i++)
             {
                 held[i] = held[i].Frame.SubscriptionId == id ? held[i] with { RightUpTo = null } : held[i];
             }
 
-            held.Insert(first, (first == 0 ? Lsn.Zero : held[first - 1].OrderedAt, null, new Frame(id, stale)));
+            while (first > 0 && held[first - 1].OrderedAt > known)
+            {
+                first--;
+            }
+
+            held.Insert(first, new HeldFrame(known, null, new Frame(id, stale)));
         }
     }
 
     /// <summary>Takes the frames up to a cut out of the line.</summary>
-    internal List<Frame> Release(Lsn limit)
+    internal List<HeldFrame> Release(Lsn limit)
     {
         var count = 0;
         while (count < held.Count && held[count].OrderedAt <= limit)
@@ -122,8 +120,19 @@ public sealed class ClientStream(string id, Principal principal, bool isSingle, 
             count++;
         }
 
-        var released = held.Take(count).Select(entry => entry.Frame).ToList();
+        var released = held.GetRange(0, count);
         held.RemoveRange(0, count);
         return released;
     }
+}
+
+/// <summary>A frame in line on a stream.</summary>
+/// <param name="OrderedAt">It leaves when the stream may tell this cut.</param>
+/// <param name="RightUpTo">
+/// Of a diff that comes from a read: the rows before it are those of the cuts up to there, the rows after it those of its own cut; of the cuts
+/// between, its gap, the client sees none.
+/// </param>
+readonly record struct HeldFrame(Lsn OrderedAt, Lsn? RightUpTo, Frame Frame)
+{
+    public bool HasInGap(Lsn cut) => RightUpTo is { } known && known < cut && cut < OrderedAt;
 }
