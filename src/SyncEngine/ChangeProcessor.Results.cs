@@ -223,6 +223,14 @@ public sealed partial class ChangeProcessor
             PublishRead(query, diff, rightUpTo, fitted.Cut, touch.Cut > Lsn.Zero ? touch.CommitTimeMicroseconds : null, touch.Cut > Lsn.Zero ? touch.Xid : null);
         }
 
+        else if (wasBehind)
+        {
+            foreach (var attachment in query.Attachments.Where(attachment => attachment.State == AttachmentState.Live))
+            {
+                streams.Skip(attachment, rightUpTo, fitted.Cut);
+            }
+        }
+
         if (!isFirst)
         {
             Recover(query, fitted.Cut);
@@ -333,7 +341,12 @@ public sealed partial class ChangeProcessor
     {
         if (error.Code == ErrorCode.SourceUnavailable || error.Code == ErrorCode.ShuttingDown)
         {
-            MakeStale(query, error);
+            // What the stream alone keeps right goes on; whoever waits for rows is told.
+            foreach (var attachment in query.Attachments.Where(attachment => query.IsBehind || attachment.State == AttachmentState.Joining))
+            {
+                streams.MakeStale(attachment, error);
+            }
+
             ReadAgain(query);
             return;
         }
@@ -371,8 +384,9 @@ public sealed partial class ChangeProcessor
             reader.Forget(query);
         }
 
-        if (error.Code == ErrorCode.QueryTimeout)
+        if (error.Code == ErrorCode.QueryTimeout || query.Template is not null)
         {
+            // No change of the incremental tier's rows asks for a read, so nothing else would.
             ReadAgain(query);
         }
     }

@@ -69,7 +69,7 @@ public sealed partial class ChangeProcessor
             () =>
             {
                 var stream = AddStream(principal, isSingle: false);
-                stream.Hold(new Frame(null, FrameBody.OfCut(position)), position);
+                stream.Hold(null, FrameBody.OfCut(position), position);
                 stream.Told = position;
                 streams.Touch(stream);
                 return stream;

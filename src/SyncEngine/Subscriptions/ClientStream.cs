@@ -45,11 +45,11 @@ public sealed class ClientStream(string id, Principal principal, bool isSingle, 
     internal void Stall() => stalled.Cancel();
 
     /// <summary>Puts a frame in line, after everything of its own subscription and behind nothing with a higher cut.</summary>
-    internal void Hold(Frame frame, Lsn? cut, Lsn? rightUpTo = null)
+    internal void Hold(string? subscriptionId, FrameBody? body, Lsn? cut, Lsn? rightUpTo = null)
     {
         var at = cut ?? Lsn.Zero;
         var index = held.Count;
-        while (index > 0 && held[index - 1].OrderedAt > at && held[index - 1].Frame.SubscriptionId != frame.SubscriptionId)
+        while (index > 0 && held[index - 1].OrderedAt > at && held[index - 1].SubscriptionId != subscriptionId)
         {
             index--;
         }
@@ -59,11 +59,11 @@ public sealed class ClientStream(string id, Principal principal, bool isSingle, 
             at = Lsn.Max(at, held[index - 1].OrderedAt);
         }
 
-        held.Insert(index, new HeldFrame(at, rightUpTo, frame));
+        held.Insert(index, new HeldFrame(at, rightUpTo, subscriptionId, body));
     }
 
     /// <summary>Forgets what waits for one subscription (it is reset or ends).</summary>
-    internal void Drop(string subscriptionId) => held.RemoveAll(entry => entry.Frame.SubscriptionId == subscriptionId);
+    internal void Drop(string subscriptionId) => held.RemoveAll(entry => entry.SubscriptionId == subscriptionId);
 
     /// <summary>Forgets what waits for a subscription that the client has taken off the stream, in the queue too: nothing more of it comes.</summary>
     internal void Leave(string subscriptionId)
@@ -87,19 +87,19 @@ public sealed class ClientStream(string id, Principal principal, bool isSingle, 
     /// <summary>Lets the stream go on past the gaps: whoever has one is stale in it, and live again behind its last diff.</summary>
     internal void ShowGaps(FrameBody stale)
     {
-        foreach (var id in held.Where(entry => entry.RightUpTo is not null).Select(entry => entry.Frame.SubscriptionId).Distinct().ToList())
+        foreach (var id in held.Where(entry => entry.RightUpTo is not null).Select(entry => entry.SubscriptionId).Distinct().ToList())
         {
-            var last = held.FindLastIndex(entry => entry.Frame.SubscriptionId == id);
-            if (held[last].Frame.Body is { Type: "diff", Cut: { } cut })
+            var last = held.FindLastIndex(entry => entry.SubscriptionId == id);
+            if (held[last].Body is null or { Type: "diff" })
             {
-                held.Insert(last + 1, new HeldFrame(held[last].OrderedAt, null, new Frame(id, FrameBody.Live(cut))));
+                held.Insert(last + 1, new HeldFrame(held[last].OrderedAt, null, id, FrameBody.Live(held[last].OrderedAt)));
             }
 
-            var first = held.FindIndex(entry => entry.Frame.SubscriptionId == id && entry.RightUpTo is not null);
+            var first = held.FindIndex(entry => entry.SubscriptionId == id && entry.RightUpTo is not null);
             var known = held[first].RightUpTo!.Value;
             for (var i = first; i <= last; i++)
             {
-                held[i] = held[i].Frame.SubscriptionId == id ? held[i] with { RightUpTo = null } : held[i];
+                held[i] = held[i].SubscriptionId == id ? held[i] with { RightUpTo = null } : held[i];
             }
 
             while (first > 0 && held[first - 1].OrderedAt > known)
@@ -107,7 +107,7 @@ public sealed class ClientStream(string id, Principal principal, bool isSingle, 
                 first--;
             }
 
-            held.Insert(first, new HeldFrame(known, null, new Frame(id, stale)));
+            held.Insert(first, new HeldFrame(known, null, id, stale));
         }
     }
 
@@ -129,10 +129,11 @@ public sealed class ClientStream(string id, Principal principal, bool isSingle, 
 /// <summary>A frame in line on a stream.</summary>
 /// <param name="OrderedAt">It leaves when the stream may tell this cut.</param>
 /// <param name="RightUpTo">
-/// Of a diff that comes from a read: the rows before it are those of the cuts up to there, the rows after it those of its own cut; of the cuts
-/// between, its gap, the client sees none.
+/// Set when it comes from a read: the rows before it are those of the cuts up to there, the rows after it those of its own cut. At the cuts
+/// between, its gap, the client does not have them.
 /// </param>
-readonly record struct HeldFrame(Lsn OrderedAt, Lsn? RightUpTo, Frame Frame)
+/// <param name="Body">Null where the read has changed nothing, and only the gap matters.</param>
+readonly record struct HeldFrame(Lsn OrderedAt, Lsn? RightUpTo, string? SubscriptionId, FrameBody? Body)
 {
     public bool HasInGap(Lsn cut) => RightUpTo is { } known && known < cut && cut < OrderedAt;
 }

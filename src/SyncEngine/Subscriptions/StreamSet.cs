@@ -46,7 +46,14 @@ sealed class StreamSet(EngineOptions options, EngineMetrics metrics)
     /// <param name="rightUpTo">For a live attachment's diff from a read: the last cut at which the rows before it are right.</param>
     public void Send(Attachment attachment, FrameBody body, Lsn? rightUpTo = null)
     {
-        attachment.Stream.Hold(new Frame(attachment.Subscription.Id, body), body.Cut, rightUpTo);
+        attachment.Stream.Hold(attachment.Subscription.Id, body, body.Cut, rightUpTo);
+        Touch(attachment.Stream);
+    }
+
+    /// <summary>A read found the rows of a live attachment unchanged at a cut; what they were since <paramref name="rightUpTo"/> nobody knows.</summary>
+    public void Skip(Attachment attachment, Lsn rightUpTo, Lsn cut)
+    {
+        attachment.Stream.Hold(attachment.Subscription.Id, null, cut, rightUpTo);
         Touch(attachment.Stream);
     }
 
@@ -245,7 +252,7 @@ sealed class StreamSet(EngineOptions options, EngineMetrics metrics)
         Lsn? unmarked = null;
         for (var i = 0; i < released.Count; i++)
         {
-            var (at, _, frame) = released[i];
+            var (at, _, id, body) = released[i];
             if (mayTell && unmarked is { } cut && at > cut)
             {
                 unmarked = null;
@@ -255,8 +262,11 @@ sealed class StreamSet(EngineOptions options, EngineMetrics metrics)
                 }
             }
 
-            frames.Add(frame);
-            unmarked = frame.Body.Type == "diff" ? at : unmarked;
+            if (body is not null)
+            {
+                frames.Add(new Frame(id, body));
+                unmarked = body.Type == "diff" ? at : unmarked;
+            }
         }
 
         return frames;
