@@ -221,6 +221,13 @@ public sealed partial class ChangeProcessor
 
             PublishRead(query, diff, since, fitted);
         }
+        else if (since is { } before)
+        {
+            foreach (var attachment in query.Attachments.Where(attachment => attachment.State == AttachmentState.Live))
+            {
+                streams.Skip(attachment, before, LastChange(query, before, fitted));
+            }
+        }
 
         if (!isFirst)
         {
@@ -353,7 +360,12 @@ public sealed partial class ChangeProcessor
     {
         if (error.Code == ErrorCode.SourceUnavailable || error.Code == ErrorCode.ShuttingDown)
         {
-            MakeStale(query, error);
+            // What the stream alone keeps right goes on; whoever waits for rows is told.
+            foreach (var attachment in query.Attachments.Where(attachment => query.IsBehind || attachment.State == AttachmentState.Joining))
+            {
+                streams.MakeStale(attachment, error);
+            }
+
             ReadAgain(query);
             return;
         }
@@ -391,8 +403,9 @@ public sealed partial class ChangeProcessor
             reader.Forget(query);
         }
 
-        if (error.Code == ErrorCode.QueryTimeout)
+        if (error.Code == ErrorCode.QueryTimeout || query.Template is not null)
         {
+            // No change of the incremental tier's rows asks for a read, so nothing else would.
             ReadAgain(query);
         }
     }

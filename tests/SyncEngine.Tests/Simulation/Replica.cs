@@ -36,8 +36,6 @@ sealed class Replica(string label, ModelQuery query, ImmutableArray<string?> par
 
     public ModelQuery Query { get; } = query;
 
-    public int Diffs { get; private set; }
-
     /// <summary>A stream begins again where this replica stopped, or without rows.</summary>
     public void Rejoin(bool keepsRows)
     {
@@ -142,7 +140,6 @@ sealed class Replica(string label, ModelQuery query, ImmutableArray<string?> par
         ApplyParts(frame);
         parts.Clear();
         Cut = CutOf(frame);
-        Diffs++;
         Compare();
     }
 

@@ -24,6 +24,8 @@ sealed class SimulatedClient(string name, ChangeProcessor processor, ModelDataba
 
     public IEnumerable<Replica> Attached => attached.Values;
 
+    public int Diffs { get; private set; }
+
     public Lsn Told => told;
 
     public bool IsConnected => stream is not null;
@@ -43,11 +45,11 @@ sealed class SimulatedClient(string name, ChangeProcessor processor, ModelDataba
         isBusy = true;
         return FinishAsync(IsStalled ? CloseAsync() : random.Next(10) switch
         {
-            0 when stream is not null => CloseAsync(),
+            0 when stream is not null && random.Next(2) == 0 => CloseAsync(),
             1 when stream is { IsSingle: false } && attached.Count > 0 => DetachAsync(),
-            2 when left.Count > 0 => UnsubscribeAsync(),
-            < 4 => SubscribeAsync(),
-            < 7 when stream is null => random.Next(3) == 0 && left.Count > 0 ? StreamAsync() : OpenAsync(),
+            2 when left.Count > 0 && random.Next(4) == 0 => UnsubscribeAsync(),
+            < 5 when left.Count == 0 => SubscribeAsync(),
+            _ when stream is null => random.Next(3) == 0 && left.Count > 0 ? StreamAsync() : OpenAsync(),
             _ when stream is { IsSingle: false } && left.Count > 0 => AttachAsync(),
             _ => Task.CompletedTask,
         });
@@ -96,6 +98,7 @@ sealed class SimulatedClient(string name, ChangeProcessor processor, ModelDataba
 
         Expect(attached.TryGetValue(id, out var known), "a frame comes for a subscription that is not attached", frame);
         known!.Apply(frame, told);
+        Diffs += type == "diff" ? 1 : 0;
         if (known.State == ReplicaState.Ended)
         {
             attached.Remove(id);

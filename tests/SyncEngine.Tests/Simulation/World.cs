@@ -50,7 +50,7 @@ sealed class World : IDisposable
     }
 
     /// <summary>How many diffs the clients have applied; a run without any shows nothing.</summary>
-    public int Diffs => clients.Sum(client => client.Attached.Sum(replica => replica.Diffs));
+    public int Diffs => clients.Sum(client => client.Diffs);
 
     public void Run(int steps) => context.Run(() =>
     {
