@@ -112,7 +112,7 @@ public sealed partial class ChangeProcessor
                 }
 
                 Detach(attachment);
-                stream.Drop(id);
+                stream.Leave(id);
                 return true;
             },
             cancellationToken);

@@ -10,7 +10,7 @@ namespace SyncEngine.Subscriptions;
 /// <param name="isSingle">It serves one subscription and ends with it; otherwise it is a connection's open stream, which begins with a cut.</param>
 public sealed class ClientStream(string id, Principal principal, bool isSingle, int maxQueuedBytes)
 {
-    private readonly List<(Lsn OrderedAt, Frame Frame)> held = [];
+    private readonly List<Held> held = [];
     private readonly CancellationTokenSource stalled = new();
 
     public string Id { get; } = id;
@@ -42,10 +42,13 @@ public sealed class ClientStream(string id, Principal principal, bool isSingle, 
 
     internal bool HasHeld => held.Count > 0;
 
+    /// <summary>Since when frames wait for one another without a cut that all of them could be told at.</summary>
+    internal DateTimeOffset? HeldBackSince { get; set; }
+
     internal void Stall() => stalled.Cancel();
 
     /// <summary>Puts a frame in line, after everything of its own subscription and behind nothing with a higher cut.</summary>
-    internal void Hold(Frame frame, Lsn? cut)
+    internal void Hold(Frame frame, Lsn? cut, Lsn? rightUpTo = null)
     {
         var at = cut ?? Lsn.Zero;
         var index = held.Count;
@@ -59,14 +62,57 @@ public sealed class ClientStream(string id, Principal principal, bool isSingle, 
             at = Lsn.Max(at, held[index - 1].OrderedAt);
         }
 
-        held.Insert(index, (at, frame));
+        held.Insert(index, new Held(at, rightUpTo, frame));
     }
 
     /// <summary>Forgets what waits for one subscription (it is reset or ends).</summary>
     internal void Drop(string subscriptionId) => held.RemoveAll(entry => entry.Frame.SubscriptionId == subscriptionId);
 
+    /// <summary>Forgets what waits for a subscription that the client has taken off the stream, in the queue too: nothing more of it comes.</summary>
+    internal void Leave(string subscriptionId)
+    {
+        Drop(subscriptionId);
+        Queue.Drop(subscriptionId);
+    }
+
+    /// <summary>The highest cut, at or below the one given, that lies in no held diff's gap.</summary>
+    internal Lsn Outside(Lsn limit)
+    {
+        // From the last to the first: a lower limit can only fall into the gaps of earlier frames.
+        for (var i = held.Count - 1; i >= 0 && held[i].OrderedAt > Told; i--)
+        {
+            if (held[i].RightUpTo is { } known && known < limit && held[i].OrderedAt > limit)
+            {
+                limit = known;
+            }
+        }
+
+        return limit;
+    }
+
+    /// <summary>Lets the stream go on past the gaps: whoever has one is stale in it, and live again behind its last diff.</summary>
+    internal void ShowGaps(FrameBody stale)
+    {
+        foreach (var id in held.Where(entry => entry.RightUpTo is not null).Select(entry => entry.Frame.SubscriptionId).Distinct().ToList())
+        {
+            var last = held.FindLastIndex(entry => entry.Frame.SubscriptionId == id);
+            if (held[last].Frame.Body is { Type: "diff", Cut: { } cut })
+            {
+                held.Insert(last + 1, new Held(held[last].OrderedAt, null, new Frame(id, FrameBody.Live(cut))));
+            }
+
+            var first = held.FindIndex(entry => entry.Frame.SubscriptionId == id && entry.RightUpTo is not null);
+            for (var i = first; i <= last; i++)
+            {
+                held[i] = held[i].Frame.SubscriptionId == id ? held[i] with { RightUpTo = null } : held[i];
+            }
+
+            held.Insert(first, new Held(first == 0 ? Lsn.Zero : held[first - 1].OrderedAt, null, new Frame(id, stale)));
+        }
+    }
+
     /// <summary>Takes the frames up to a cut out of the line.</summary>
-    internal List<(Lsn OrderedAt, Frame Frame)> Release(Lsn limit)
+    internal List<Held> Release(Lsn limit)
     {
         var count = 0;
         while (count < held.Count && held[count].OrderedAt <= limit)
@@ -78,4 +124,11 @@ public sealed class ClientStream(string id, Principal principal, bool isSingle, 
         held.RemoveRange(0, count);
         return released;
     }
+
+    /// <summary>A frame in line.</summary>
+    /// <param name="RightUpTo">
+    /// Set for a diff that comes from a read: the rows before it are those of the cuts up to there, the rows after it those of its own cut, and
+    /// of the cuts between the client sees none.
+    /// </param>
+    internal readonly record struct Held(Lsn OrderedAt, Lsn? RightUpTo, Frame Frame);
 }

@@ -40,19 +40,17 @@ sealed class StreamSet(EngineOptions options, EngineMetrics metrics)
     }
 
     /// <summary>Puts a frame in line for one attachment.</summary>
-    public void Send(Attachment attachment, FrameBody body)
+    /// <param name="rightUpTo">For a live attachment's diff from a read: the last cut at which the rows before it are right.</param>
+    public void Send(Attachment attachment, FrameBody body, Lsn? rightUpTo = null)
     {
-        attachment.Stream.Hold(new Frame(attachment.Subscription.Id, body), body.Cut);
+        attachment.Stream.Hold(new Frame(attachment.Subscription.Id, body), body.Cut, rightUpTo);
         Touch(attachment.Stream);
     }
 
     /// <summary>Its rows are forgotten: drops what waits and says so.</summary>
     public void Reset(Attachment attachment, ErrorCode code)
     {
-        attachment.Stream.Drop(attachment.Subscription.Id);
-        attachment.State = AttachmentState.Joining;
-        attachment.From = null;
-        metrics.Resets.Add(1);
+        JoinAgain(attachment);
         Send(attachment, FrameBody.Reset(code));
     }
 
@@ -171,7 +169,10 @@ sealed class StreamSet(EngineOptions options, EngineMetrics metrics)
     {
         var limit = Limit(stream, position, now);
         var hasLive = !stream.IsSingle || stream.Attachments.Values.Any(attachment => attachment.State == AttachmentState.Live);
-        var frames = WithCuts(stream.Release(limit), mayTell: hasLive && limit >= stream.Told);
+        var reached = limit;
+        limit = stream.Outside(limit);
+        stream.HeldBackSince = limit < reached ? stream.HeldBackSince ?? now : null;
+        var frames = WithCuts(stream.Release(limit), hasLive && limit >= stream.Told ? stream.Told : null);
         var isDue = now - stream.ToldAt >= options.CutInterval * 0.8;
         if (hasLive && limit >= stream.Told && (frames.Exists(frame => frame.Body.Type == "diff") || (limit > stream.Told && (isDue || frames.Count > 0))))
         {
@@ -196,7 +197,7 @@ sealed class StreamSet(EngineOptions options, EngineMetrics metrics)
         {
             if (stream.Attachments.TryGetValue(id, out var attachment))
             {
-                Reset(attachment, ErrorCode.SlowConsumer);
+                JoinAgain(attachment);
                 AwaitingRoom.Add(attachment);
             }
         }
@@ -205,16 +206,18 @@ sealed class StreamSet(EngineOptions options, EngineMetrics metrics)
     /// <summary>
     /// Marks the cuts between frames: each follows its diffs at once. A stream that is far behind gets only the last mark, which covers all before it.
     /// </summary>
-    private List<Frame> WithCuts(List<(Lsn OrderedAt, Frame Frame)> released, bool mayTell)
+    /// <param name="told">The last cut told, which a replay begins below; null when none may be told.</param>
+    private List<Frame> WithCuts(List<ClientStream.Held> released, Lsn? told)
     {
         var frames = new List<Frame>(released.Count + 2);
         Lsn? unmarked = null;
-        foreach (var (at, frame) in released)
+        for (var i = 0; i < released.Count; i++)
         {
-            if (mayTell && unmarked is { } cut && at > cut)
+            var (at, _, frame) = released[i];
+            if (unmarked is { } cut && at > cut)
             {
                 unmarked = null;
-                if (released.Count <= FramesWithOwnCuts)
+                if (cut > told && released.Count <= FramesWithOwnCuts && !IsInside(cut, released, i))
                 {
                     frames.Add(CutFrame(cut));
                 }
@@ -227,6 +230,20 @@ sealed class StreamSet(EngineOptions options, EngineMetrics metrics)
         return frames;
     }
 
+    /// <summary>Whether the rows of a frame that follows are unknown at the cut.</summary>
+    private static bool IsInside(Lsn cut, List<ClientStream.Held> released, int from)
+    {
+        for (var i = from; i < released.Count; i++)
+        {
+            if (released[i].RightUpTo < cut)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     /// <summary>Every stream is told of the same cut by the same bytes.</summary>
     private Frame CutFrame(Lsn cut)
     {
@@ -236,6 +253,15 @@ sealed class StreamSet(EngineOptions options, EngineMetrics metrics)
         }
 
         return new Frame(null, lastCut!);
+    }
+
+    private void JoinAgain(Attachment attachment)
+    {
+        attachment.Stream.Drop(attachment.Subscription.Id);
+        attachment.State = AttachmentState.Joining;
+        attachment.IsToldStale = false;
+        attachment.From = null;
+        metrics.Resets.Add(1);
     }
 
     /// <summary>The highest cut that every live attachment has reached.</summary>
