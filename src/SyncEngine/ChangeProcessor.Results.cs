@@ -29,25 +29,26 @@ public sealed partial class ChangeProcessor
     public Task<IReadOnlyList<QueryPlan>> OnSchemaChangedAsync(DatabaseSchema schema, CancellationToken cancellationToken) =>
         InvokeAsync(() => Suspend(schema), cancellationToken);
 
-    /// <summary>What became of a doubtful plan: another plan, or the error that ends its subscriptions.</summary>
-    public Task ReplacePlanAsync(QueryPlan doubtful, QueryPlan? replacement, SyncException? error, CancellationToken cancellationToken) =>
+    /// <summary>What became of doubtful plans: each is followed by another plan, or by the error that ends its subscriptions.</summary>
+    public Task ReplacePlansAsync(IReadOnlyDictionary<QueryPlan, PlanOutcome> outcomes, CancellationToken cancellationToken) =>
         InvokeAsync(
             () =>
             {
-                foreach (var query in queries.All.Where(query => ReferenceEquals(query.Plan, doubtful)).ToList())
+                foreach (var query in queries.All.Where(query => outcomes.ContainsKey(query.Plan)).ToList())
                 {
                     query.IsSuspended = false;
-                    if (error is not null)
+                    var (plan, error) = outcomes[query.Plan];
+                    if (plan is null)
                     {
-                        End(query, error);
+                        End(query, error!);
                     }
-                    else if (!replacement!.HasSameShapeAs(doubtful) || !replacement.ParameterTypes.SequenceEqual(doubtful.ParameterTypes))
+                    else if (!plan.HasSameShapeAs(query.Plan) || !plan.ParameterTypes.SequenceEqual(query.Plan.ParameterTypes))
                     {
                         End(query, new SyncException(ErrorCode.SchemaChanged, "the columns of the result have changed", hint: "Subscribe again."));
                     }
                     else
                     {
-                        Replace(query, replacement);
+                        Replace(query, plan);
                     }
                 }
 
@@ -76,18 +77,24 @@ public sealed partial class ChangeProcessor
 
     private IReadOnlyList<QueryPlan> Suspend(DatabaseSchema schema)
     {
-        HashSet<QueryPlan> doubtful = new(ReferenceEqualityComparer.Instance);
+        Dictionary<QueryPlan, bool> isDoubtful = new(ReferenceEqualityComparer.Instance);
         foreach (var query in queries.All)
         {
-            if (query.IsSuspended || IsDoubtful(query.Plan, schema))
+            ref var doubt = ref System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(isDoubtful, query.Plan, out var isKnown);
+            if (!isKnown)
             {
-                doubtful.Add(query.Plan);
+                doubt = IsDoubtful(query.Plan, schema);
+            }
+
+            if (doubt || query.IsSuspended)
+            {
+                doubt = true;
                 query.IsSuspended = true;
                 FallBehind(query, position);
             }
         }
 
-        return [.. doubtful];
+        return [.. isDoubtful.Where(entry => entry.Value).Select(entry => entry.Key)];
     }
 
     private static bool IsDoubtful(QueryPlan plan, DatabaseSchema schema) =>

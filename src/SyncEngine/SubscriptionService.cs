@@ -18,19 +18,23 @@ public sealed record SubscribeRequest(string Query, IReadOnlyList<JsonElement> P
 /// <remarks>Lifecycle: <see cref="RunAsync"/> watches the schema until cancelled. Holds no state of its own but the wish for a refresh.</remarks>
 public sealed class SubscriptionService
 {
+    private const int PlansAtOnce = 32;
+
     private readonly ChangeProcessor processor;
     private readonly QueryPlanner planner;
     private readonly ISchemaSource schemas;
+    private readonly TimeProvider time;
     // Coalesces: one refresh answers every message that came before it began.
     private readonly System.Threading.Channels.Channel<bool> refreshWanted =
         System.Threading.Channels.Channel.CreateBounded<bool>(new System.Threading.Channels.BoundedChannelOptions(1) { FullMode = System.Threading.Channels.BoundedChannelFullMode.DropWrite });
     private int isPausedByMessage;
 
-    public SubscriptionService(ChangeProcessor processor, QueryPlanner planner, ISchemaSource schemas)
+    public SubscriptionService(ChangeProcessor processor, QueryPlanner planner, ISchemaSource schemas, TimeProvider time)
     {
         this.processor = processor;
         this.planner = planner;
         this.schemas = schemas;
+        this.time = time;
         processor.SchemaMessage += () =>
         {
             Volatile.Write(ref isPausedByMessage, 1);
@@ -81,7 +85,7 @@ public sealed class SubscriptionService
             {
                 RefreshFailed?.Invoke(failure);
                 // The database is away: the stream is interrupted as well, and tells when it is back.
-                await Task.Delay(TimeSpan.FromMilliseconds(250), TimeProvider.System, cancellationToken);
+                await Task.Delay(TimeSpan.FromMilliseconds(250), time, cancellationToken);
                 refreshWanted.Writer.TryWrite(true);
             }
         }
@@ -108,25 +112,28 @@ public sealed class SubscriptionService
         var doubtful = wasPaused
             ? await processor.ResumeAfterSchemaChangeAsync(schema, cancellationToken)
             : await processor.OnSchemaChangedAsync(schema, cancellationToken);
-        foreach (var plan in doubtful)
+        // In portions: the first ones go on while the last ones are still being planned.
+        foreach (var portion in doubtful.Chunk(PlansAtOnce))
         {
-            await PlanAgainAsync(plan, cancellationToken);
+            Dictionary<QueryPlan, PlanOutcome> outcomes = new(ReferenceEqualityComparer.Instance);
+            foreach (var plan in portion)
+            {
+                outcomes.Add(plan, await PlanAgainAsync(plan, cancellationToken));
+            }
+
+            await processor.ReplacePlansAsync(outcomes, cancellationToken);
         }
     }
 
-    private async Task PlanAgainAsync(QueryPlan doubtful, CancellationToken cancellationToken)
+    private async Task<PlanOutcome> PlanAgainAsync(QueryPlan doubtful, CancellationToken cancellationToken)
     {
-        QueryPlan? replacement = null;
-        SyncException? error = null;
         try
         {
-            replacement = await planner.PlanAsync(doubtful.QueryText, doubtful.Reader, isDoubtful: true, cancellationToken);
+            return new PlanOutcome(await planner.PlanAsync(doubtful.QueryText, doubtful.Reader, isDoubtful: true, cancellationToken), null);
         }
         catch (SyncException refused) when (refused.Code != ErrorCode.SourceUnavailable)
         {
-            error = refused;
+            return new PlanOutcome(null, refused);
         }
-
-        await processor.ReplacePlanAsync(doubtful, replacement, error, cancellationToken);
     }
 }

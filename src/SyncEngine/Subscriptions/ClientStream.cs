@@ -66,7 +66,7 @@ public sealed class ClientStream(string id, Principal principal, bool isSingle, 
     internal void Drop(string subscriptionId) => held.RemoveAll(entry => entry.Frame.SubscriptionId == subscriptionId);
 
     /// <summary>Takes the frames up to a cut out of the line.</summary>
-    internal List<Frame> Release(Lsn limit)
+    internal List<(Lsn OrderedAt, Frame Frame)> Release(Lsn limit)
     {
         var count = 0;
         while (count < held.Count && held[count].OrderedAt <= limit)
@@ -74,7 +74,7 @@ public sealed class ClientStream(string id, Principal principal, bool isSingle, 
             count++;
         }
 
-        var released = held.Take(count).Select(entry => entry.Frame).ToList();
+        var released = held.GetRange(0, count);
         held.RemoveRange(0, count);
         return released;
     }

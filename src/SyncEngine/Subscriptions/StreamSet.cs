@@ -11,8 +11,11 @@ namespace SyncEngine.Subscriptions;
 /// <remarks>Backpressure: frames are offered, never awaited; a stream whose queue is full has subscriptions reset, one whose client stopped reading is closed.</remarks>
 sealed class StreamSet(EngineOptions options, EngineMetrics metrics)
 {
+    private const int FramesWithOwnCuts = 32;
+
     private readonly HashSet<ClientStream> streams = [];
     private readonly List<ClientStream> dirty = [];
+    private FrameBody? lastCut;
 
     public int Count => streams.Count;
 
@@ -168,11 +171,11 @@ sealed class StreamSet(EngineOptions options, EngineMetrics metrics)
     {
         var limit = Limit(stream, position, now);
         var hasLive = !stream.IsSingle || stream.Attachments.Values.Any(attachment => attachment.State == AttachmentState.Live);
-        var frames = stream.Release(limit);
+        var frames = WithCuts(stream.Release(limit), mayTell: hasLive && limit >= stream.Told);
         var isDue = now - stream.ToldAt >= options.CutInterval * 0.8;
         if (hasLive && limit >= stream.Told && (frames.Exists(frame => frame.Body.Type == "diff") || (limit > stream.Told && (isDue || frames.Count > 0))))
         {
-            frames.Add(new Frame(null, FrameBody.OfCut(limit)));
+            frames.Add(CutFrame(limit));
             metrics.Cuts.Add(1);
             stream.Told = limit;
             stream.ToldAt = now;
@@ -197,6 +200,42 @@ sealed class StreamSet(EngineOptions options, EngineMetrics metrics)
                 AwaitingRoom.Add(attachment);
             }
         }
+    }
+
+    /// <summary>
+    /// Marks the cuts between frames: each follows its diffs at once. A stream that is far behind gets only the last mark, which covers all before it.
+    /// </summary>
+    private List<Frame> WithCuts(List<(Lsn OrderedAt, Frame Frame)> released, bool mayTell)
+    {
+        var frames = new List<Frame>(released.Count + 2);
+        Lsn? unmarked = null;
+        foreach (var (at, frame) in released)
+        {
+            if (mayTell && unmarked is { } cut && at > cut)
+            {
+                unmarked = null;
+                if (released.Count <= FramesWithOwnCuts)
+                {
+                    frames.Add(CutFrame(cut));
+                }
+            }
+
+            frames.Add(frame);
+            unmarked = frame.Body.Type == "diff" ? at : unmarked;
+        }
+
+        return frames;
+    }
+
+    /// <summary>Every stream is told of the same cut by the same bytes.</summary>
+    private Frame CutFrame(Lsn cut)
+    {
+        if (lastCut?.Cut != cut)
+        {
+            lastCut = FrameBody.OfCut(cut);
+        }
+
+        return new Frame(null, lastCut!);
     }
 
     /// <summary>The highest cut that every live attachment has reached.</summary>

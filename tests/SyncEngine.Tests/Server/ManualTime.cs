@@ -1,0 +1,9 @@
+namespace SyncEngine.Tests.Server;
+
+/// <summary>A clock that stands until it is moved.</summary>
+sealed class ManualTime : TimeProvider
+{
+    public DateTimeOffset Now { get; set; } = new(2026, 11, 20, 12, 0, 0, TimeSpan.Zero);
+
+    public override DateTimeOffset GetUtcNow() => Now;
+}

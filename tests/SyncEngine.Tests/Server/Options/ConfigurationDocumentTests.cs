@@ -1,0 +1,36 @@
+using System.Collections;
+using System.Globalization;
+using SyncEngine.Server.Options;
+using Xunit;
+
+namespace SyncEngine.Tests.Server.Options;
+
+public sealed class ConfigurationDocumentTests
+{
+    [Fact]
+    public void The_document_lists_every_option_with_its_default_and_effect()
+    {
+        var documented = Repository.TableRows("docs/CONFIGURATION.md").ToDictionary(row => row[0].Trim('`'), row => (Default: row[1], Effect: row[2]), StringComparer.Ordinal);
+        var actual = OptionRooms.All
+            .SelectMany(room => room.Options.Select(property => (Key: $"{room.Section}:{property.Name}", Default: Text(property.Name, property.GetValue(Activator.CreateInstance(room.Type))))))
+            .ToDictionary(option => option.Key, option => option.Default, StringComparer.Ordinal);
+
+        Assert.Equal(actual.OrderBy(option => option.Key, StringComparer.Ordinal), documented.Select(option => KeyValuePair.Create(option.Key, option.Value.Default)).OrderBy(option => option.Key, StringComparer.Ordinal));
+        Assert.All(documented.Values, option => Assert.True(option.Effect.Length > 20));
+    }
+
+    private static string Text(string name, object? value) => value switch
+    {
+        null => "none",
+        string text => text,
+        Enum choice => choice.ToString().ToLowerInvariant(),
+        bool isSet => isSet ? "true" : "false",
+        TimeSpan duration => Duration.Format(duration),
+        int or long when name.Contains("Bytes", StringComparison.Ordinal) => Bytes(Convert.ToInt64(value, CultureInfo.InvariantCulture)),
+        IFormattable number => number.ToString("N0", CultureInfo.InvariantCulture),
+        IEnumerable list => list.Cast<object>().Any() ? string.Join(", ", list.Cast<object>()) : "none",
+        _ => throw new System.Diagnostics.UnreachableException(),
+    };
+
+    private static string Bytes(long bytes) => bytes % (1024 * 1024) == 0 ? $"{bytes / 1024 / 1024} MiB" : $"{bytes / 1024} KiB";
+}
