@@ -101,11 +101,20 @@ public sealed class FrameQueue(int maxBytes)
     /// <summary>Takes the frames one by one until the queue is completed and empty.</summary>
     public async IAsyncEnumerable<Frame> ReadAllAsync([System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {
+        await foreach (var batch in ReadBatchesAsync(maxBatchBytes: 1, cancellationToken))
+        {
+            yield return batch[0];
+        }
+    }
+
+    /// <summary>Takes what waits, at least one frame and no more than fit the bytes, until the queue is completed and empty.</summary>
+    public async IAsyncEnumerable<Frame[]> ReadBatchesAsync(int maxBatchBytes, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    {
         while (true)
         {
-            while (TryTake(out var frame))
+            while (TakeBatch(maxBatchBytes) is { Length: > 0 } batch)
             {
-                yield return frame;
+                yield return batch;
             }
 
             lock (gate)
@@ -122,16 +131,47 @@ public sealed class FrameQueue(int maxBytes)
 
     public bool TryTake(out Frame frame)
     {
+        frame = default;
+        if (TakeBatch(maxBatchBytes: 1) is not [var taken])
+        {
+            return false;
+        }
+
+        frame = taken;
+        return true;
+    }
+
+    private Frame[] TakeBatch(int maxBatchBytes)
+    {
         lock (gate)
         {
-            if (!frames.TryDequeue(out frame))
+            var count = 0;
+            var bytes = 0L;
+            foreach (var frame in frames)
             {
-                return false;
+                bytes += frame.Length;
+                if (count > 0 && bytes > maxBatchBytes)
+                {
+                    break;
+                }
+
+                count++;
             }
 
-            countedBytes -= CountedLength(frame);
-            TakenCount++;
-            return true;
+            if (count == 0)
+            {
+                return [];
+            }
+
+            var batch = new Frame[count];
+            for (var i = 0; i < count; i++)
+            {
+                batch[i] = frames.Dequeue();
+                countedBytes -= CountedLength(batch[i]);
+            }
+
+            TakenCount += count;
+            return batch;
         }
     }
 
