@@ -42,7 +42,7 @@ public sealed partial class ChangeProcessor
                     {
                         End(query, error!);
                     }
-                    else if (!plan.HasSameShapeAs(query.Plan) || !plan.ParameterTypes.SequenceEqual(query.Plan.ParameterTypes))
+                    else if (!plan.HasSameShapeAs(query.Plan) || !plan.ParameterTypes.Select(type => type.Oid).SequenceEqual(query.Plan.ParameterTypes.Select(type => type.Oid)))
                     {
                         End(query, new SyncException(ErrorCode.SchemaChanged, "the columns of the result have changed", hint: "Subscribe again."));
                     }
@@ -58,6 +58,20 @@ public sealed partial class ChangeProcessor
 
     private void Replace(LiveQuery query, QueryPlan plan)
     {
+        if (plan.DependsOnClaims)
+        {
+            // One result was shared by several tokens of a role; now it is the reader's own.
+            foreach (var subscription in query.Subscriptions.Where(subscription => subscription.Principal.Claims != plan.Reader.Claims).ToList())
+            {
+                End(subscription, new SyncException(ErrorCode.PermissionsChanged, "the rows depend on the token now", hint: "Subscribe again."));
+            }
+
+            if (query.Subscriptions.Count == 0)
+            {
+                return;
+            }
+        }
+
         query.IsPlanNews |= (query.Plan.Mode, query.Plan.Reason) != (plan.Mode, plan.Reason);
         reader.Forget(query);
         awaitingPosition.Remove(query);
@@ -221,6 +235,11 @@ public sealed partial class ChangeProcessor
 
             var touch = query.LastTouch.Cut > Lsn.Zero && query.LastTouch.Cut <= fitted.Cut ? query.LastTouch : default;
             PublishRead(query, diff, rightUpTo, fitted.Cut, touch.Cut > Lsn.Zero ? touch.CommitTimeMicroseconds : null, touch.Cut > Lsn.Zero ? touch.Xid : null);
+            if (!wasBehind)
+            {
+                // A change without a commit: its cut may have been told before, so nobody can resume from there.
+                query.Replay.Restart(new Lsn(fitted.Cut.Value + 1));
+            }
         }
 
         else if (wasBehind)
@@ -439,6 +458,11 @@ public sealed partial class ChangeProcessor
             {
                 query.Progress = Lsn.Zero;
                 replays.Restart(query.Replay, new Lsn(ulong.MaxValue));
+                foreach (var key in query.Template is null ? [] : query.State?.Keys ?? [])
+                {
+                    query.Template!.Release(key, query);
+                }
+
                 query.State = null;
                 SetBehind(query, false);
             }
