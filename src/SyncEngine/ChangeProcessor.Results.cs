@@ -215,7 +215,7 @@ public sealed partial class ChangeProcessor
         query.NotReadBefore = now + (query.LastReadTook < longestRetry ? query.LastReadTook : longestRetry);
         var isFirst = query.State is null;
         var wasBehind = query.IsBehind;
-        var rightUpTo = wasBehind ? query.Progress : fitted.Cut;
+        var since = wasBehind ? query.Progress : (Lsn?)null;
         query.State ??= new ResultState(query.Plan.IsOrdered);
         var diff = query.State.Replace(fitted.Rows);
         KeepHolders(query, diff);
@@ -233,20 +233,18 @@ public sealed partial class ChangeProcessor
                 Mismatch?.Invoke(query.Plan.QueryText, diff.Added.Count, diff.Updated.Count, diff.Removed.Count);
             }
 
-            var touch = query.LastTouch.Cut > Lsn.Zero && query.LastTouch.Cut <= fitted.Cut ? query.LastTouch : default;
-            PublishRead(query, diff, rightUpTo, fitted.Cut, touch.Cut > Lsn.Zero ? touch.CommitTimeMicroseconds : null, touch.Cut > Lsn.Zero ? touch.Xid : null);
+            PublishRead(query, diff, since, fitted);
             if (!wasBehind)
             {
                 // A change without a commit: its cut may have been told before, so nobody can resume from there.
-                query.Replay.Restart(new Lsn(fitted.Cut.Value + 1));
+                replays.Restart(query.Replay, new Lsn(fitted.Cut.Value + 1));
             }
         }
-
-        else if (wasBehind)
+        else if (since is { } before)
         {
             foreach (var attachment in query.Attachments.Where(attachment => attachment.State == AttachmentState.Live))
             {
-                streams.Skip(attachment, rightUpTo, fitted.Cut);
+                streams.Skip(attachment, before, LastChange(query, before, fitted));
             }
         }
 
@@ -280,11 +278,17 @@ public sealed partial class ChangeProcessor
     /// <summary>A live result differed from Postgres although nothing said so; for the log: query, added, updated, removed.</summary>
     public event Action<string, int, int, int>? Mismatch;
 
-    /// <summary>A diff from a read: the stale ones get it too, as they go on from the same rows.</summary>
-    private void PublishRead(LiveQuery query, RowDiff diff, Lsn rightUpTo, Lsn cut, long? commitTimeMicroseconds, ulong? xid)
+    /// <summary>
+    /// A diff from a read. It is labelled with the last transaction in it, so that the cuts at which the rows are unknown are as few as possible;
+    /// the stale attachments, which go on from the same rows, have been told later cuts and get it at the cut of the read.
+    /// </summary>
+    /// <param name="since">The last cut at which the rows before were right; null when nothing had said that they were not.</param>
+    private void PublishRead(LiveQuery query, RowDiff diff, Lsn? since, Fit.Fitted fitted)
     {
         metrics.Diffs.Add(1);
-        var frames = FrameBody.OfDiff(diff, cut, commitTimeMicroseconds, xid, options.ChunkBytes);
+        var cut = since is { } before ? LastChange(query, before, fitted) : fitted.Cut;
+        var frames = Encode(cut);
+        IReadOnlyList<FrameBody>? atRead = null;
         replays.Add(query.Replay, now, cut, frames);
         foreach (var attachment in query.Attachments)
         {
@@ -293,18 +297,33 @@ public sealed partial class ChangeProcessor
                 continue;
             }
 
-            if (cut < attachment.Stream.Told)
+            if (fitted.Cut < attachment.Stream.Told)
             {
                 // The stream went on without it and its rows can no longer be brought forward in order.
                 streams.Reset(attachment, ErrorCode.MustRefetch);
                 continue;
             }
 
-            foreach (var frame in frames)
+            var isLive = attachment.State == AttachmentState.Live;
+            foreach (var frame in isLive ? frames : atRead ??= Encode(fitted.Cut))
             {
-                streams.Send(attachment, frame, attachment.State == AttachmentState.Live ? rightUpTo : null);
+                streams.Send(attachment, frame, isLive ? since : null);
             }
         }
+
+        IReadOnlyList<FrameBody> Encode(Lsn at)
+        {
+            var touch = query.LastTouch.Cut > Lsn.Zero && query.LastTouch.Cut <= at ? query.LastTouch : default;
+            return FrameBody.OfDiff(diff, at, touch.Cut > Lsn.Zero ? touch.CommitTimeMicroseconds : null, touch.Cut > Lsn.Zero ? touch.Xid : null, options.ChunkBytes);
+        }
+    }
+
+    /// <summary>From which cut on the rows that were read are right, as far as that is known.</summary>
+    private static Lsn LastChange(LiveQuery query, Lsn since, Fit.Fitted fitted)
+    {
+        // The log forgets what every reader sees; the query remembers the last one itself.
+        var known = fitted.IsCurrent && query.Plan.SingleTable is null ? query.LastTouch.Cut : fitted.ChangedAt;
+        return known is { } cut && cut > since && cut <= fitted.Cut ? cut : fitted.Cut;
     }
 
     private void Recover(LiveQuery query, Lsn cut)
