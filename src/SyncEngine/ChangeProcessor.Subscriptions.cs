@@ -167,6 +167,8 @@ public sealed partial class ChangeProcessor
                 {
                     before.Attachments.Remove(attachment);
                     attachment.Stream.Drop(subscription.Id);
+                    streams.AwaitingRoom.Remove(attachment);
+                    StreamSet.Unhold(attachment);
                     var moved = new Attachment(subscription, after, attachment.Stream);
                     attachment.Stream.Attachments[subscription.Id] = moved;
                     after.Attachments.Add(moved);
@@ -226,6 +228,11 @@ public sealed partial class ChangeProcessor
 
     private void Attach(ClientStream stream, Subscription subscription, string? from)
     {
+        if (!streams.All.Contains(stream))
+        {
+            throw new SyncException(ErrorCode.InvalidRequest, "the stream has ended", hint: "Open another one.");
+        }
+
         var query = subscription.Query!;
         var attachment = new Attachment(subscription, query, stream);
         stream.Attachments.Add(subscription.Id, attachment);

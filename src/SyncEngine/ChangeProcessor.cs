@@ -113,6 +113,12 @@ public sealed partial class ChangeProcessor : IAsyncDisposable
             EndStreams(new SyncException(ErrorCode.ShuttingDown, "the engine is shutting down", hint: "Connect again; the same cut resumes."));
             await reader.WhenIdleAsync();
         }
+        catch
+        {
+            // The host ends with the reason in its log; nobody is left with rows that look live.
+            EndStreams(new SyncException(ErrorCode.Internal, "the engine has failed", hint: "Connect again; the same cut resumes."));
+            throw;
+        }
         finally
         {
             requests.Writer.TryComplete();
