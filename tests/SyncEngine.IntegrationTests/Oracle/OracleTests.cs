@@ -1,0 +1,95 @@
+using System.Globalization;
+using System.Text;
+using Xunit;
+
+namespace SyncEngine.IntegrationTests.Oracle;
+
+/// <summary>
+/// After every cut a client's rows are what Postgres answers at that cut: generated tables, queries, transactions and clients, compared with PostgreSQL itself.
+/// </summary>
+/// <remarks>
+/// <c>ORACLE_MINUTES</c> (default 2) says how long, <c>ORACLE_SEED</c> with which seed to begin (default: the runs' own, 1 and on),
+/// <c>SYNC_TEST_POSTGRES</c> which server. A seed that ever failed is kept in <see cref="Regressions"/> and runs first.
+/// </remarks>
+[Trait("Category", "Oracle")]
+public sealed class OracleTests(PostgresFixture postgres, ITestOutputHelper output)
+{
+    private const int ConcurrentWriters = 4;
+    private static readonly TimeSpan shrinkingTime = TimeSpan.FromMinutes(3);
+
+    /// <summary>Seed, writers, size.</summary>
+    public static TheoryData<int, int, int> Regressions => [];
+
+    private readonly Dictionary<string, int> points = new(StringComparer.Ordinal);
+    private int commits;
+
+    [Fact]
+    public async Task A_clients_rows_are_the_querys_result_at_every_cut()
+    {
+        var cancellationToken = TestContext.Current.CancellationToken;
+        var time = TimeSpan.FromMinutes(double.Parse(Setting("ORACLE_MINUTES") ?? "2", CultureInfo.InvariantCulture));
+        var first = int.Parse(Setting("ORACLE_SEED") ?? "1", CultureInfo.InvariantCulture);
+        var started = TimeProvider.System.GetTimestamp();
+        foreach (var (seed, writers, size) in Regressions.Select(row => row.Data))
+        {
+            await RunAsync(seed, writers, size, cancellationToken);
+        }
+
+        var next = first;
+        do
+        {
+            // Sizes grow with the time that there is; a single given seed is tried as it would come first.
+            var size = 1 + (((next - first) / 4) % 4);
+            await RunAsync(next, next % 2 == 0 ? ConcurrentWriters : 1, size, cancellationToken);
+            next++;
+        }
+        while (TimeProvider.System.GetElapsedTime(started) < time);
+        output.WriteLine(
+            $"seeds {first} to {next - 1}: {commits} commits, compared (query × cut): {string.Join(", ", points.Select(tier => $"{tier.Key} {tier.Value}"))}; mismatches: 0");
+        Assert.True(points.GetValueOrDefault("incremental") > 0 && points.GetValueOrDefault("requery") > 0, "a tier was never compared");
+    }
+
+    private async Task RunAsync(int seed, int writers, int size, CancellationToken cancellationToken)
+    {
+        var scenario = ScenarioGenerator.Generate(seed, writers, size);
+        Outcome outcome;
+        try
+        {
+            outcome = await new ScenarioRun(scenario, postgres).RunAsync(cancellationToken);
+        }
+        catch (Exception broken) when (broken is not OperationCanceledException)
+        {
+            throw new InvalidOperationException($"the run of seed {seed} with {writers} writer(s), size {size}, broke: {broken.Message}", broken);
+        }
+
+        commits += outcome.Commits;
+        foreach (var (tier, count) in outcome.Points)
+        {
+            points[tier] = points.GetValueOrDefault(tier) + count;
+        }
+
+        if (outcome.Failure is { } failure)
+        {
+            var found = Report($"seed {seed}, {writers} writer(s), size {size}", failure, null);
+            var (smallest, still) = await new Shrinker(postgres, shrinkingTime).ShrinkAsync(scenario, failure, cancellationToken);
+            Assert.Fail(found + Report("the smallest case that still fails", still, smallest));
+        }
+    }
+
+    private static string Report(string title, Failure failure, Scenario? scenario)
+    {
+        var text = new StringBuilder().AppendLine().AppendLine(CultureInfo.InvariantCulture, $"== {title}").AppendLine(failure.What).AppendLine(CultureInfo.InvariantCulture, $"client: {failure.Client}");
+        if (scenario is not null)
+        {
+            text.AppendLine(scenario.ToString()).AppendLine("-- commits").AppendJoin('\n', failure.Commits).AppendLine().AppendLine("-- what the client saw");
+            foreach (var line in failure.ClientLog)
+            {
+                text.AppendLine(line);
+            }
+        }
+
+        return text.ToString();
+    }
+
+    private static string? Setting(string name) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null;
+}
