@@ -49,11 +49,11 @@ foreach (var benchmark in chosen)
 {
     context.Report.Begin(benchmark.Name, benchmark.Summary);
     await benchmark.RunAsync(context, stop.Token);
-}
-
-if (args[0] == "all")
-{
-    await context.Report.WriteAsync(Path.Combine(Repository.Root, "benchmarks", "RESULTS.md"), options, stop.Token);
+    if (args[0] == "all")
+    {
+        // After each, so that a run that is stopped leaves what it has.
+        await context.Report.WriteAsync(Path.Combine(Repository.Root, "benchmarks", "RESULTS.md"), options, stop.Token);
+    }
 }
 
 return 0;

