@@ -201,7 +201,15 @@ public sealed partial class ChangeProcessor
         query.NotReadBefore = now + (query.LastReadTook < longestRetry ? query.LastReadTook : longestRetry);
         var isFirst = query.State is null;
         var wasBehind = query.IsBehind;
-        var since = wasBehind ? query.Progress : (Lsn?)null;
+        var changedAt = wasBehind ? LastChange(query, fitted) : fitted.Cut;
+        if (wasBehind)
+        {
+            foreach (var attachment in query.Attachments.Where(attachment => attachment.State == AttachmentState.Live))
+            {
+                attachment.Stream.AddLeap(attachment.Subscription.Id, query.Progress, changedAt);
+            }
+        }
+
         query.State ??= new ResultState(query.Plan.IsOrdered);
         var diff = query.State.Replace(fitted.Rows);
         KeepHolders(query, diff);
@@ -219,7 +227,7 @@ public sealed partial class ChangeProcessor
                 Mismatch?.Invoke(query.Plan.QueryText, diff.Added.Count, diff.Updated.Count, diff.Removed.Count);
             }
 
-            PublishRead(query, diff, since, fitted);
+            PublishRead(query, diff, changedAt, fitted.Cut);
         }
 
         if (!isFirst)
@@ -256,14 +264,12 @@ public sealed partial class ChangeProcessor
     /// A diff from a read. It is labelled with the last transaction in it, so that the cuts at which the rows are unknown are as few as possible;
     /// the stale attachments, which go on from the same rows, have been told later cuts and get it at the cut of the read.
     /// </summary>
-    /// <param name="since">The last cut at which the rows before were right; null when nothing had said that they were not.</param>
-    private void PublishRead(LiveQuery query, RowDiff diff, Lsn? since, Fit.Fitted fitted)
+    private void PublishRead(LiveQuery query, RowDiff diff, Lsn changedAt, Lsn readAt)
     {
         metrics.Diffs.Add(1);
-        var cut = since is { } before ? LastChange(query, before, fitted) : fitted.Cut;
-        var frames = Encode(cut);
-        IReadOnlyList<FrameBody>? atRead = null;
-        replays.Add(query.Replay, now, cut, frames);
+        var frames = Encode(changedAt);
+        IReadOnlyList<FrameBody>? framesAtRead = null;
+        replays.Add(query.Replay, now, changedAt, frames);
         foreach (var attachment in query.Attachments)
         {
             if (attachment.State == AttachmentState.Joining)
@@ -271,33 +277,32 @@ public sealed partial class ChangeProcessor
                 continue;
             }
 
-            if (fitted.Cut < attachment.Stream.Told)
+            if (readAt < attachment.Stream.Told)
             {
                 // The stream went on without it and its rows can no longer be brought forward in order.
                 streams.Reset(attachment, ErrorCode.MustRefetch);
                 continue;
             }
 
-            var isLive = attachment.State == AttachmentState.Live;
-            foreach (var frame in isLive ? frames : atRead ??= Encode(fitted.Cut))
+            foreach (var frame in attachment.State == AttachmentState.Live ? frames : framesAtRead ??= Encode(readAt))
             {
-                streams.Send(attachment, frame, isLive ? since : null);
+                streams.Send(attachment, frame);
             }
         }
 
-        IReadOnlyList<FrameBody> Encode(Lsn at)
+        IReadOnlyList<FrameBody> Encode(Lsn cut)
         {
-            var touch = query.LastTouch.Cut > Lsn.Zero && query.LastTouch.Cut <= at ? query.LastTouch : default;
-            return FrameBody.OfDiff(diff, at, touch.Cut > Lsn.Zero ? touch.CommitTimeMicroseconds : null, touch.Cut > Lsn.Zero ? touch.Xid : null, options.ChunkBytes);
+            var touch = query.LastTouch.Cut > Lsn.Zero && query.LastTouch.Cut <= cut ? query.LastTouch : default;
+            return FrameBody.OfDiff(diff, cut, touch.Cut > Lsn.Zero ? touch.CommitTimeMicroseconds : null, touch.Cut > Lsn.Zero ? touch.Xid : null, options.ChunkBytes);
         }
     }
 
     /// <summary>From which cut on the rows that were read are right, as far as that is known.</summary>
-    private static Lsn LastChange(LiveQuery query, Lsn since, Fit.Fitted fitted)
+    private static Lsn LastChange(LiveQuery query, Fit.Fitted fitted)
     {
         // The log forgets what every reader sees; the query remembers the last one itself.
         var known = fitted.IsCurrent && query.Plan.SingleTable is null ? query.LastTouch.Cut : fitted.ChangedAt;
-        return known is { } cut && cut > since && cut <= fitted.Cut ? cut : fitted.Cut;
+        return known is { } cut && cut > query.Progress && cut <= fitted.Cut ? cut : fitted.Cut;
     }
 
     private void Recover(LiveQuery query, Lsn cut)

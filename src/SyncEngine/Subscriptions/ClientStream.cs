@@ -10,7 +10,8 @@ namespace SyncEngine.Subscriptions;
 /// <param name="isSingle">It serves one subscription and ends with it; otherwise it is a connection's open stream, which begins with a cut.</param>
 public sealed class ClientStream(string id, Principal principal, bool isSingle, int maxQueuedBytes)
 {
-    private readonly List<Held> held = [];
+    private readonly List<(Lsn OrderedAt, Frame Frame)> held = [];
+    private readonly List<Leap> leaps = [];
     private readonly CancellationTokenSource stalled = new();
 
     public string Id { get; } = id;
@@ -45,11 +46,7 @@ public sealed class ClientStream(string id, Principal principal, bool isSingle, 
     internal void Stall() => stalled.Cancel();
 
     /// <summary>Puts a frame in line, after everything of its own subscription and behind nothing with a higher cut.</summary>
-    /// <param name="since">
-    /// The last cut at which the rows before the frame are right, when that is not simply the one before <paramref name="cut"/>: several transactions
-    /// are in the frame, and no cut between may be told.
-    /// </param>
-    internal void Hold(Frame frame, Lsn? cut, Lsn? since = null)
+    internal void Hold(Frame frame, Lsn? cut)
     {
         var at = cut ?? Lsn.Zero;
         var index = held.Count;
@@ -63,30 +60,41 @@ public sealed class ClientStream(string id, Principal principal, bool isSingle, 
             at = Lsn.Max(at, held[index - 1].OrderedAt);
         }
 
-        held.Insert(index, new Held(at, frame, since));
+        held.Insert(index, (at, frame));
     }
 
-    /// <summary>The highest cut up to <paramref name="limit"/> that lies inside no waiting frame: there each subscription's rows are known.</summary>
-    internal Lsn Settle(Lsn limit)
+    /// <summary>
+    /// A subscription's rows go from those of one cut to those of another, several transactions at once, even if that leaves them as they were:
+    /// what they are at the cuts between is not known, so none of those may be told.
+    /// </summary>
+    internal void AddLeap(string subscriptionId, Lsn from, Lsn to) => leaps.Add(new Leap(subscriptionId, from, to));
+
+    /// <summary>The highest cut up to <paramref name="limit"/> that lies inside no leap.</summary>
+    internal Lsn OutsideLeaps(Lsn limit)
     {
-        // Lowering it for one frame may bring it inside another.
-        for (var i = 0; i < held.Count; i++)
+        // Lowering it for one leap may bring it inside another.
+        while (leaps.Find(leap => leap.Holds(limit)) is { } leap)
         {
-            if (held[i].Since is { } since && since < limit && limit < held[i].OrderedAt)
-            {
-                limit = since;
-                i = -1;
-            }
+            limit = leap.From;
         }
 
         return limit;
     }
 
+    internal bool IsInsideLeap(Lsn cut) => leaps.Exists(leap => leap.Holds(cut));
+
     /// <summary>Forgets what waits for one subscription (it is reset or ends).</summary>
-    internal void Drop(string subscriptionId) => held.RemoveAll(entry => entry.Frame.SubscriptionId == subscriptionId);
+    internal void Drop(string subscriptionId)
+    {
+        held.RemoveAll(entry => entry.Frame.SubscriptionId == subscriptionId);
+        leaps.RemoveAll(leap => leap.SubscriptionId == subscriptionId);
+    }
+
+    /// <summary>The stream has told a cut: what ended at or before it holds nothing back any more.</summary>
+    internal void PassLeaps(Lsn told) => leaps.RemoveAll(leap => leap.To <= told);
 
     /// <summary>Takes the frames up to a cut out of the line.</summary>
-    internal List<Held> Release(Lsn limit)
+    internal List<(Lsn OrderedAt, Frame Frame)> Release(Lsn limit)
     {
         var count = 0;
         while (count < held.Count && held[count].OrderedAt <= limit)
@@ -99,7 +107,8 @@ public sealed class ClientStream(string id, Principal principal, bool isSingle, 
         return released;
     }
 
-    /// <summary>A frame in line.</summary>
-    /// <param name="Since">No cut after it and before <paramref name="OrderedAt"/> may be told.</param>
-    internal readonly record struct Held(Lsn OrderedAt, Frame Frame, Lsn? Since);
+    private sealed record Leap(string SubscriptionId, Lsn From, Lsn To)
+    {
+        public bool Holds(Lsn cut) => From < cut && cut < To;
+    }
 }

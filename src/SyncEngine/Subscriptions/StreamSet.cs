@@ -40,10 +40,9 @@ sealed class StreamSet(EngineOptions options, EngineMetrics metrics)
     }
 
     /// <summary>Puts a frame in line for one attachment.</summary>
-    /// <param name="since">See <see cref="ClientStream.Hold"/>.</param>
-    public void Send(Attachment attachment, FrameBody body, Lsn? since = null)
+    public void Send(Attachment attachment, FrameBody body)
     {
-        attachment.Stream.Hold(new Frame(attachment.Subscription.Id, body), body.Cut, since);
+        attachment.Stream.Hold(new Frame(attachment.Subscription.Id, body), body.Cut);
         Touch(attachment.Stream);
     }
 
@@ -170,9 +169,10 @@ sealed class StreamSet(EngineOptions options, EngineMetrics metrics)
 
     private void Flush(ClientStream stream, Lsn position, DateTimeOffset now)
     {
-        var limit = stream.Settle(Limit(stream, position, now));
+        var limit = stream.OutsideLeaps(Limit(stream, position, now));
         var hasLive = !stream.IsSingle || stream.Attachments.Values.Any(attachment => attachment.State == AttachmentState.Live);
-        var frames = WithCuts(stream.Release(limit), hasLive && limit >= stream.Told ? stream.Told : null);
+        var frames = WithCuts(stream, stream.Release(limit), hasLive && limit >= stream.Told ? stream.Told : null);
+        stream.PassLeaps(limit);
         var isDue = now - stream.ToldAt >= options.CutInterval * 0.8;
         if (hasLive && limit >= stream.Told && (frames.Exists(frame => frame.Body.Type == "diff") || (limit > stream.Told && (isDue || frames.Count > 0))))
         {
@@ -207,17 +207,16 @@ sealed class StreamSet(EngineOptions options, EngineMetrics metrics)
     /// Marks the cuts between frames: each follows its diffs at once. A stream that is far behind gets only the last mark, which covers all before it.
     /// </summary>
     /// <param name="told">The last cut told, which a replay begins below; null when none may be told.</param>
-    private List<Frame> WithCuts(List<ClientStream.Held> released, Lsn? told)
+    private List<Frame> WithCuts(ClientStream stream, List<(Lsn OrderedAt, Frame Frame)> released, Lsn? told)
     {
         var frames = new List<Frame>(released.Count + 2);
         Lsn? unmarked = null;
-        for (var i = 0; i < released.Count; i++)
+        foreach (var (at, frame) in released)
         {
-            var (at, frame, _) = released[i];
             if (unmarked is { } cut && at > cut)
             {
                 unmarked = null;
-                if (cut > told && released.Count <= FramesWithOwnCuts && !IsInside(cut, released, i))
+                if (cut > told && released.Count <= FramesWithOwnCuts && !stream.IsInsideLeap(cut))
                 {
                     frames.Add(CutFrame(cut));
                 }
@@ -228,20 +227,6 @@ sealed class StreamSet(EngineOptions options, EngineMetrics metrics)
         }
 
         return frames;
-    }
-
-    /// <summary>Whether the rows of a frame that follows are unknown at the cut.</summary>
-    private static bool IsInside(Lsn cut, List<ClientStream.Held> released, int from)
-    {
-        for (var i = from; i < released.Count; i++)
-        {
-            if (released[i].Since < cut)
-            {
-                return true;
-            }
-        }
-
-        return false;
     }
 
     /// <summary>Every stream is told of the same cut by the same bytes.</summary>
