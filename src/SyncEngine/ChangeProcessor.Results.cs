@@ -201,15 +201,7 @@ public sealed partial class ChangeProcessor
         query.NotReadBefore = now + (query.LastReadTook < longestRetry ? query.LastReadTook : longestRetry);
         var isFirst = query.State is null;
         var wasBehind = query.IsBehind;
-        var changedAt = wasBehind ? LastChange(query, fitted) : fitted.Cut;
-        if (wasBehind)
-        {
-            foreach (var attachment in query.Attachments.Where(attachment => attachment.State == AttachmentState.Live))
-            {
-                attachment.Stream.AddLeap(attachment.Subscription.Id, query.Progress, changedAt);
-            }
-        }
-
+        var since = wasBehind ? query.Progress : (Lsn?)null;
         query.State ??= new ResultState(query.Plan.IsOrdered);
         var diff = query.State.Replace(fitted.Rows);
         KeepHolders(query, diff);
@@ -227,7 +219,14 @@ public sealed partial class ChangeProcessor
                 Mismatch?.Invoke(query.Plan.QueryText, diff.Added.Count, diff.Updated.Count, diff.Removed.Count);
             }
 
-            PublishRead(query, diff, changedAt, fitted.Cut);
+            PublishRead(query, diff, since, fitted);
+        }
+        else if (since is { } before)
+        {
+            foreach (var attachment in query.Attachments.Where(attachment => attachment.State == AttachmentState.Live))
+            {
+                streams.Skip(attachment, before, LastChange(query, before, fitted));
+            }
         }
 
         if (!isFirst)
@@ -264,12 +263,14 @@ public sealed partial class ChangeProcessor
     /// A diff from a read. It is labelled with the last transaction in it, so that the cuts at which the rows are unknown are as few as possible;
     /// the stale attachments, which go on from the same rows, have been told later cuts and get it at the cut of the read.
     /// </summary>
-    private void PublishRead(LiveQuery query, RowDiff diff, Lsn changedAt, Lsn readAt)
+    /// <param name="since">The last cut at which the rows before were right; null when nothing had said that they were not.</param>
+    private void PublishRead(LiveQuery query, RowDiff diff, Lsn? since, Fit.Fitted fitted)
     {
         metrics.Diffs.Add(1);
-        var frames = Encode(changedAt);
-        IReadOnlyList<FrameBody>? framesAtRead = null;
-        replays.Add(query.Replay, now, changedAt, frames);
+        var cut = since is { } before ? LastChange(query, before, fitted) : fitted.Cut;
+        var frames = Encode(cut);
+        IReadOnlyList<FrameBody>? atRead = null;
+        replays.Add(query.Replay, now, cut, frames);
         foreach (var attachment in query.Attachments)
         {
             if (attachment.State == AttachmentState.Joining)
@@ -277,32 +278,33 @@ public sealed partial class ChangeProcessor
                 continue;
             }
 
-            if (readAt < attachment.Stream.Told)
+            if (fitted.Cut < attachment.Stream.Told)
             {
                 // The stream went on without it and its rows can no longer be brought forward in order.
                 streams.Reset(attachment, ErrorCode.MustRefetch);
                 continue;
             }
 
-            foreach (var frame in attachment.State == AttachmentState.Live ? frames : framesAtRead ??= Encode(readAt))
+            var isLive = attachment.State == AttachmentState.Live;
+            foreach (var frame in isLive ? frames : atRead ??= Encode(fitted.Cut))
             {
-                streams.Send(attachment, frame);
+                streams.Send(attachment, frame, isLive ? since : null);
             }
         }
 
-        IReadOnlyList<FrameBody> Encode(Lsn cut)
+        IReadOnlyList<FrameBody> Encode(Lsn at)
         {
-            var touch = query.LastTouch.Cut > Lsn.Zero && query.LastTouch.Cut <= cut ? query.LastTouch : default;
-            return FrameBody.OfDiff(diff, cut, touch.Cut > Lsn.Zero ? touch.CommitTimeMicroseconds : null, touch.Cut > Lsn.Zero ? touch.Xid : null, options.ChunkBytes);
+            var touch = query.LastTouch.Cut > Lsn.Zero && query.LastTouch.Cut <= at ? query.LastTouch : default;
+            return FrameBody.OfDiff(diff, at, touch.Cut > Lsn.Zero ? touch.CommitTimeMicroseconds : null, touch.Cut > Lsn.Zero ? touch.Xid : null, options.ChunkBytes);
         }
     }
 
     /// <summary>From which cut on the rows that were read are right, as far as that is known.</summary>
-    private static Lsn LastChange(LiveQuery query, Fit.Fitted fitted)
+    private static Lsn LastChange(LiveQuery query, Lsn since, Fit.Fitted fitted)
     {
         // The log forgets what every reader sees; the query remembers the last one itself.
         var known = fitted.IsCurrent && query.Plan.SingleTable is null ? query.LastTouch.Cut : fitted.ChangedAt;
-        return known is { } cut && cut > query.Progress && cut <= fitted.Cut ? cut : fitted.Cut;
+        return known is { } cut && cut > since && cut <= fitted.Cut ? cut : fitted.Cut;
     }
 
     private void Recover(LiveQuery query, Lsn cut)
@@ -358,7 +360,12 @@ public sealed partial class ChangeProcessor
     {
         if (error.Code == ErrorCode.SourceUnavailable || error.Code == ErrorCode.ShuttingDown)
         {
-            MakeStale(query, error);
+            // What the stream alone keeps right goes on; whoever waits for rows is told.
+            foreach (var attachment in query.Attachments.Where(attachment => query.IsBehind || attachment.State == AttachmentState.Joining))
+            {
+                streams.MakeStale(attachment, error);
+            }
+
             ReadAgain(query);
             return;
         }
@@ -396,8 +403,9 @@ public sealed partial class ChangeProcessor
             reader.Forget(query);
         }
 
-        if (error.Code == ErrorCode.QueryTimeout)
+        if (error.Code == ErrorCode.QueryTimeout || query.Template is not null)
         {
+            // No change of the incremental tier's rows asks for a read, so nothing else would.
             ReadAgain(query);
         }
     }
@@ -435,6 +443,13 @@ public sealed partial class ChangeProcessor
 
         metrics.Epochs.Add(1);
         log.Clear();
+        awaitingPosition.Clear();
+        foreach (var query in queries.All)
+        {
+            // What a read from before the new stream does not show may never be delivered.
+            reader.Forget(query);
+        }
+
         if (started.From < position)
         {
             // Another timeline: what clients were told is not part of it.

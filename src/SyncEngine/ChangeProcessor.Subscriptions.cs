@@ -69,7 +69,7 @@ public sealed partial class ChangeProcessor
             () =>
             {
                 var stream = AddStream(principal, isSingle: false);
-                stream.Hold(new Frame(null, FrameBody.OfCut(position)), position);
+                stream.Hold(null, FrameBody.OfCut(position), position);
                 stream.Told = position;
                 streams.Touch(stream);
                 return stream;
@@ -112,7 +112,7 @@ public sealed partial class ChangeProcessor
                 }
 
                 Detach(attachment);
-                stream.Drop(id);
+                stream.Leave(id);
                 return true;
             },
             cancellationToken);
@@ -401,9 +401,14 @@ public sealed partial class ChangeProcessor
         }
     }
 
-    /// <summary>A query that stays behind holds the cuts of its streams back; after a while it is shown as stale instead.</summary>
+    /// <summary>
+    /// A query that stays behind holds the cuts of its streams back, and so do several whose reads meet at no cut; after a while they are shown
+    /// as stale instead.
+    /// </summary>
     private void ShowLag()
     {
+        var reason = new SyncException(ErrorCode.QueryTimeout, "the query cannot keep up with the changes of its tables");
+        streams.ShowGaps(now, reason);
         foreach (var query in streams.Behind)
         {
             foreach (var attachment in query.Attachments)
@@ -411,7 +416,7 @@ public sealed partial class ChangeProcessor
                 var patience = attachment.Stream.Attachments.Count > 1 ? options.MaxHold : options.MaxHold * 5;
                 if (attachment.State == AttachmentState.Live && now - query.BehindSince > patience)
                 {
-                    streams.MakeStale(attachment, new SyncException(ErrorCode.QueryTimeout, "the query cannot keep up with the changes of its tables"));
+                    streams.MakeStale(attachment, reason);
                 }
             }
         }

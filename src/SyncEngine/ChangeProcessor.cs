@@ -89,19 +89,14 @@ public sealed partial class ChangeProcessor : IAsyncDisposable
         {
             while (true)
             {
-                now = time.GetUtcNow();
-                var more = DrainRequests();
-                more |= !isPaused && DrainSource();
-                if (tick.IsCompleted)
+                var isTick = tick.IsCompleted;
+                if (isTick)
                 {
                     await tick;
                     tick = timer.WaitForNextTickAsync(token).AsTask();
-                    Tick();
                 }
 
-                CheckAwaitingPosition();
-                streams.FlushTouched(position, now);
-                reader.Start(position, now, token);
+                var more = RunRound(isTick, token);
                 token.ThrowIfCancellationRequested();
                 if (more)
                 {
@@ -122,6 +117,27 @@ public sealed partial class ChangeProcessor : IAsyncDisposable
         {
             requests.Writer.TryComplete();
         }
+    }
+
+    /// <summary>One round of the loop: takes of what waits, then lets streams and reads go on. Never waits. True when more may be waiting.</summary>
+    internal bool RunRound(bool isTick, CancellationToken cancellationToken)
+    {
+        now = time.GetUtcNow();
+        var more = DrainRequests();
+        more |= !isPaused && DrainSource();
+        if (isTick)
+        {
+            Tick();
+        }
+
+        CheckAwaitingPosition();
+        streams.FlushTouched(position, now);
+        if (IsStreaming)
+        {
+            reader.Start(position, now, cancellationToken);
+        }
+
+        return more;
     }
 
     /// <summary>Runs something on the loop and returns its result.</summary>

@@ -47,9 +47,16 @@ sealed class Streaming(string publicationName, PublicationRow? publication, IRea
 
         if (!published.TryGetValue(table.Oid, out var member))
         {
-            return publishing.ViaRoot && table.IsPartition
-                ? new NotStreamed($"is a partition that publication \"{publicationName}\" publishes as its root", $"Run ALTER PUBLICATION {quoted} SET (publish_via_partition_root = false), then subscribe again.")
-                : new NotStreamed($"is not in publication \"{publicationName}\"", $"Run ALTER PUBLICATION {quoted} ADD TABLE {SqlText.Identifier(publishAs.Schema, publishAs.Name)}, then subscribe again.");
+            var publish = $"ALTER PUBLICATION {quoted} ADD TABLE {SqlText.Identifier(publishAs.Schema, publishAs.Name)}";
+            if (publishing.ViaRoot && table.IsPartition)
+            {
+                return new NotStreamed($"is a partition that publication \"{publicationName}\" publishes as its root", $"Run ALTER PUBLICATION {quoted} SET (publish_via_partition_root = false), then subscribe again.");
+            }
+
+            // In the publication as it is, its UPDATEs and DELETEs would fail.
+            return table is { Identity: ReplicaIdentity.Nothing } or { Identity: not ReplicaIdentity.Full, IdentityKey.Length: 0 }
+                ? new NotStreamed($"is not in publication \"{publicationName}\", as it has no replica identity", $"Give {name} a primary key, or run ALTER TABLE {name} REPLICA IDENTITY FULL; then run {publish} if it has not been added by itself, and subscribe again.")
+                : new NotStreamed($"is not in publication \"{publicationName}\"", $"Run {publish}, then subscribe again.");
         }
 
         if (!publishing.PublishesAll)

@@ -73,6 +73,8 @@ static class EngineServices
         services.AddSingleton<IHealthPart>(provider => provider.GetRequiredKeyedService<HealthPart>(DatabaseProbe.PartName));
         services.AddHostedService<DatabaseProbe>();
         services.AddSingleton<IHealthPart, ReplicationHealth>();
+        // Writes every refused call as an error with its stack; what is ours to mend is logged by HubErrors, under the id that the client quotes.
+        services.AddLogging(logging => logging.AddFilter("Microsoft.AspNetCore.SignalR.Internal.DefaultHubDispatcher", LogLevel.None));
         services.AddSignalR(hub =>
             {
                 hub.MaximumReceiveMessageSize = 64 * 1024;

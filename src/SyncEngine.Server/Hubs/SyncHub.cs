@@ -9,18 +9,31 @@ using SyncEngine.Subscriptions;
 namespace SyncEngine.Server.Hubs;
 
 /// <summary>CONTRACT §3: the hub <c>/sync</c>. Methods take exactly the arguments shown; a refusal is a HubException <c>code: text</c>.</summary>
-sealed class SyncHub(ChangeProcessor processor, SubscriptionService service, TokenValidator tokens, HubErrors errors) : Hub
+sealed class SyncHub(ChangeProcessor processor, SubscriptionService service, CallerAuthenticator callers, HubErrors errors) : Hub
 {
     private const string OpenStreamKey = "open-stream";
     private const string PrincipalKey = "principal";
     private static readonly TimeSpan longestWait = TimeSpan.FromMinutes(2);
+
+    public override Task OnConnectedAsync()
+    {
+        Context.Items[OpenStreamKey] = new OpenStreamSlot();
+        return Task.CompletedTask;
+    }
 
     /// <summary>Frames of one subscription.</summary>
     public IAsyncEnumerable<Frame> Stream(string subscriptionId, string? from, CancellationToken cancellationToken) =>
         errors.Translated(StreamAsync(subscriptionId, from, cancellationToken), cancellationToken);
 
     /// <summary>Frames of every subscription attached to this connection, cut by cut; begins with a cut. One per connection.</summary>
-    public IAsyncEnumerable<Frame> Open(CancellationToken cancellationToken) => errors.Translated(OpenAsync(cancellationToken), cancellationToken);
+    /// <remarks>It counts as open from this call on, not from its first frame: a client may attach without waiting for that.</remarks>
+    public IAsyncEnumerable<Frame> Open(CancellationToken cancellationToken)
+    {
+        var opening = new TaskCompletionSource<ClientStream>(TaskCreationOptions.RunContinuationsAsynchronously);
+        return Slot.TryOpen(opening.Task)
+            ? errors.Translated(OpenAsync(opening, cancellationToken), cancellationToken)
+            : throw new SyncException(ErrorCode.InvalidRequest, "this connection has an open stream already");
+    }
 
     private async IAsyncEnumerable<Frame> StreamAsync(string subscriptionId, string? from, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -31,17 +44,23 @@ sealed class SyncHub(ChangeProcessor processor, SubscriptionService service, Tok
         }
     }
 
-    private async IAsyncEnumerable<Frame> OpenAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    private async IAsyncEnumerable<Frame> OpenAsync(TaskCompletionSource<ClientStream> opening, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var stream = await processor.OpenAsync(CurrentPrincipal, cancellationToken);
-        if (!Context.Items.TryAdd(OpenStreamKey, stream))
-        {
-            await processor.CloseAsync(stream, CancellationToken.None);
-            throw new SyncException(ErrorCode.InvalidRequest, "this connection has an open stream already");
-        }
-
         try
         {
+            ClientStream stream;
+            try
+            {
+                stream = await processor.OpenAsync(CurrentPrincipal, cancellationToken);
+                opening.SetResult(stream);
+            }
+            catch
+            {
+                // Whoever attaches meanwhile is refused by its own connection's end.
+                opening.SetCanceled(CancellationToken.None);
+                throw;
+            }
+
             await foreach (var frame in ReadAsync(stream, cancellationToken))
             {
                 yield return frame;
@@ -49,29 +68,29 @@ sealed class SyncHub(ChangeProcessor processor, SubscriptionService service, Tok
         }
         finally
         {
-            Context.Items.Remove(OpenStreamKey);
+            Slot.Close();
         }
     }
 
-    public Task Attach(string subscriptionId, string? from) =>
-        processor.AttachAsync(OpenStream, Required(subscriptionId), from, Context.ConnectionAborted);
+    public async Task Attach(string subscriptionId, string? from) =>
+        await processor.AttachAsync(await OpenStreamAsync(), Required(subscriptionId), from, Context.ConnectionAborted);
 
-    public Task Detach(string subscriptionId) =>
-        processor.DetachAsync(OpenStream, Required(subscriptionId), Context.ConnectionAborted);
+    public async Task Detach(string subscriptionId) =>
+        await processor.DetachAsync(await OpenStreamAsync(), Required(subscriptionId), Context.ConnectionAborted);
 
     /// <summary>A newer token of the same principal.</summary>
     public async Task Authenticate(string token)
     {
-        var principal = await tokens.ValidateAsync(Required(token), Context.ConnectionAborted);
+        var principal = await callers.AuthenticateAsync(Required(token), Context.ConnectionAborted);
         if (!CurrentPrincipal.IsSameAs(principal))
         {
             throw new SyncException(ErrorCode.PermissionDenied, "the token is another principal's", hint: "Open a new connection.");
         }
 
         Context.Items[PrincipalKey] = principal;
-        if (Context.Items.TryGetValue(OpenStreamKey, out var open))
+        if (Slot.Opening is { } opening)
         {
-            await service.AuthenticateAsync((ClientStream)open!, principal, Context.ConnectionAborted);
+            await service.AuthenticateAsync(await opening, principal, Context.ConnectionAborted);
         }
     }
 
@@ -90,9 +109,10 @@ sealed class SyncHub(ChangeProcessor processor, SubscriptionService service, Tok
 
     private Principal CurrentPrincipal => Context.Items.TryGetValue(PrincipalKey, out var newer) ? (Principal)newer! : Context.GetHttpContext()!.GetPrincipal();
 
-    private ClientStream OpenStream => Context.Items.TryGetValue(OpenStreamKey, out var stream)
-        ? (ClientStream)stream!
-        : throw new SyncException(ErrorCode.InvalidRequest, "this connection has no open stream", hint: "Call Open() first.");
+    private OpenStreamSlot Slot => (OpenStreamSlot)Context.Items[OpenStreamKey]!;
+
+    private Task<ClientStream> OpenStreamAsync() =>
+        Slot.Opening ?? throw new SyncException(ErrorCode.InvalidRequest, "this connection has no open stream", hint: "Call Open() first.");
 
     private static string Required(string? value) =>
         string.IsNullOrEmpty(value) ? throw new SyncException(ErrorCode.InvalidRequest, "an argument is missing or empty") : value;
@@ -112,5 +132,17 @@ sealed class SyncHub(ChangeProcessor processor, SubscriptionService service, Tok
         {
             await processor.CloseAsync(stream, CancellationToken.None);
         }
+    }
+
+    /// <summary>Holds a connection's open stream; calls of one connection run beside each other.</summary>
+    private sealed class OpenStreamSlot
+    {
+        private Task<ClientStream>? opening;
+
+        public Task<ClientStream>? Opening => Volatile.Read(ref opening);
+
+        public bool TryOpen(Task<ClientStream> stream) => Interlocked.CompareExchange(ref opening, stream, null) is null;
+
+        public void Close() => Volatile.Write(ref opening, null);
     }
 }

@@ -70,15 +70,12 @@ public sealed class QueryPlanner(IQueryAnalyst analyst, ISchemaSource schemas, E
             .. gated.Mentions.Functions.Select(call => new FunctionCall(call.Schema, call.Name, call.Position)),
             .. gated.Mentions.KeywordCalls.Select(call => new FunctionCall(null, call.Name, call.Position)),
         ];
-        QueryDescription description;
-        try
+        var description = await DescribeAsync(gated, functions, principal, cancellationToken);
+        if (description.Tables.Concat(description.Views).Any(oid => !schema.Tables.ContainsKey(oid)))
         {
-            description = await analyst.DescribeAsync(gated.Text, functions, principal, cancellationToken);
-        }
-        catch (SyncException refused) when (refused is { Position: { } position, SqlState: not null })
-        {
-            // PostgreSQL counts in the printed text; our own refusals carry positions of the text as sent.
-            throw new SyncException(refused.Code, refused.Message, refused.Detail, refused.Hint) { SqlState = refused.SqlState, Position = gated.MapPosition(position) };
+            // The schema has been read again for a relation made just now. It may know more than PostgreSQL was asked about.
+            schema = schemas.Current;
+            description = await DescribeAsync(gated, functions, principal, cancellationToken);
         }
 
         if (gated.Mentions.HighestParameter > description.Parameters.Length)
@@ -89,6 +86,19 @@ public sealed class QueryPlanner(IQueryAnalyst analyst, ISchemaSource schemas, E
         var parsed = SelectParser.Parse(gated);
         var (single, reason) = await TryIncrementalAsync(parsed, schema, description, gated, cancellationToken);
         return Compose(text, gated, parsed.Value, schema, description, principal, single, reason);
+    }
+
+    private async Task<QueryDescription> DescribeAsync(GatedQuery gated, FunctionCall[] functions, Principal principal, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await analyst.DescribeAsync(gated.Text, functions, principal, cancellationToken);
+        }
+        catch (SyncException refused) when (refused is { Position: { } position, SqlState: not null })
+        {
+            // PostgreSQL counts in the printed text; our own refusals carry positions of the text as sent.
+            throw new SyncException(refused.Code, refused.Message, refused.Detail, refused.Hint) { SqlState = refused.SqlState, Position = gated.MapPosition(position) };
+        }
     }
 
     /// <summary>Parameters as the plan's types print them, asking PostgreSQL where the engine cannot tell.</summary>
