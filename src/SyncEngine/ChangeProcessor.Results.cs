@@ -89,8 +89,20 @@ public sealed partial class ChangeProcessor
         FallBehind(query, position);
     }
 
+    /// <summary>A plan that was being made while the schema changed is made again before anything is read by it.</summary>
+    private void SuspendIfOutdated(LiveQuery query)
+    {
+        if (newestSchema is { } schema && !query.IsSuspended && query.Plan.Fingerprints.Count > 0 && IsDoubtful(query.Plan, schema))
+        {
+            query.IsSuspended = true;
+            FallBehind(query, position);
+            SchemaDoubt?.Invoke();
+        }
+    }
+
     private IReadOnlyList<QueryPlan> Suspend(DatabaseSchema schema)
     {
+        newestSchema = schema;
         Dictionary<QueryPlan, bool> isDoubtful = new(ReferenceEqualityComparer.Instance);
         foreach (var query in queries.All)
         {

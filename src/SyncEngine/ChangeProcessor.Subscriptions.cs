@@ -18,6 +18,7 @@ public sealed partial class ChangeProcessor
     private readonly Dictionary<(string?, string?, string?), int> perPrincipal = [];
     private readonly Queue<(DateTimeOffset At, Subscription Subscription)> unattended = new();
     private readonly PriorityQueue<Subscription, DateTimeOffset> expiring = new();
+    private Sql.Catalog.DatabaseSchema? newestSchema;
     private int auditTurn;
     private bool isSettling;
 
@@ -45,6 +46,7 @@ public sealed partial class ChangeProcessor
                 WatchExpiry(subscription);
                 subscription.Query.Subscriptions.Add(subscription);
                 subscriptions.Add(subscription.Id, subscription);
+                SuspendIfOutdated(subscription.Query);
                 return subscription;
             },
             cancellationToken);
@@ -176,6 +178,7 @@ public sealed partial class ChangeProcessor
                 }
 
                 RemoveIfUnused(before);
+                SuspendIfOutdated(after);
                 reader.Want(after);
                 return true;
             },
