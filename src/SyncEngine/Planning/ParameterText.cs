@@ -26,7 +26,7 @@ static class ParameterText
 
         return value.ValueKind switch
         {
-            JsonValueKind.String => Checked(value.GetString()!, number),
+            JsonValueKind.String => Checked(Unicode(value, number), number),
             JsonValueKind.Number => value.GetRawText(),
             JsonValueKind.True => "true",
             JsonValueKind.False => "false",
@@ -49,6 +49,19 @@ static class ParameterText
         TypeOid.Uuid when Guid.TryParseExact(text, "D", out var value) => value.ToString("D"),
         _ => null,
     };
+
+    private static string Unicode(JsonElement value, int number)
+    {
+        try
+        {
+            return value.GetString()!;
+        }
+        catch (InvalidOperationException)
+        {
+            // Half of a surrogate pair, as "\ud800": JSON lets it be written, and no text holds it.
+            throw new SyncException(ErrorCode.TypeMismatch, $"the value of ${number} is not valid Unicode");
+        }
+    }
 
     private static string ArrayText(JsonElement array, SqlType element, int number)
     {
