@@ -1,12 +1,14 @@
+using SyncEngine.Benchmarks.Running;
+
 namespace SyncEngine.Benchmarks;
 
-/// <summary>One command of this program. It prints ratios against a limit that it measures in the same run.</summary>
+/// <summary>One command of this program.</summary>
 internal interface IBenchmark
 {
     string Name { get; }
 
-    /// <summary>One line: the arguments, and what is measured.</summary>
-    string Usage { get; }
+    /// <summary>One line: what is measured.</summary>
+    string Summary { get; }
 
-    Task<int> RunAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken);
+    Task RunAsync(BenchmarkContext context, CancellationToken cancellationToken);
 }

@@ -1,8 +1,17 @@
 using SyncEngine.Benchmarks;
 using SyncEngine.Benchmarks.Drain;
+using SyncEngine.Benchmarks.Fanout;
+using SyncEngine.Benchmarks.Latency;
+using SyncEngine.Benchmarks.Matching;
+using SyncEngine.Benchmarks.Memory;
+using SyncEngine.Benchmarks.Running;
+using SyncEngine.Benchmarks.Subscribing;
 
 // A benchmark is one class in this list.
-IBenchmark[] benchmarks = [new DrainBenchmark()];
+IBenchmark[] benchmarks =
+[
+    new DrainBenchmark(), new LatencyBenchmark(), new SubscriptionsBenchmark(), new ConnectionsBenchmark(), new FanoutBenchmark(), new SubscribeBenchmark(), new MatchBenchmark(),
+];
 
 using var stop = new CancellationTokenSource();
 Console.CancelKeyPress += (_, pressed) =>
@@ -11,15 +20,40 @@ Console.CancelKeyPress += (_, pressed) =>
     stop.Cancel();
 };
 
-if (args is [var name, .. var arguments] && benchmarks.FirstOrDefault(b => string.Equals(b.Name, name, StringComparison.Ordinal)) is { } chosen)
+if (args is [RawSocketServer.Command])
 {
-    return await chosen.RunAsync(arguments, stop.Token);
+    await RawSocketServer.RunAsync(stop.Token);
+    return 0;
 }
 
-Console.Error.WriteLine("usage: SyncEngine.Benchmarks COMMAND …");
-foreach (var benchmark in benchmarks)
+var chosen = args switch
 {
-    Console.Error.WriteLine($"  {benchmark.Name} {benchmark.Usage}");
+    ["all", ..] => benchmarks,
+    [var name, ..] => [.. benchmarks.Where(benchmark => string.Equals(benchmark.Name, name, StringComparison.Ordinal))],
+    _ => [],
+};
+if (chosen.Length == 0 || !BenchmarkOptions.TryParse(args[1..], out var options))
+{
+    Console.Error.WriteLine($"usage: SyncEngine.Benchmarks COMMAND [{BenchmarkOptions.Usage}]");
+    foreach (var benchmark in benchmarks)
+    {
+        Console.Error.WriteLine($"  {benchmark.Name,-14} {benchmark.Summary}");
+    }
+
+    Console.Error.WriteLine($"  {"all",-14} all of them, and writes benchmarks/RESULTS.md");
+    return 2;
 }
 
-return 2;
+await using var context = await BenchmarkContext.StartAsync(options, stop.Token);
+foreach (var benchmark in chosen)
+{
+    context.Report.Begin(benchmark.Name, benchmark.Summary);
+    await benchmark.RunAsync(context, stop.Token);
+    if (args[0] == "all")
+    {
+        // After each, so that a run that is stopped leaves what it has.
+        await context.Report.WriteAsync(Path.Combine(Repository.Root, "benchmarks", "RESULTS.md"), options, stop.Token);
+    }
+}
+
+return 0;

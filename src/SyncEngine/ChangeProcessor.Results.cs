@@ -42,7 +42,7 @@ public sealed partial class ChangeProcessor
                     {
                         End(query, error!);
                     }
-                    else if (!plan.HasSameShapeAs(query.Plan) || !plan.ParameterTypes.SequenceEqual(query.Plan.ParameterTypes))
+                    else if (!plan.HasSameShapeAs(query.Plan) || !plan.ParameterTypes.Select(type => type.Oid).SequenceEqual(query.Plan.ParameterTypes.Select(type => type.Oid)))
                     {
                         End(query, new SyncException(ErrorCode.SchemaChanged, "the columns of the result have changed", hint: "Subscribe again."));
                     }
@@ -58,6 +58,20 @@ public sealed partial class ChangeProcessor
 
     private void Replace(LiveQuery query, QueryPlan plan)
     {
+        if (plan.DependsOnClaims)
+        {
+            // One result was shared by several tokens of a role; now it is the reader's own.
+            foreach (var subscription in query.Subscriptions.Where(subscription => subscription.Principal.Claims != plan.Reader.Claims).ToList())
+            {
+                End(subscription, new SyncException(ErrorCode.PermissionsChanged, "the rows depend on the token now", hint: "Subscribe again."));
+            }
+
+            if (query.Subscriptions.Count == 0)
+            {
+                return;
+            }
+        }
+
         query.IsPlanNews |= (query.Plan.Mode, query.Plan.Reason) != (plan.Mode, plan.Reason);
         reader.Forget(query);
         awaitingPosition.Remove(query);
@@ -201,6 +215,7 @@ public sealed partial class ChangeProcessor
         query.NotReadBefore = now + (query.LastReadTook < longestRetry ? query.LastReadTook : longestRetry);
         var isFirst = query.State is null;
         var wasBehind = query.IsBehind;
+        var since = wasBehind ? query.Progress : (Lsn?)null;
         query.State ??= new ResultState(query.Plan.IsOrdered);
         var diff = query.State.Replace(fitted.Rows);
         KeepHolders(query, diff);
@@ -218,8 +233,19 @@ public sealed partial class ChangeProcessor
                 Mismatch?.Invoke(query.Plan.QueryText, diff.Added.Count, diff.Updated.Count, diff.Removed.Count);
             }
 
-            var touch = query.LastTouch.Cut > Lsn.Zero && query.LastTouch.Cut <= fitted.Cut ? query.LastTouch : default;
-            PublishRead(query, diff, fitted.Cut, touch.Cut > Lsn.Zero ? touch.CommitTimeMicroseconds : null, touch.Cut > Lsn.Zero ? touch.Xid : null);
+            PublishRead(query, diff, since, fitted);
+            if (!wasBehind)
+            {
+                // A change without a commit: its cut may have been told before, so nobody can resume from there.
+                replays.Restart(query.Replay, new Lsn(fitted.Cut.Value + 1));
+            }
+        }
+        else if (since is { } before)
+        {
+            foreach (var attachment in query.Attachments.Where(attachment => attachment.State == AttachmentState.Live))
+            {
+                streams.Skip(attachment, before, LastChange(query, before, fitted));
+            }
         }
 
         if (!isFirst)
@@ -252,11 +278,17 @@ public sealed partial class ChangeProcessor
     /// <summary>A live result differed from Postgres although nothing said so; for the log: query, added, updated, removed.</summary>
     public event Action<string, int, int, int>? Mismatch;
 
-    /// <summary>A diff from a read: the stale ones get it too, as they go on from the same rows.</summary>
-    private void PublishRead(LiveQuery query, RowDiff diff, Lsn cut, long? commitTimeMicroseconds, ulong? xid)
+    /// <summary>
+    /// A diff from a read. It is labelled with the last transaction in it, so that the cuts at which the rows are unknown are as few as possible;
+    /// the stale attachments, which go on from the same rows, have been told later cuts and get it at the cut of the read.
+    /// </summary>
+    /// <param name="since">The last cut at which the rows before were right; null when nothing had said that they were not.</param>
+    private void PublishRead(LiveQuery query, RowDiff diff, Lsn? since, Fit.Fitted fitted)
     {
         metrics.Diffs.Add(1);
-        var frames = FrameBody.OfDiff(diff, cut, commitTimeMicroseconds, xid, options.ChunkBytes);
+        var cut = since is { } before ? LastChange(query, before, fitted) : fitted.Cut;
+        var frames = Encode(cut);
+        IReadOnlyList<FrameBody>? atRead = null;
         replays.Add(query.Replay, now, cut, frames);
         foreach (var attachment in query.Attachments)
         {
@@ -265,18 +297,33 @@ public sealed partial class ChangeProcessor
                 continue;
             }
 
-            if (cut < attachment.Stream.Told)
+            if (fitted.Cut < attachment.Stream.Told)
             {
                 // The stream went on without it and its rows can no longer be brought forward in order.
                 streams.Reset(attachment, ErrorCode.MustRefetch);
                 continue;
             }
 
-            foreach (var frame in frames)
+            var isLive = attachment.State == AttachmentState.Live;
+            foreach (var frame in isLive ? frames : atRead ??= Encode(fitted.Cut))
             {
-                streams.Send(attachment, frame);
+                streams.Send(attachment, frame, isLive ? since : null);
             }
         }
+
+        IReadOnlyList<FrameBody> Encode(Lsn at)
+        {
+            var touch = query.LastTouch.Cut > Lsn.Zero && query.LastTouch.Cut <= at ? query.LastTouch : default;
+            return FrameBody.OfDiff(diff, at, touch.Cut > Lsn.Zero ? touch.CommitTimeMicroseconds : null, touch.Cut > Lsn.Zero ? touch.Xid : null, options.ChunkBytes);
+        }
+    }
+
+    /// <summary>From which cut on the rows that were read are right, as far as that is known.</summary>
+    private static Lsn LastChange(LiveQuery query, Lsn since, Fit.Fitted fitted)
+    {
+        // The log forgets what every reader sees; the query remembers the last one itself.
+        var known = fitted.IsCurrent && query.Plan.SingleTable is null ? query.LastTouch.Cut : fitted.ChangedAt;
+        return known is { } cut && cut > since && cut <= fitted.Cut ? cut : fitted.Cut;
     }
 
     private void Recover(LiveQuery query, Lsn cut)
@@ -332,7 +379,12 @@ public sealed partial class ChangeProcessor
     {
         if (error.Code == ErrorCode.SourceUnavailable || error.Code == ErrorCode.ShuttingDown)
         {
-            MakeStale(query, error);
+            // What the stream alone keeps right goes on; whoever waits for rows is told.
+            foreach (var attachment in query.Attachments.Where(attachment => query.IsBehind || attachment.State == AttachmentState.Joining))
+            {
+                streams.MakeStale(attachment, error);
+            }
+
             ReadAgain(query);
             return;
         }
@@ -370,8 +422,9 @@ public sealed partial class ChangeProcessor
             reader.Forget(query);
         }
 
-        if (error.Code == ErrorCode.QueryTimeout)
+        if (error.Code == ErrorCode.QueryTimeout || query.Template is not null)
         {
+            // No change of the incremental tier's rows asks for a read, so nothing else would.
             ReadAgain(query);
         }
     }
@@ -409,6 +462,13 @@ public sealed partial class ChangeProcessor
 
         metrics.Epochs.Add(1);
         log.Clear();
+        awaitingPosition.Clear();
+        foreach (var query in queries.All)
+        {
+            // What a read from before the new stream does not show may never be delivered.
+            reader.Forget(query);
+        }
+
         if (started.From < position)
         {
             // Another timeline: what clients were told is not part of it.
@@ -417,6 +477,11 @@ public sealed partial class ChangeProcessor
             {
                 query.Progress = Lsn.Zero;
                 replays.Restart(query.Replay, new Lsn(ulong.MaxValue));
+                foreach (var key in query.Template is null ? [] : query.State?.Keys ?? [])
+                {
+                    query.Template!.Release(key, query);
+                }
+
                 query.State = null;
                 SetBehind(query, false);
             }

@@ -20,6 +20,7 @@ public sealed partial class ChangeProcessor
     private readonly PriorityQueue<Subscription, DateTimeOffset> expiring = new();
     private int auditTurn;
     private bool isSettling;
+    private TaskCompletionSource? farewell;
 
     /// <summary>Registers a subscription; nothing is read until somebody streams it.</summary>
     public Task<Subscription> RegisterAsync(Principal principal, QueryPlan plan, ImmutableArray<string?> parameters, CancellationToken cancellationToken) =>
@@ -69,7 +70,7 @@ public sealed partial class ChangeProcessor
             () =>
             {
                 var stream = AddStream(principal, isSingle: false);
-                stream.Hold(new Frame(null, FrameBody.OfCut(position)), position);
+                stream.Hold(null, FrameBody.OfCut(position), position);
                 stream.Told = position;
                 streams.Touch(stream);
                 return stream;
@@ -112,7 +113,7 @@ public sealed partial class ChangeProcessor
                 }
 
                 Detach(attachment);
-                stream.Drop(id);
+                stream.Leave(id);
                 return true;
             },
             cancellationToken);
@@ -125,6 +126,25 @@ public sealed partial class ChangeProcessor
                 return true;
             },
             cancellationToken);
+
+    /// <summary>Tells every stream that the engine leaves, and ends it; completes when all have been read to their end. For before the doors are closed.</summary>
+    public async Task FarewellAsync(CancellationToken cancellationToken)
+    {
+        var told = await InvokeAsync(
+            () =>
+            {
+                farewell ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                EndStreams(Leaving());
+                if (streams.All.Count == 0)
+                {
+                    farewell.TrySetResult();
+                }
+
+                return farewell.Task;
+            },
+            cancellationToken);
+        await told.WaitAsync(cancellationToken);
+    }
 
     /// <summary>A newer token for a stream's principal. Subscriptions whose plan uses claims are given back: they need another plan.</summary>
     public Task<IReadOnlyList<Subscription>> AuthenticateAsync(ClientStream stream, Principal principal, CancellationToken cancellationToken) =>
@@ -167,6 +187,8 @@ public sealed partial class ChangeProcessor
                 {
                     before.Attachments.Remove(attachment);
                     attachment.Stream.Drop(subscription.Id);
+                    streams.AwaitingRoom.Remove(attachment);
+                    StreamSet.Unhold(attachment);
                     var moved = new Attachment(subscription, after, attachment.Stream);
                     attachment.Stream.Attachments[subscription.Id] = moved;
                     after.Attachments.Add(moved);
@@ -214,6 +236,11 @@ public sealed partial class ChangeProcessor
 
     private ClientStream AddStream(Principal principal, bool isSingle)
     {
+        if (farewell is not null)
+        {
+            throw Leaving();
+        }
+
         var stream = new ClientStream(NewId(), principal, isSingle, options.MaxQueuedBytes);
         streams.Add(stream, now);
         return stream;
@@ -226,6 +253,11 @@ public sealed partial class ChangeProcessor
 
     private void Attach(ClientStream stream, Subscription subscription, string? from)
     {
+        if (!streams.All.Contains(stream))
+        {
+            throw new SyncException(ErrorCode.InvalidRequest, "the stream has ended", hint: "Open another one.");
+        }
+
         var query = subscription.Query!;
         var attachment = new Attachment(subscription, query, stream);
         stream.Attachments.Add(subscription.Id, attachment);
@@ -284,6 +316,10 @@ public sealed partial class ChangeProcessor
 
         streams.Remove(stream);
         stream.Queue.Abandon();
+        if (streams.All.Count == 0)
+        {
+            farewell?.TrySetResult();
+        }
     }
 
     private void Unregister(Subscription subscription)
@@ -355,6 +391,8 @@ public sealed partial class ChangeProcessor
         }
     }
 
+    private static SyncException Leaving() => new(ErrorCode.ShuttingDown, "the engine is shutting down", hint: "Connect again; the same cut resumes.");
+
     private void EndStreams(SyncException error)
     {
         foreach (var stream in streams.All.ToList())
@@ -401,9 +439,14 @@ public sealed partial class ChangeProcessor
         }
     }
 
-    /// <summary>A query that stays behind holds the cuts of its streams back; after a while it is shown as stale instead.</summary>
+    /// <summary>
+    /// A query that stays behind holds the cuts of its streams back, and so do several whose reads meet at no cut; after a while they are shown
+    /// as stale instead.
+    /// </summary>
     private void ShowLag()
     {
+        var reason = new SyncException(ErrorCode.QueryTimeout, "the query cannot keep up with the changes of its tables");
+        streams.ShowGaps(now, reason);
         foreach (var query in streams.Behind)
         {
             foreach (var attachment in query.Attachments)
@@ -411,7 +454,7 @@ public sealed partial class ChangeProcessor
                 var patience = attachment.Stream.Attachments.Count > 1 ? options.MaxHold : options.MaxHold * 5;
                 if (attachment.State == AttachmentState.Live && now - query.BehindSince > patience)
                 {
-                    streams.MakeStale(attachment, new SyncException(ErrorCode.QueryTimeout, "the query cannot keep up with the changes of its tables"));
+                    streams.MakeStale(attachment, reason);
                 }
             }
         }

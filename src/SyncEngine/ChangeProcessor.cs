@@ -89,19 +89,14 @@ public sealed partial class ChangeProcessor : IAsyncDisposable
         {
             while (true)
             {
-                now = time.GetUtcNow();
-                var more = DrainRequests();
-                more |= !isPaused && DrainSource();
-                if (tick.IsCompleted)
+                var isTick = tick.IsCompleted;
+                if (isTick)
                 {
                     await tick;
                     tick = timer.WaitForNextTickAsync(token).AsTask();
-                    Tick();
                 }
 
-                CheckAwaitingPosition();
-                streams.FlushTouched(position, now);
-                reader.Start(position, now, token);
+                var more = RunRound(isTick, token);
                 token.ThrowIfCancellationRequested();
                 if (more)
                 {
@@ -115,13 +110,40 @@ public sealed partial class ChangeProcessor : IAsyncDisposable
         }
         catch (OperationCanceledException) when (token.IsCancellationRequested)
         {
-            EndStreams(new SyncException(ErrorCode.ShuttingDown, "the engine is shutting down", hint: "Connect again; the same cut resumes."));
+            EndStreams(Leaving());
             await reader.WhenIdleAsync();
+        }
+        catch
+        {
+            // The host ends with the reason in its log; nobody is left with rows that look live.
+            EndStreams(new SyncException(ErrorCode.Internal, "the engine has failed", hint: "Connect again; the same cut resumes."));
+            throw;
         }
         finally
         {
             requests.Writer.TryComplete();
         }
+    }
+
+    /// <summary>One round of the loop: takes of what waits, then lets streams and reads go on. Never waits. True when more may be waiting.</summary>
+    internal bool RunRound(bool isTick, CancellationToken cancellationToken)
+    {
+        now = time.GetUtcNow();
+        var more = DrainRequests();
+        more |= !isPaused && DrainSource();
+        if (isTick)
+        {
+            Tick();
+        }
+
+        CheckAwaitingPosition();
+        streams.FlushTouched(position, now);
+        if (IsStreaming)
+        {
+            reader.Start(position, now, cancellationToken);
+        }
+
+        return more;
     }
 
     /// <summary>Runs something on the loop and returns its result.</summary>

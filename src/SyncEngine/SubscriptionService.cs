@@ -23,16 +23,18 @@ public sealed class SubscriptionService
     private readonly ChangeProcessor processor;
     private readonly QueryPlanner planner;
     private readonly ISchemaSource schemas;
+    private readonly TimeProvider time;
     // Coalesces: one refresh answers every message that came before it began.
     private readonly System.Threading.Channels.Channel<bool> refreshWanted =
         System.Threading.Channels.Channel.CreateBounded<bool>(new System.Threading.Channels.BoundedChannelOptions(1) { FullMode = System.Threading.Channels.BoundedChannelFullMode.DropWrite });
     private int isPausedByMessage;
 
-    public SubscriptionService(ChangeProcessor processor, QueryPlanner planner, ISchemaSource schemas)
+    public SubscriptionService(ChangeProcessor processor, QueryPlanner planner, ISchemaSource schemas, TimeProvider time)
     {
         this.processor = processor;
         this.planner = planner;
         this.schemas = schemas;
+        this.time = time;
         processor.SchemaMessage += () =>
         {
             Volatile.Write(ref isPausedByMessage, 1);
@@ -83,7 +85,7 @@ public sealed class SubscriptionService
             {
                 RefreshFailed?.Invoke(failure);
                 // The database is away: the stream is interrupted as well, and tells when it is back.
-                await Task.Delay(TimeSpan.FromMilliseconds(250), TimeProvider.System, cancellationToken);
+                await Task.Delay(TimeSpan.FromMilliseconds(250), time, cancellationToken);
                 refreshWanted.Writer.TryWrite(true);
             }
         }

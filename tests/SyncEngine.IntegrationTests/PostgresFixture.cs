@@ -8,13 +8,18 @@ using Xunit;
 
 [assembly: AssemblyFixture(typeof(PostgresFixture))]
 
+// Tests on the shared server take turns: transaction ids and WAL positions are the whole server's, and a slot waits for everybody's transactions.
+// A class with servers of its own says so with a collection of its own, and runs beside them.
+[assembly: CollectionBehavior(CollectionBehavior.CollectionPerAssembly)]
+
 namespace SyncEngine.IntegrationTests;
 
 /// <summary>Where tests get databases from. The embedded server is one; a container could be another.</summary>
 public interface IPostgresServer
 {
     /// <summary>A fresh database, dropped with all its sessions and slots when disposed of.</summary>
-    Task<TestDatabase> CreateDatabaseAsync();
+    /// <param name="options">Of CREATE DATABASE, such as its template and locale.</param>
+    Task<TestDatabase> CreateDatabaseAsync(string options = "");
 }
 
 /// <summary>
@@ -45,13 +50,18 @@ public sealed class PostgresFixture : IPostgresServer, IAsyncLifetime
         {
             await DropAsync(leftover);
         }
+
+        foreach (var leftover in await connection.QueryAsync<string>("SELECT rolname FROM pg_roles WHERE oid >= 16384"))
+        {
+            await connection.ExecuteAsync($"DROP ROLE {Quoting.Identifier(leftover)}");
+        }
     }
 
-    public async Task<TestDatabase> CreateDatabaseAsync()
+    public async Task<TestDatabase> CreateDatabaseAsync(string options = "")
     {
         var name = Prefix + Interlocked.Increment(ref created).ToString(CultureInfo.InvariantCulture);
         await using var connection = new NpgsqlConnection(Server.ConnectionString);
-        await connection.ExecuteAsync($"CREATE DATABASE {name}");
+        await connection.ExecuteAsync($"CREATE DATABASE {name} {options}");
         return new TestDatabase(new NpgsqlConnectionStringBuilder(Server.ConnectionString) { Database = name }, () => DropAsync(name));
     }
 
@@ -97,10 +107,16 @@ public sealed class PostgresFixture : IPostgresServer, IAsyncLifetime
         }
     }
 
-    /// <remarks>A database with slots cannot be dropped, nor a slot that is being read: the readers go first.</remarks>
+    /// <remarks>A database with slots or prepared transactions cannot be dropped, nor a slot that is being read: they go first.</remarks>
     private async Task DropAsync(string name)
     {
         await using var connection = new NpgsqlConnection(Server.ConnectionString);
+        foreach (var prepared in await connection.QueryAsync<string>("SELECT gid FROM pg_prepared_xacts WHERE database = @name", new { name }))
+        {
+            await using var inside = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(Server.ConnectionString) { Database = name, Pooling = false }.ConnectionString);
+            await inside.ExecuteAsync($"ROLLBACK PREPARED {Quoting.Literal(prepared)}");
+        }
+
         await connection.ExecuteAsync($"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false");
         await connection.ExecuteAsync("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = @name", new { name });
         await connection.ExecuteAsync("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = @name", new { name });
@@ -111,7 +127,11 @@ public sealed class PostgresFixture : IPostgresServer, IAsyncLifetime
 /// <summary>A database of one test class.</summary>
 public sealed class TestDatabase : IAsyncDisposable
 {
+    /// <summary>What a role that logs in is to be given.</summary>
+    public const string RolePassword = "secret";
+
     private readonly Func<Task> drop;
+    private readonly List<NpgsqlDataSource> others = [];
 
     internal TestDatabase(NpgsqlConnectionStringBuilder address, Func<Task> drop)
     {
@@ -132,6 +152,14 @@ public sealed class TestDatabase : IAsyncDisposable
     /// <summary>Pooled connections as a superuser, with PostgreSQL's own settings.</summary>
     public NpgsqlDataSource DataSource { get; }
 
+    /// <summary>Pooled connections as another role, which was made with <see cref="RolePassword"/>.</summary>
+    public NpgsqlDataSource As(string role)
+    {
+        var source = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(ConnectionString) { Username = role, Password = RolePassword });
+        others.Add(source);
+        return source;
+    }
+
     public async Task ExecuteAsync(string sql)
     {
         await using var connection = await DataSource.OpenConnectionAsync();
@@ -144,9 +172,16 @@ public sealed class TestDatabase : IAsyncDisposable
         return await connection.ExecuteScalarAsync<T>(sql);
     }
 
+    public Task<uint> OidAsync(string relation) => ScalarAsync<uint>($"SELECT '{relation}'::regclass::oid");
+
     public async ValueTask DisposeAsync()
     {
         await DataSource.DisposeAsync();
+        foreach (var other in others)
+        {
+            await other.DisposeAsync();
+        }
+
         await drop();
     }
 }

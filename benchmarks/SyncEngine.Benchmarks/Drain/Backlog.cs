@@ -20,6 +20,12 @@ internal sealed class Backlog : IAsyncDisposable
 
     public uint Table { get; private set; }
 
+    /// <summary>Where the slot stands.</summary>
+    public Lsn Start { get; private set; }
+
+    /// <summary>Sees none of the backlog's transactions.</summary>
+    public PgSnapshot SnapshotBefore { get; private set; } = new(0, 0, []);
+
     public static async Task<Backlog> CreateAsync(string connectionString, int rows, int rowsPerTransaction, CancellationToken cancellationToken)
     {
         var backlog = new Backlog(connectionString, rows);
@@ -31,6 +37,8 @@ internal sealed class Backlog : IAsyncDisposable
             CREATE PUBLICATION {Publication} FOR TABLE {Publication};
             """);
         await ExecuteAsync($"SELECT pg_create_logical_replication_slot('{Slot}', 'pgoutput')");
+        backlog.Start = Lsn.Parse((string)(await ScalarAsync($"SELECT confirmed_flush_lsn::text FROM pg_replication_slots WHERE slot_name = '{Slot}'"))!);
+        backlog.SnapshotBefore = PgSnapshot.Parse((string)(await ScalarAsync("SELECT pg_current_snapshot()::text"))!);
         await ExecuteAsync(
             $"""
             CREATE PROCEDURE {Publication}() LANGUAGE plpgsql AS $$

@@ -25,12 +25,15 @@ internal static class SourceDrain
         source.Watch([backlog.Table]);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var allocated = GC.GetTotalAllocatedBytes();
+        var processor = Environment.CpuUsage;
         var began = Stopwatch.GetTimestamp();
         var running = source.RunAsync(stop.Token);
         var rows = await ConsumeAsync(source, backlog, cancellationToken);
         var took = Stopwatch.GetElapsedTime(began);
         if (Environment.GetEnvironmentVariable("BENCHMARK_VERBOSE") is not null)
         {
+            var used = Environment.CpuUsage;
+            Console.WriteLine($"    {(used.UserTime - processor.UserTime).TotalMicroseconds / rows:F2} µs user and {(used.PrivilegedTime - processor.PrivilegedTime).TotalMicroseconds / rows:F2} µs system time per row");
             Console.WriteLine($"    {(GC.GetTotalAllocatedBytes() - allocated) / (double)rows:F1} bytes allocated per row");
         }
 

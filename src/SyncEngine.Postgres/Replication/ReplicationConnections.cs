@@ -1,21 +1,18 @@
 using Npgsql;
 using Npgsql.Replication;
+using SyncEngine.Postgres.Administration;
 
 namespace SyncEngine.Postgres.Replication;
 
 /// <summary>Opens the connections of the replication room, each with its settings in the startup packet, where role and database defaults cannot win.</summary>
 internal sealed class ReplicationConnections(ReplicationSourceOptions options)
 {
-    // How values are printed, as for every connection that yields values.
-    private const string ValueSettings =
-        "-c TimeZone=UTC -c DateStyle=ISO -c IntervalStyle=postgres -c extra_float_digits=1 -c bytea_output=hex -c client_encoding=UTF8";
-
     private const string NoTimeouts = "-c statement_timeout=0 -c lock_timeout=0 -c idle_session_timeout=0 -c idle_in_transaction_session_timeout=0";
 
     // Local: the message has to be flushed here, where it is decoded; it need not wait for a standby.
     private const string PlainSettings = "-c synchronous_commit=local -c search_path=pg_catalog -c statement_timeout=10s";
 
-    public LogicalReplicationConnection ForReplication() => new(Build($"{ValueSettings} {NoTimeouts}", "syncengine stream", commandTimeoutSeconds: 0))
+    public LogicalReplicationConnection ForReplication() => new(Build(NoTimeouts, "syncengine stream", commandTimeoutSeconds: 0))
     {
         WalReceiverStatusInterval = options.FeedbackInterval,
         WalReceiverTimeout = options.ReceiveTimeout,
@@ -24,7 +21,7 @@ internal sealed class ReplicationConnections(ReplicationSourceOptions options)
     /// <summary>An open connection for catalog queries and messages.</summary>
     public async Task<NpgsqlConnection> OpenPlainAsync(CancellationToken cancellationToken)
     {
-        var connection = new NpgsqlConnection(Build($"{ValueSettings} {PlainSettings}", "syncengine monitor", commandTimeoutSeconds: 15));
+        var connection = new NpgsqlConnection(Build(PlainSettings, "syncengine monitor", commandTimeoutSeconds: 15));
         try
         {
             await connection.OpenAsync(cancellationToken);
@@ -48,7 +45,9 @@ internal sealed class ReplicationConnections(ReplicationSourceOptions options)
             CommandTimeout = commandTimeoutSeconds,
             ReadBufferSize = 64 * 1024,
         };
-        builder.Options = string.IsNullOrEmpty(builder.Options) ? settings : $"{builder.Options} {settings}";
+        // How values are printed, as for every connection that yields values; then what this connection needs beside.
+        SessionSettings.Apply(builder);
+        builder.Options = $"{builder.Options} {settings}";
         if (builder.Host?.StartsWith('/') != true)
         {
             // Half-open connections are noticed within a minute.

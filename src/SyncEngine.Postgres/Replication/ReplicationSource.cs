@@ -23,6 +23,8 @@ public sealed class ReplicationSource : IChangeSource
 {
     private static readonly TimeSpan PositionInterval = TimeSpan.FromMilliseconds(20);
 
+    private const int LargestBatch = 64;
+
     private readonly ReplicationSourceOptions options;
     private readonly TimeProvider time;
     private readonly ILogger logger;
@@ -35,7 +37,7 @@ public sealed class ReplicationSource : IChangeSource
     private readonly TransactionIds transactionIds = new();
     private WatchedRelations watched = WatchedRelations.None;
 
-    // Messages handled, doubled, plus one while a transaction is open. Written by the reading loop, read by the position loop.
+    // Messages handled, doubled, plus one while a transaction is open or not delivered. Written by the reading loop, read by the position loop.
     private long progress;
 
     // Held while an event is written together with what is remembered of it: the reading loop, the position loop and the consumer meet here.
@@ -263,27 +265,63 @@ public sealed class ReplicationSource : IChangeSource
     {
         var hasStarted = false;
         var handled = 0L;
+        var finished = new List<SourceEvent>(LargestBatch);
         var stream = replication.StartLogicalReplication(
             new RawSlot(slot.Name, slot.From), cancellationToken, new NpgsqlLogSequenceNumber(slot.From.Value), PluginOptions());
-        await foreach (var message in stream)
+        await using var messages = stream.GetAsyncEnumerator(cancellationToken);
+        try
         {
-            if (!hasStarted)
+            while (true)
             {
-                await StartAsync(cancellationToken);
-                hasStarted = true;
-            }
+                // What is finished is handed over before waiting for the network, and together while messages are there already:
+                // waking the consumer for each small transaction would cost more than reading it.
+                var next = messages.MoveNextAsync();
+                if (finished.Count > 0 && (!next.IsCompleted || finished.Count >= LargestBatch))
+                {
+                    try
+                    {
+                        await DeliverAsync(finished, cancellationToken);
+                    }
+                    catch
+                    {
+                        // An enumerator must not be disposed in the middle of a move; the same cancellation ends this one.
+                        await Ended(next.AsTask());
+                        throw;
+                    }
 
-            // Npgsql reuses the message and its stream: the bytes are taken now. The cancellation of the whole enumeration ends these reads, too.
-            var length = checked((int)message.Data.Length);
-            await message.Data.ReadExactlyAsync(assembler.Reserve(length), CancellationToken.None);
-            if (assembler.Accept(length) is { } happened)
-            {
-                await DeliverAsync(happened, cancellationToken);
-            }
+                    TellProgress();
+                }
 
-            handled++;
-            Volatile.Write(ref progress, (handled << 1) | (assembler.InTransaction ? 1L : 0L));
+                if (!await next)
+                {
+                    return;
+                }
+
+                if (!hasStarted)
+                {
+                    await StartAsync(cancellationToken);
+                    hasStarted = true;
+                }
+
+                // Npgsql reuses the message and its stream: the bytes are taken now. The cancellation of the whole enumeration ends these reads, too.
+                var data = messages.Current.Data;
+                var length = checked((int)data.Length);
+                await data.ReadExactlyAsync(assembler.Reserve(length), CancellationToken.None);
+                if (assembler.Accept(length) is { } happened)
+                {
+                    finished.Add(happened);
+                }
+
+                handled++;
+                TellProgress();
+            }
         }
+        finally
+        {
+            DisposeAll(finished);
+        }
+
+        void TellProgress() => Volatile.Write(ref progress, (handled << 1) | (assembler.InTransaction || finished.Count > 0 ? 1L : 0L));
     }
 
     private IEnumerable<KeyValuePair<string, string?>> PluginOptions()
@@ -332,49 +370,59 @@ public sealed class ReplicationSource : IChangeSource
         return true;
     }
 
-    private ValueTask DeliverAsync(SourceEvent happened, CancellationToken cancellationToken) =>
-        TryDeliver(happened) ? ValueTask.CompletedTask : DeliverWhenThereIsRoomAsync(happened, cancellationToken);
-
-    private async ValueTask DeliverWhenThereIsRoomAsync(SourceEvent happened, CancellationToken cancellationToken)
+    /// <summary>Writes the events in order, waiting for room; takes out of the list what has been written.</summary>
+    private async ValueTask DeliverAsync(List<SourceEvent> finished, CancellationToken cancellationToken)
     {
-        try
+        while (true)
         {
-            do
+            var written = 0;
+            lock (gate)
             {
-                await events.Writer.WaitToWriteAsync(cancellationToken);
+                while (written < finished.Count && TryDeliver(finished[written]))
+                {
+                    written++;
+                }
             }
-            while (!TryDeliver(happened));
-        }
-        catch
-        {
-            (happened as SourceEvent.Transaction)?.Committed.Dispose();
-            throw;
+
+            finished.RemoveRange(0, written);
+            if (finished.Count == 0)
+            {
+                return;
+            }
+
+            await events.Writer.WaitToWriteAsync(cancellationToken);
         }
     }
 
+    private static void DisposeAll(List<SourceEvent> undelivered)
+    {
+        foreach (var happened in undelivered)
+        {
+            (happened as SourceEvent.Transaction)?.Committed.Dispose();
+        }
+    }
+
+    /// <summary>Called with the gate held; false when the queue is full.</summary>
     private bool TryDeliver(SourceEvent happened)
     {
-        lock (gate)
+        if (!events.Writer.TryWrite(happened))
         {
-            if (!events.Writer.TryWrite(happened))
-            {
-                return false;
-            }
-
-            switch (happened)
-            {
-                case SourceEvent.Transaction transaction:
-                    delivered = Lsn.Max(delivered, transaction.Committed.EndLsn);
-                    break;
-                case SourceEvent.Message message:
-                    deliveredMessage = message.Lsn;
-                    break;
-                default:
-                    throw new System.Diagnostics.UnreachableException();
-            }
-
-            return true;
+            return false;
         }
+
+        switch (happened)
+        {
+            case SourceEvent.Transaction transaction:
+                delivered = Lsn.Max(delivered, transaction.Committed.EndLsn);
+                break;
+            case SourceEvent.Message message:
+                deliveredMessage = message.Lsn;
+                break;
+            default:
+                throw new System.Diagnostics.UnreachableException();
+        }
+
+        return true;
     }
 
     /// <summary>

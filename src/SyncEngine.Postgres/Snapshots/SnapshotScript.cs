@@ -117,6 +117,8 @@ sealed class SnapshotScript : IAsyncDisposable
     private async Task<ResultRows> ReadRowsAsync(NpgsqlDataReader reader, int query, CancellationToken cancellationToken)
     {
         var encoder = requests[query].Encoder;
+        // A read that is made again starts its rows anew.
+        encoder.Reset();
         var rows = new List<EncodedRow>();
         var bytes = 0L;
         var columns = reader.FieldCount;

@@ -84,8 +84,9 @@ static class EngineServices
                 hub.StreamBufferCapacity = 2;
                 hub.MaximumParallelInvocationsPerClient = 4;
                 hub.AddFilter<HubErrors>();
-            })
-            .AddJsonProtocol(json => json.PayloadSerializerOptions.Converters.Add(new FrameConverter()));
+            });
+        // Of two protocols of one name the later is taken.
+        services.AddSingleton<Microsoft.AspNetCore.SignalR.Protocol.IHubProtocol, FrameProtocol>();
     }
 
     public static void UseSyncEngine(this WebApplication app)

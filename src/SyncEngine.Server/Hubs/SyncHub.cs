@@ -9,10 +9,12 @@ using SyncEngine.Subscriptions;
 namespace SyncEngine.Server.Hubs;
 
 /// <summary>CONTRACT §3: the hub <c>/sync</c>. Methods take exactly the arguments shown; a refusal is a HubException <c>code: text</c>.</summary>
-sealed class SyncHub(ChangeProcessor processor, SubscriptionService service, TokenValidator tokens, HubErrors errors) : Hub
+sealed class SyncHub(ChangeProcessor processor, SubscriptionService service, CallerAuthenticator callers, HubErrors errors) : Hub
 {
     private const string OpenStreamKey = "open-stream";
     private const string PrincipalKey = "principal";
+    // Small beside what a queue may hold, so that what a slow client does not read stays where it can be merged.
+    private const int BatchBytes = 32 * 1024;
     private static readonly TimeSpan longestWait = TimeSpan.FromMinutes(2);
 
     public override Task OnConnectedAsync()
@@ -22,12 +24,12 @@ sealed class SyncHub(ChangeProcessor processor, SubscriptionService service, Tok
     }
 
     /// <summary>Frames of one subscription.</summary>
-    public IAsyncEnumerable<Frame> Stream(string subscriptionId, string? from, CancellationToken cancellationToken) =>
+    public IAsyncEnumerable<FrameBatch> Stream(string subscriptionId, string? from, CancellationToken cancellationToken) =>
         errors.Translated(StreamAsync(subscriptionId, from, cancellationToken), cancellationToken);
 
     /// <summary>Frames of every subscription attached to this connection, cut by cut; begins with a cut. One per connection.</summary>
     /// <remarks>It counts as open from this call on, not from its first frame: a client may attach without waiting for that.</remarks>
-    public IAsyncEnumerable<Frame> Open(CancellationToken cancellationToken)
+    public IAsyncEnumerable<FrameBatch> Open(CancellationToken cancellationToken)
     {
         var opening = new TaskCompletionSource<ClientStream>(TaskCreationOptions.RunContinuationsAsynchronously);
         return Slot.TryOpen(opening.Task)
@@ -35,16 +37,16 @@ sealed class SyncHub(ChangeProcessor processor, SubscriptionService service, Tok
             : throw new SyncException(ErrorCode.InvalidRequest, "this connection has an open stream already");
     }
 
-    private async IAsyncEnumerable<Frame> StreamAsync(string subscriptionId, string? from, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private async IAsyncEnumerable<FrameBatch> StreamAsync(string subscriptionId, string? from, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var stream = await processor.StreamAsync(CurrentPrincipal, Required(subscriptionId), from, cancellationToken);
-        await foreach (var frame in ReadAsync(stream, cancellationToken))
+        await foreach (var batch in ReadAsync(stream, cancellationToken))
         {
-            yield return frame;
+            yield return batch;
         }
     }
 
-    private async IAsyncEnumerable<Frame> OpenAsync(TaskCompletionSource<ClientStream> opening, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private async IAsyncEnumerable<FrameBatch> OpenAsync(TaskCompletionSource<ClientStream> opening, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         try
         {
@@ -61,9 +63,9 @@ sealed class SyncHub(ChangeProcessor processor, SubscriptionService service, Tok
                 throw;
             }
 
-            await foreach (var frame in ReadAsync(stream, cancellationToken))
+            await foreach (var batch in ReadAsync(stream, cancellationToken))
             {
-                yield return frame;
+                yield return batch;
             }
         }
         finally
@@ -81,7 +83,7 @@ sealed class SyncHub(ChangeProcessor processor, SubscriptionService service, Tok
     /// <summary>A newer token of the same principal.</summary>
     public async Task Authenticate(string token)
     {
-        var principal = await tokens.ValidateAsync(Required(token), Context.ConnectionAborted);
+        var principal = await callers.AuthenticateAsync(Required(token), Context.ConnectionAborted);
         if (!CurrentPrincipal.IsSameAs(principal))
         {
             throw new SyncException(ErrorCode.PermissionDenied, "the token is another principal's", hint: "Open a new connection.");
@@ -117,15 +119,15 @@ sealed class SyncHub(ChangeProcessor processor, SubscriptionService service, Tok
     private static string Required(string? value) =>
         string.IsNullOrEmpty(value) ? throw new SyncException(ErrorCode.InvalidRequest, "an argument is missing or empty") : value;
 
-    private async IAsyncEnumerable<Frame> ReadAsync(ClientStream stream, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private async IAsyncEnumerable<FrameBatch> ReadAsync(ClientStream stream, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         // SignalR waits for the transport between frames, so a client that stops reading is noticed by the queue, and its connection is cut.
         await using var cut = stream.Stalled.Register(static context => ((HubCallerContext)context!).Abort(), Context);
         try
         {
-            await foreach (var frame in stream.Queue.ReadAllAsync(cancellationToken))
+            await foreach (var frames in stream.Queue.ReadBatchesAsync(BatchBytes, cancellationToken))
             {
-                yield return frame;
+                yield return new FrameBatch(frames);
             }
         }
         finally

@@ -34,32 +34,39 @@ static class OptionsBinder
     /// <summary>Durations as .NET writes them, and lists given as one value apart: what the binder of .NET understands.</summary>
     private static IConfiguration Rewritten<T>(IConfigurationSection section)
     {
-        var rewritten = new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase);
-        foreach (var property in Properties(typeof(T)))
-        {
-            if (section[property.Name] is not { } text)
-            {
-                continue;
-            }
+        // Copied, because a configuration chained into another loses values that are empty.
+        var values = section.AsEnumerable(makePathsRelative: true).Where(value => value.Key.Length > 0).ToDictionary(StringComparer.OrdinalIgnoreCase);
+        Rewrite(section, typeof(T), "", values);
+        return new ConfigurationBuilder().AddInMemoryCollection(values).Build();
+    }
 
-            if (property.PropertyType == typeof(TimeSpan))
+    private static void Rewrite(IConfigurationSection section, Type type, string prefix, Dictionary<string, string?> values)
+    {
+        foreach (var property in Properties(type))
+        {
+            var key = prefix + property.Name;
+            if (property.PropertyType.IsGenericType && property.PropertyType.GenericTypeArguments is [_, { IsClass: true } inner] && inner != typeof(string))
             {
-                rewritten[property.Name] = Duration.TryParse(text, out var duration)
+                foreach (var child in section.GetSection(property.Name).GetChildren())
+                {
+                    Rewrite(child, inner, $"{key}:{child.Key}:", values);
+                }
+            }
+            else if (section[property.Name] is { } text && property.PropertyType == typeof(TimeSpan))
+            {
+                values[key] = Duration.TryParse(text, out var duration)
                     ? duration.ToString("c")
                     : throw new OperatorException($"{section.Path}:{property.Name} must be a duration such as 500 ms, 10 s, 2 min or 1 h, not \"{text}\"");
             }
-            else if (property.PropertyType == typeof(string[]))
+            else if (section[property.Name] is { } list && property.PropertyType.IsAssignableFrom(typeof(string[])))
             {
-                foreach (var (at, part) in text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Index())
+                values.Remove(key);
+                foreach (var (at, part) in list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Index())
                 {
-                    rewritten[$"{property.Name}:{at}"] = part;
+                    values[$"{key}:{at}"] = part;
                 }
-
-                rewritten[property.Name] = null;
             }
         }
-
-        return new ConfigurationBuilder().AddConfiguration(section).AddInMemoryCollection(rewritten).Build();
     }
 
     private static string? Culprit<T>(IConfigurationSection section) =>

@@ -15,7 +15,7 @@ static class UnknownKeys
                 continue;
             }
 
-            var names = OptionsBinder.Properties(room.Type).Select(property => property.Name).ToList();
+            var names = room.Options.Select(property => property.Name).ToList();
             foreach (var key in section.GetChildren())
             {
                 if (!names.Contains(key.Key, StringComparer.OrdinalIgnoreCase))

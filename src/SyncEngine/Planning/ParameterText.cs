@@ -26,7 +26,7 @@ static class ParameterText
 
         return value.ValueKind switch
         {
-            JsonValueKind.String => Checked(Unicode(value, number), number),
+            JsonValueKind.String => Checked(Text(value, number), number),
             JsonValueKind.Number => value.GetRawText(),
             JsonValueKind.True => "true",
             JsonValueKind.False => "false",
@@ -49,19 +49,6 @@ static class ParameterText
         TypeOid.Uuid when Guid.TryParseExact(text, "D", out var value) => value.ToString("D"),
         _ => null,
     };
-
-    private static string Unicode(JsonElement value, int number)
-    {
-        try
-        {
-            return value.GetString()!;
-        }
-        catch (InvalidOperationException)
-        {
-            // Half of a surrogate pair, as "\ud800": JSON lets it be written, and no text holds it.
-            throw new SyncException(ErrorCode.TypeMismatch, $"the value of ${number} is not valid Unicode");
-        }
-    }
 
     private static string ArrayText(JsonElement array, SqlType element, int number)
     {
@@ -90,6 +77,18 @@ static class ParameterText
         }
 
         return text.Append('}').ToString();
+    }
+
+    private static string Text(JsonElement value, int number)
+    {
+        try
+        {
+            return value.GetString()!;
+        }
+        catch (InvalidOperationException)
+        {
+            throw new SyncException(ErrorCode.InvalidRequest, $"parameter ${number} holds half of a surrogate pair", "It is no text in UTF-8.");
+        }
     }
 
     private static string Checked(string text, int number) => text.Contains('\0')

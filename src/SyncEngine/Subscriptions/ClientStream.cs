@@ -10,7 +10,7 @@ namespace SyncEngine.Subscriptions;
 /// <param name="isSingle">It serves one subscription and ends with it; otherwise it is a connection's open stream, which begins with a cut.</param>
 public sealed class ClientStream(string id, Principal principal, bool isSingle, int maxQueuedBytes)
 {
-    private readonly List<(Lsn OrderedAt, Frame Frame)> held = [];
+    private readonly List<HeldFrame> held = [];
     private readonly CancellationTokenSource stalled = new();
 
     public string Id { get; } = id;
@@ -45,11 +45,11 @@ public sealed class ClientStream(string id, Principal principal, bool isSingle, 
     internal void Stall() => stalled.Cancel();
 
     /// <summary>Puts a frame in line, after everything of its own subscription and behind nothing with a higher cut.</summary>
-    internal void Hold(Frame frame, Lsn? cut)
+    internal void Hold(string? subscriptionId, FrameBody? body, Lsn? cut, Lsn? rightUpTo = null)
     {
         var at = cut ?? Lsn.Zero;
         var index = held.Count;
-        while (index > 0 && held[index - 1].OrderedAt > at && held[index - 1].Frame.SubscriptionId != frame.SubscriptionId)
+        while (index > 0 && held[index - 1].OrderedAt > at && held[index - 1].SubscriptionId != subscriptionId)
         {
             index--;
         }
@@ -59,14 +59,60 @@ public sealed class ClientStream(string id, Principal principal, bool isSingle, 
             at = Lsn.Max(at, held[index - 1].OrderedAt);
         }
 
-        held.Insert(index, (at, frame));
+        held.Insert(index, new HeldFrame(at, rightUpTo, subscriptionId, body));
     }
 
     /// <summary>Forgets what waits for one subscription (it is reset or ends).</summary>
-    internal void Drop(string subscriptionId) => held.RemoveAll(entry => entry.Frame.SubscriptionId == subscriptionId);
+    internal void Drop(string subscriptionId) => held.RemoveAll(entry => entry.SubscriptionId == subscriptionId);
+
+    /// <summary>Forgets what waits for a subscription that the client has taken off the stream, in the queue too: nothing more of it comes.</summary>
+    internal void Leave(string subscriptionId)
+    {
+        Drop(subscriptionId);
+        Queue.Drop(subscriptionId);
+    }
+
+    /// <summary>The highest cut, at or below the one given, that lies in no held diff's gap.</summary>
+    internal Lsn Outside(Lsn limit)
+    {
+        // From the last to the first: a lower limit can only fall into the gaps of earlier frames.
+        for (var i = held.Count - 1; i >= 0 && held[i].OrderedAt > Told; i--)
+        {
+            limit = held[i].HasInGap(limit) ? held[i].RightUpTo!.Value : limit;
+        }
+
+        return limit;
+    }
+
+    /// <summary>Lets the stream go on past the gaps: whoever has one is stale in it, and live again behind its last diff.</summary>
+    internal void ShowGaps(FrameBody stale)
+    {
+        foreach (var id in held.Where(entry => entry.RightUpTo is not null).Select(entry => entry.SubscriptionId).Distinct().ToList())
+        {
+            var last = held.FindLastIndex(entry => entry.SubscriptionId == id);
+            if (held[last].Body is null or { Type: "diff" })
+            {
+                held.Insert(last + 1, new HeldFrame(held[last].OrderedAt, null, id, FrameBody.Live(held[last].OrderedAt)));
+            }
+
+            var first = held.FindIndex(entry => entry.SubscriptionId == id && entry.RightUpTo is not null);
+            var known = held[first].RightUpTo!.Value;
+            for (var i = first; i <= last; i++)
+            {
+                held[i] = held[i].SubscriptionId == id ? held[i] with { RightUpTo = null } : held[i];
+            }
+
+            while (first > 0 && held[first - 1].OrderedAt > known)
+            {
+                first--;
+            }
+
+            held.Insert(first, new HeldFrame(known, null, id, stale));
+        }
+    }
 
     /// <summary>Takes the frames up to a cut out of the line.</summary>
-    internal List<Frame> Release(Lsn limit)
+    internal List<HeldFrame> Release(Lsn limit)
     {
         var count = 0;
         while (count < held.Count && held[count].OrderedAt <= limit)
@@ -74,8 +120,20 @@ public sealed class ClientStream(string id, Principal principal, bool isSingle, 
             count++;
         }
 
-        var released = held.Take(count).Select(entry => entry.Frame).ToList();
+        var released = held.GetRange(0, count);
         held.RemoveRange(0, count);
         return released;
     }
+}
+
+/// <summary>A frame in line on a stream.</summary>
+/// <param name="OrderedAt">It leaves when the stream may tell this cut.</param>
+/// <param name="RightUpTo">
+/// Set when it comes from a read: the rows before it are those of the cuts up to there, the rows after it those of its own cut. At the cuts
+/// between, its gap, the client does not have them.
+/// </param>
+/// <param name="Body">Null where the read has changed nothing, and only the gap matters.</param>
+readonly record struct HeldFrame(Lsn OrderedAt, Lsn? RightUpTo, string? SubscriptionId, FrameBody? Body)
+{
+    public bool HasInGap(Lsn cut) => RightUpTo is { } known && known < cut && cut < OrderedAt;
 }

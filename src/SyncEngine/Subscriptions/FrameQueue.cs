@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using SyncEngine.Changes;
+using SyncEngine.Errors;
 
 namespace SyncEngine.Subscriptions;
 
@@ -36,7 +37,7 @@ public sealed class FrameQueue(int maxBytes)
         }
     }
 
-    /// <summary>Appends frames. Returns the subscriptions whose frames did not fit and were dropped: each needs a reset and a new snapshot.</summary>
+    /// <summary>Appends frames. Returns the subscriptions whose frames did not fit: their reset is in line already, each needs a new snapshot.</summary>
     internal IReadOnlyCollection<string> Offer(IReadOnlyList<Frame> offered, Func<string, RowDiff, Lsn, FrameBody> encodeMerged)
     {
         IReadOnlyCollection<string> dropped = [];
@@ -61,6 +62,16 @@ public sealed class FrameQueue(int maxBytes)
 
         signal.Writer.TryWrite(true);
         return dropped;
+    }
+
+    /// <summary>Forgets what waits for one subscription: the client has taken it off the stream.</summary>
+    internal void Drop(string subscriptionId)
+    {
+        lock (gate)
+        {
+            frames = new Queue<Frame>(frames.Where(frame => frame.SubscriptionId != subscriptionId));
+            countedBytes = frames.Sum(frame => (long)CountedLength(frame));
+        }
     }
 
     /// <summary>Ends the queue: what waits may still be taken, nothing more is accepted.</summary>
@@ -90,11 +101,20 @@ public sealed class FrameQueue(int maxBytes)
     /// <summary>Takes the frames one by one until the queue is completed and empty.</summary>
     public async IAsyncEnumerable<Frame> ReadAllAsync([System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {
+        await foreach (var batch in ReadBatchesAsync(maxBatchBytes: 1, cancellationToken))
+        {
+            yield return batch[0];
+        }
+    }
+
+    /// <summary>Takes what waits, at least one frame and no more than fit the bytes, until the queue is completed and empty.</summary>
+    public async IAsyncEnumerable<Frame[]> ReadBatchesAsync(int maxBatchBytes, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    {
         while (true)
         {
-            while (TryTake(out var frame))
+            while (TakeBatch(maxBatchBytes) is { Length: > 0 } batch)
             {
-                yield return frame;
+                yield return batch;
             }
 
             lock (gate)
@@ -111,94 +131,113 @@ public sealed class FrameQueue(int maxBytes)
 
     public bool TryTake(out Frame frame)
     {
+        frame = default;
+        if (TakeBatch(maxBatchBytes: 1) is not [var taken])
+        {
+            return false;
+        }
+
+        frame = taken;
+        return true;
+    }
+
+    private Frame[] TakeBatch(int maxBatchBytes)
+    {
         lock (gate)
         {
-            if (!frames.TryDequeue(out frame))
+            var count = 0;
+            var bytes = 0L;
+            foreach (var frame in frames)
             {
-                return false;
+                bytes += frame.Length;
+                if (count > 0 && bytes > maxBatchBytes)
+                {
+                    break;
+                }
+
+                count++;
             }
 
-            countedBytes -= CountedLength(frame);
-            TakenCount++;
-            return true;
+            if (count == 0)
+            {
+                return [];
+            }
+
+            var batch = new Frame[count];
+            for (var i = 0; i < count; i++)
+            {
+                batch[i] = frames.Dequeue();
+                countedBytes -= CountedLength(batch[i]);
+            }
+
+            TakenCount += count;
+            return batch;
         }
     }
 
     private static int CountedLength(in Frame frame) => frame.Body.Type == "snapshot" ? 0 : frame.Length;
 
     /// <summary>
-    /// Merges what waits. Frames before the last one that is no plain diff or cut stay; the diffs after it become one per subscription at the last
-    /// cut. A subscription whose diffs cannot be merged (ordered, or in parts), or the largest ones while it is still too much, is dropped.
+    /// Merges what waits. Frames that are no plain diff or cut stay, a subscription's diffs before one of its own stay before it; the other diffs
+    /// become one per subscription, and the cuts one at the end. A subscription whose diffs cannot be merged (ordered, or in parts), or the
+    /// largest ones while it is still too much, is reset ahead of that cut: no cut covers rows that it lacks.
     /// </summary>
     private HashSet<string> Shrink(Func<string, RowDiff, Lsn, FrameBody> encodeMerged)
     {
         HashSet<string> dropped = [];
-        var waiting = frames.ToArray();
-        Dictionary<string, RowDiff> net = [];
+        Dictionary<string, (RowDiff Diff, Lsn Cut)> net = [];
         Lsn? lastCut = null;
         List<Frame> kept = [];
-        foreach (var frame in waiting)
+        foreach (var frame in frames)
         {
-            lastCut = frame.Body.Type is "diff" or "cut" && frame.Body.Cut is { } cut ? cut : lastCut;
-            if (frame.Body.Type != "diff")
+            if (frame.SubscriptionId is not { } id)
             {
-                if (frame.Body.Type != "cut")
+                if (kept.Count == 0 && net.Count == 0 && dropped.Count == 0 && lastCut is null)
                 {
-                    // Its diffs so far must come before it.
-                    if (frame.SubscriptionId is { } id && net.Remove(id, out var before))
-                    {
-                        kept.Add(new Frame(id, encodeMerged(id, before, lastCut ?? Lsn.Zero)));
-                    }
-
+                    // A stream begins with a cut.
                     kept.Add(frame);
                 }
 
-                continue;
+                lastCut = frame.Body.Cut;
             }
-
-            var subscription = frame.SubscriptionId!;
-            if (dropped.Contains(subscription))
+            else if (frame.Body.Type != "diff")
             {
-                continue;
-            }
+                if (net.Remove(id, out var before) && !before.Diff.IsEmpty)
+                {
+                    kept.Add(new Frame(id, encodeMerged(id, before.Diff, before.Cut)));
+                }
 
-            if (frame.Body.Diff is not { IsOrdered: false } diff)
+                kept.Add(frame);
+            }
+            else if (frame.Body.Diff is not { IsOrdered: false } diff)
             {
-                dropped.Add(subscription);
-                net.Remove(subscription);
-                continue;
+                dropped.Add(id);
             }
-
-            net[subscription] = net.TryGetValue(subscription, out var earlier) ? earlier.Then(diff) : diff;
+            else
+            {
+                net[id] = (net.TryGetValue(id, out var earlier) ? earlier.Diff.Then(diff) : diff, frame.Body.Cut!.Value);
+            }
         }
 
-        var merged = net.Where(entry => !entry.Value.IsEmpty)
-            .Select(entry => new Frame(entry.Key, encodeMerged(entry.Key, entry.Value, lastCut!.Value)))
+        var merged = net.Where(entry => !entry.Value.Diff.IsEmpty && !dropped.Contains(entry.Key))
+            .Select(entry => new Frame(entry.Key, encodeMerged(entry.Key, entry.Value.Diff, Lsn.Max(entry.Value.Cut, lastCut ?? Lsn.Zero))))
             .OrderBy(frame => frame.Length)
             .ToList();
+        // Half of the bound must be free again, so that shrinking stays rare.
+        var room = (maxBytes / 2) - kept.Where(frame => !dropped.Contains(frame.SubscriptionId ?? "")).Sum(frame => (long)CountedLength(frame));
+        var fitting = merged.TakeWhile(frame => (room -= frame.Length) >= 0).ToList();
+        dropped.UnionWith(merged.Skip(fitting.Count).Select(frame => frame.SubscriptionId!));
         // A dropped subscription is reset, so only its end still matters.
-        kept.RemoveAll(frame => frame.SubscriptionId is { } id && dropped.Contains(id) && frame.Body.Type != "error");
-        var bytes = kept.Sum(frame => (long)CountedLength(frame));
-        frames = new Queue<Frame>(kept);
-        foreach (var frame in merged)
-        {
-            // Half of the bound must be free again, so that shrinking stays rare.
-            if (bytes + frame.Length > maxBytes / 2)
-            {
-                dropped.Add(frame.SubscriptionId!);
-                continue;
-            }
-
-            frames.Enqueue(frame);
-            bytes += frame.Length;
-        }
-
+        kept.RemoveAll(frame => dropped.Contains(frame.SubscriptionId ?? "") && frame.Body.Type != "error");
+        var ended = kept.Where(frame => frame.Body.Type == "error").Select(frame => frame.SubscriptionId!).ToHashSet();
+        var resets = dropped.Where(id => !ended.Contains(id)).Select(id => new Frame(id, FrameBody.Reset(ErrorCode.SlowConsumer)));
+        frames = new Queue<Frame>([.. kept, .. resets, .. fitting.OrderBy(frame => frame.Body.Cut!.Value)]);
         if (lastCut is { } final)
         {
             frames.Enqueue(new Frame(null, FrameBody.OfCut(final)));
         }
 
-        countedBytes = bytes;
+        countedBytes = frames.Sum(frame => (long)CountedLength(frame));
         return dropped;
     }
 }

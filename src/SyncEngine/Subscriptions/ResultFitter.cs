@@ -13,7 +13,8 @@ abstract record Fit
 
     /// <summary>The rows are the query's result at every cut from some point up to and including <paramref name="Cut"/>.</summary>
     /// <param name="IsCurrent">Nothing delivered since has changed what it reads.</param>
-    internal sealed record Fitted(IReadOnlyList<EncodedRow> Rows, Lsn Cut, bool IsCurrent) : Fit;
+    /// <param name="ChangedAt">The last commit on record that changed what it reads and that the rows show: they are right from there on.</param>
+    internal sealed record Fitted(IReadOnlyList<EncodedRow> Rows, Lsn Cut, bool IsCurrent, Lsn? ChangedAt = null) : Fit;
 
     /// <summary>The snapshot is no prefix of the stream, or lacks rows that the stream will not bring: read again after a moment.</summary>
     internal sealed record Unfit(string Reason) : Fit;
@@ -102,6 +103,7 @@ static class ResultFitter
     private static Fit FitRequery(LiveQuery query, PendingRead read, PgSnapshot snapshot, CommitLog log, Lsn position)
     {
         Lsn? firstUnseen = null;
+        Lsn? lastSeen = null;
         foreach (var commit in log.All)
         {
             if (!Touches(query, commit))
@@ -117,12 +119,16 @@ static class ResultFitter
             {
                 return new Fit.Unfit("the snapshot shows a later commit without an earlier one");
             }
+            else
+            {
+                lastSeen = commit.EndLsn;
+            }
         }
 
         // Right up to the last byte before the first commit that it does not show.
         return firstUnseen is { } unseen
-            ? new Fit.Fitted(read.Result!.Rows!.Rows, new Lsn(unseen.Value - 1), IsCurrent: false)
-            : new Fit.Fitted(read.Result!.Rows!.Rows, position, IsCurrent: true);
+            ? new Fit.Fitted(read.Result!.Rows!.Rows, new Lsn(unseen.Value - 1), IsCurrent: false, lastSeen)
+            : new Fit.Fitted(read.Result!.Rows!.Rows, position, IsCurrent: true, lastSeen);
     }
 
     private static bool Touches(LiveQuery query, in Commit commit)

@@ -54,7 +54,7 @@ sealed class ResultReader(
             var task = ReadAsync(batch, cancellationToken);
             underWay.Add(task);
             // The continuation runs on the processor's own loop.
-            _ = task.ContinueWith(done => post(() => underWay.Remove(done)), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            _ = task.ContinueWith(done => post(() => underWay.Remove(done)), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         }
     }
 

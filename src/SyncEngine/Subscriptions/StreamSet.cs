@@ -11,8 +11,13 @@ namespace SyncEngine.Subscriptions;
 /// <remarks>Backpressure: frames are offered, never awaited; a stream whose queue is full has subscriptions reset, one whose client stopped reading is closed.</remarks>
 sealed class StreamSet(EngineOptions options, EngineMetrics metrics)
 {
+    private const int FramesWithOwnCuts = 32;
+
     private readonly HashSet<ClientStream> streams = [];
     private readonly List<ClientStream> dirty = [];
+    // Streams whose frames wait for one another, as no cut lies outside every gap; since when.
+    private readonly Dictionary<ClientStream, DateTimeOffset> heldBack = [];
+    private FrameBody? lastCut;
 
     public int Count => streams.Count;
 
@@ -33,23 +38,29 @@ sealed class StreamSet(EngineOptions options, EngineMetrics metrics)
     public void Remove(ClientStream stream)
     {
         streams.Remove(stream);
+        heldBack.Remove(stream);
         AwaitingRoom.RemoveWhere(attachment => ReferenceEquals(attachment.Stream, stream));
     }
 
     /// <summary>Puts a frame in line for one attachment.</summary>
-    public void Send(Attachment attachment, FrameBody body)
+    /// <param name="rightUpTo">For a live attachment's diff from a read: the last cut at which the rows before it are right.</param>
+    public void Send(Attachment attachment, FrameBody body, Lsn? rightUpTo = null)
     {
-        attachment.Stream.Hold(new Frame(attachment.Subscription.Id, body), body.Cut);
+        attachment.Stream.Hold(attachment.Subscription.Id, body, body.Cut, rightUpTo);
+        Touch(attachment.Stream);
+    }
+
+    /// <summary>A read found the rows of a live attachment unchanged at a cut; what they were since <paramref name="rightUpTo"/> nobody knows.</summary>
+    public void Skip(Attachment attachment, Lsn rightUpTo, Lsn cut)
+    {
+        attachment.Stream.Hold(attachment.Subscription.Id, null, cut, rightUpTo);
         Touch(attachment.Stream);
     }
 
     /// <summary>Its rows are forgotten: drops what waits and says so.</summary>
     public void Reset(Attachment attachment, ErrorCode code)
     {
-        attachment.Stream.Drop(attachment.Subscription.Id);
-        attachment.State = AttachmentState.Joining;
-        attachment.From = null;
-        metrics.Resets.Add(1);
+        JoinAgain(attachment);
         Send(attachment, FrameBody.Reset(code));
     }
 
@@ -95,6 +106,17 @@ sealed class StreamSet(EngineOptions options, EngineMetrics metrics)
         attachment.IsToldStale = false;
         Unhold(attachment);
         return true;
+    }
+
+    /// <summary>Where reads meet at no cut for too long, the stream goes on and shows them as stale in between.</summary>
+    public void ShowGaps(DateTimeOffset now, SyncException reason)
+    {
+        foreach (var (stream, _) in heldBack.Where(entry => now - entry.Value > options.MaxHold).ToList())
+        {
+            heldBack.Remove(stream);
+            stream.ShowGaps(FrameBody.Stale(reason));
+            Touch(stream);
+        }
     }
 
     public void Touch(ClientStream stream)
@@ -168,11 +190,22 @@ sealed class StreamSet(EngineOptions options, EngineMetrics metrics)
     {
         var limit = Limit(stream, position, now);
         var hasLive = !stream.IsSingle || stream.Attachments.Values.Any(attachment => attachment.State == AttachmentState.Live);
-        var frames = stream.Release(limit);
+        var reached = limit;
+        limit = stream.Outside(limit);
+        if (limit == reached)
+        {
+            heldBack.Remove(stream);
+        }
+        else
+        {
+            heldBack.TryAdd(stream, now);
+        }
+
+        var frames = WithCuts(stream.Release(limit), stream.Told, mayTell: hasLive && limit >= stream.Told);
         var isDue = now - stream.ToldAt >= options.CutInterval * 0.8;
         if (hasLive && limit >= stream.Told && (frames.Exists(frame => frame.Body.Type == "diff") || (limit > stream.Told && (isDue || frames.Count > 0))))
         {
-            frames.Add(new Frame(null, FrameBody.OfCut(limit)));
+            frames.Add(CutFrame(limit));
             metrics.Cuts.Add(1);
             stream.Told = limit;
             stream.ToldAt = now;
@@ -193,10 +226,61 @@ sealed class StreamSet(EngineOptions options, EngineMetrics metrics)
         {
             if (stream.Attachments.TryGetValue(id, out var attachment))
             {
-                Reset(attachment, ErrorCode.SlowConsumer);
+                JoinAgain(attachment);
                 AwaitingRoom.Add(attachment);
             }
         }
+    }
+
+    private void JoinAgain(Attachment attachment)
+    {
+        attachment.Stream.Drop(attachment.Subscription.Id);
+        attachment.State = AttachmentState.Joining;
+        attachment.IsToldStale = false;
+        attachment.From = null;
+        metrics.Resets.Add(1);
+    }
+
+    /// <summary>
+    /// Marks the cuts between frames: each follows its diffs at once, unless a later diff has it in its gap or (of a replay) it was passed before.
+    /// A stream that is far behind gets only the last mark, which covers all before it.
+    /// </summary>
+    private List<Frame> WithCuts(List<HeldFrame> released, Lsn told, bool mayTell)
+    {
+        var frames = new List<Frame>(released.Count + 2);
+        mayTell &= released.Count <= FramesWithOwnCuts;
+        Lsn? unmarked = null;
+        for (var i = 0; i < released.Count; i++)
+        {
+            var (at, _, id, body) = released[i];
+            if (mayTell && unmarked is { } cut && at > cut)
+            {
+                unmarked = null;
+                if (cut > told && !released.Exists(entry => entry.HasInGap(cut)))
+                {
+                    frames.Add(CutFrame(cut));
+                }
+            }
+
+            if (body is not null)
+            {
+                frames.Add(new Frame(id, body));
+                unmarked = body.Type == "diff" ? at : unmarked;
+            }
+        }
+
+        return frames;
+    }
+
+    /// <summary>Every stream is told of the same cut by the same bytes.</summary>
+    private Frame CutFrame(Lsn cut)
+    {
+        if (lastCut?.Cut != cut)
+        {
+            lastCut = FrameBody.OfCut(cut);
+        }
+
+        return new Frame(null, lastCut!);
     }
 
     /// <summary>The highest cut that every live attachment has reached.</summary>

@@ -10,6 +10,7 @@ using Xunit;
 
 namespace SyncEngine.IntegrationTests.Embedded;
 
+[Collection("servers of their own")]
 public sealed class EmbeddedPostgresTests : IAsyncLifetime
 {
     private readonly CancellationTokenSource limit = new(TimeSpan.FromMinutes(3), TimeProvider.System);

@@ -32,10 +32,28 @@ sealed class OracleClient(Scenario scenario, ClientPlan plan, Uri server, Action
 
     public bool IsConnected => stream is not null;
 
-    public IReadOnlyList<Checkpoint> Checkpoints => checkpoints;
+    public IReadOnlyList<Checkpoint> Checkpoints
+    {
+        get
+        {
+            lock (gate)
+            {
+                return [.. checkpoints];
+            }
+        }
+    }
 
     /// <summary>The frames as they came, with what the client did between.</summary>
-    public IReadOnlyList<string> Log => log;
+    public IReadOnlyList<string> Log
+    {
+        get
+        {
+            lock (gate)
+            {
+                return [.. log];
+            }
+        }
+    }
 
     public async Task JoinAsync(CancellationToken cancellationToken)
     {

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using Xunit;
 
 namespace SyncEngine.IntegrationTests.Oracle;
@@ -76,20 +75,7 @@ public sealed class OracleTests(PostgresFixture postgres, ITestOutputHelper outp
         }
     }
 
-    private static string Report(string title, Failure failure, Scenario? scenario)
-    {
-        var text = new StringBuilder().AppendLine().AppendLine(CultureInfo.InvariantCulture, $"== {title}").AppendLine(failure.What).AppendLine(CultureInfo.InvariantCulture, $"client: {failure.Client}");
-        if (scenario is not null)
-        {
-            text.AppendLine(scenario.ToString()).AppendLine("-- commits").AppendJoin('\n', failure.Commits).AppendLine().AppendLine("-- what the client saw");
-            foreach (var line in failure.ClientLog)
-            {
-                text.AppendLine(line);
-            }
-        }
-
-        return text.ToString();
-    }
+    private static string Report(string title, Failure failure, Scenario? scenario) => $"\n== {title}\n{scenario}{failure}\n";
 
     private static string? Setting(string name) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null;
 }

@@ -6,8 +6,7 @@ using Xunit;
 namespace SyncEngine.IntegrationTests.Replication;
 
 /// <summary>What happens when the stream breaks.</summary>
-[Collection("replication")]
-public sealed class ReplicationFaultTests(PostgresServer server)
+public sealed class ReplicationFaultTests(ReplicationDatabase server) : IClassFixture<ReplicationDatabase>
 {
     private const string Plain = "CREATE TABLE a (id int PRIMARY KEY)";
 

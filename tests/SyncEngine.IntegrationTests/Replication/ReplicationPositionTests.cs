@@ -5,8 +5,7 @@ using Xunit;
 namespace SyncEngine.IntegrationTests.Replication;
 
 /// <summary>How far the stream says it is.</summary>
-[Collection("replication")]
-public sealed class ReplicationPositionTests(PostgresServer server)
+public sealed class ReplicationPositionTests(ReplicationDatabase server) : IClassFixture<ReplicationDatabase>
 {
     [Fact]
     public async Task Commits_that_are_not_published_move_the_position_of_an_idle_stream()

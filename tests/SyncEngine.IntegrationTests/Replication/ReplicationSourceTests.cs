@@ -7,8 +7,7 @@ using Xunit;
 namespace SyncEngine.IntegrationTests.Replication;
 
 /// <summary>What the stream says of each kind of change.</summary>
-[Collection("replication")]
-public sealed class ReplicationSourceTests(PostgresServer server)
+public sealed class ReplicationSourceTests(ReplicationDatabase server) : IClassFixture<ReplicationDatabase>
 {
     private const string Plain = "CREATE TABLE a (id int PRIMARY KEY, body text)";
     private const string ARelation = "relation a(id! body) Default";
@@ -231,7 +230,7 @@ public sealed class ReplicationSourceTests(PostgresServer server)
         var role = probe.Name;
         await server.ExecuteAsync(
             $"""
-            CREATE ROLE {role} LOGIN SUPERUSER;
+            CREATE ROLE {role} LOGIN SUPERUSER PASSWORD '{TestDatabase.RolePassword}';
             ALTER ROLE {role} SET TimeZone = 'Asia/Tokyo'; ALTER ROLE {role} SET DateStyle = 'German'; ALTER ROLE {role} SET IntervalStyle = 'iso_8601';
             ALTER ROLE {role} SET extra_float_digits = -10; ALTER ROLE {role} SET bytea_output = 'escape'
             """);
@@ -240,7 +239,7 @@ public sealed class ReplicationSourceTests(PostgresServer server)
             await using var other = await StreamProbe.StartAsync(
                 server,
                 "CREATE TABLE v (id int PRIMARY KEY, t timestamptz, d date, i interval, f float8, b bytea)",
-                o => o with { ConnectionString = new NpgsqlConnectionStringBuilder(o.ConnectionString) { Username = role }.ConnectionString });
+                o => o with { ConnectionString = new NpgsqlConnectionStringBuilder(o.ConnectionString) { Username = role, Password = TestDatabase.RolePassword }.ConnectionString });
             await other.StartedAsync();
             await other.ExecuteAsync("""INSERT INTO v VALUES (1, '2024-01-01 00:00Z', '2024-02-03', '1 day 2 hours', 0.1 + 0.2::float8, '\x00ff')""");
             Assert.Equal("""insert v (1,2024-01-01 00:00:00+00,2024-02-03,1 day 02:00:00,0.30000000000000004,\x00ff)""", (await other.TransactionAsync()).Changes[^1]);
@@ -273,7 +272,7 @@ public sealed class ReplicationSourceTests(PostgresServer server)
         private readonly CancellationTokenSource stop = new();
         private readonly Task running;
 
-        public OtherSource(PostgresServer server, StreamProbe probe, string publication)
+        public OtherSource(ReplicationDatabase server, StreamProbe probe, string publication)
         {
             Source = new ReplicationSource(
                 new ReplicationSourceOptions { ConnectionString = server.ConnectionString, Publication = publication }, TimeProvider.System, probe.Log);

@@ -16,14 +16,14 @@ public sealed class StreamProbe : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
-    private readonly PostgresServer server;
+    private readonly ReplicationDatabase server;
     private readonly CancellationTokenSource stop = new();
     private readonly RelationMap relations = new();
     private Task running = Task.CompletedTask;
 
     private readonly bool ownsSchema;
 
-    private StreamProbe(PostgresServer server, string name, bool ownsSchema)
+    private StreamProbe(ReplicationDatabase server, string name, bool ownsSchema)
     {
         this.ownsSchema = ownsSchema;
         this.server = server;
@@ -42,7 +42,7 @@ public sealed class StreamProbe : IAsyncDisposable
     public Lsn LastPosition { get; private set; }
 
     public static async Task<StreamProbe> StartAsync(
-        PostgresServer server, string tables, Func<ReplicationSourceOptions, ReplicationSourceOptions>? configure = null, bool watchAll = true)
+        ReplicationDatabase server, string tables, Func<ReplicationSourceOptions, ReplicationSourceOptions>? configure = null, bool watchAll = true)
     {
         var probe = new StreamProbe(server, $"t_{Guid.NewGuid():N}"[..20], ownsSchema: true);
         await server.ExecuteAsync($"CREATE SCHEMA {probe.Name}; SET search_path = {probe.Name}; {tables}; CREATE PUBLICATION {probe.Name} FOR TABLES IN SCHEMA {probe.Name}");
@@ -50,7 +50,7 @@ public sealed class StreamProbe : IAsyncDisposable
         return probe;
     }
 
-    public static Task<StreamProbe> StartPersistentAsync(PostgresServer server, string tables) =>
+    public static Task<StreamProbe> StartPersistentAsync(ReplicationDatabase server, string tables) =>
         StartAsync(server, tables, o => o with { IsPersistent = true, SlotName = $"{o.Publication}" });
 
     /// <summary>Another consumer of the same schema and publication, as a second process would be; started by <see cref="BeginAsync"/>.</summary>

@@ -6,8 +6,7 @@ using Xunit;
 
 namespace SyncEngine.IntegrationTests.Values;
 
-[Collection(typeof(ValuesCollection))]
-public sealed class ColumnCodecAgainstPostgresTests(ValuesDatabase postgres)
+public sealed class ColumnCodecAgainstPostgresTests(ValuesDatabase postgres) : IClassFixture<ValuesDatabase>
 {
     private const int ValuesPerType = 150;
     private const int Seed = 20261120;

@@ -5,8 +5,7 @@ using Xunit;
 
 namespace SyncEngine.IntegrationTests.Values;
 
-[Collection(typeof(ValuesCollection))]
-public sealed class ValueComparerAgainstPostgresTests(ValuesDatabase postgres)
+public sealed class ValueComparerAgainstPostgresTests(ValuesDatabase postgres) : IClassFixture<ValuesDatabase>
 {
     private const int Values = 70;
     private const int Seed = 742;

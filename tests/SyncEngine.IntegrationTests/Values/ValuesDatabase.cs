@@ -3,10 +3,6 @@ using Xunit;
 
 namespace SyncEngine.IntegrationTests.Values;
 
-/// <summary>Tests of values and predicates share one database.</summary>
-[CollectionDefinition]
-public sealed class ValuesCollection : ICollectionFixture<ValuesDatabase>;
-
 /// <summary>A database whose sessions have the engine's settings for values, and names as a user's sessions resolve them.</summary>
 public sealed class ValuesDatabase(PostgresFixture postgres) : IAsyncLifetime
 {

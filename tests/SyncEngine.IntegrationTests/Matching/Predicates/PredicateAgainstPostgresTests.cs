@@ -9,8 +9,7 @@ using Xunit;
 namespace SyncEngine.IntegrationTests.Matching.Predicates;
 
 /// <summary>Generated conditions over generated rows: PostgreSQL's answer and ours, NULL included.</summary>
-[Collection(typeof(ValuesCollection))]
-public sealed class PredicateAgainstPostgresTests(ValuesDatabase postgres)
+public sealed class PredicateAgainstPostgresTests(ValuesDatabase postgres) : IClassFixture<ValuesDatabase>
 {
     private const int Seed = 15;
     private const int Rows = 60;

@@ -4,15 +4,16 @@ using SyncEngine.Permissions;
 using SyncEngine.Ports;
 using SyncEngine.Postgres.Analysis;
 using SyncEngine.Postgres.Catalog;
+using SyncEngine.Postgres.Embedded;
 using SyncEngine.Postgres.Sessions;
 using Xunit;
 
 namespace SyncEngine.IntegrationTests.Postgres.Analysis;
 
 /// <summary>One database with a bit of everything, and two roles that may read parts of it.</summary>
-public sealed class AnalystDatabase(ScratchServer server) : IAsyncLifetime
+public sealed class AnalystDatabase(PostgresFixture postgres) : IAsyncLifetime
 {
-    public ScratchDatabase Database { get; private set; } = null!;
+    public TestDatabase Database { get; private set; } = null!;
 
     public CatalogReader Catalog { get; private set; } = null!;
 
@@ -20,8 +21,8 @@ public sealed class AnalystDatabase(ScratchServer server) : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        Database = await server.CreateDatabaseAsync();
-        await Database.RunAsync(
+        Database = await postgres.CreateDatabaseAsync();
+        await Database.ExecuteAsync(
             """
             CREATE ROLE analyst_reader;
             CREATE ROLE analyst_bypass BYPASSRLS;
@@ -87,7 +88,7 @@ public sealed class AnalystDatabase(ScratchServer server) : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
-        await Database.RunAsync("DROP OWNED BY analyst_reader; DROP ROLE analyst_reader; DROP ROLE analyst_bypass");
+        await Database.ExecuteAsync("DROP OWNED BY analyst_reader; DROP ROLE analyst_reader; DROP ROLE analyst_bypass");
         Catalog.Dispose();
         await Database.DisposeAsync();
     }
@@ -221,7 +222,7 @@ public sealed class QueryAnalystTests(AnalystDatabase fixture) : IClassFixture<A
     [Fact]
     public async Task A_volatile_function_in_a_policy_is_refused()
     {
-        await fixture.Database.RunAsync(
+        await fixture.Database.ExecuteAsync(
             "CREATE TABLE lottery (id int PRIMARY KEY); ALTER TABLE lottery ENABLE ROW LEVEL SECURITY; CREATE POLICY luck ON lottery USING (random() > 0.5); GRANT SELECT ON lottery TO analyst_reader; ALTER PUBLICATION sync ADD TABLE lottery");
         var error = await RefusedAsync("SELECT id FROM lottery", Reader);
 
@@ -306,7 +307,7 @@ public sealed class QueryAnalystTests(AnalystDatabase fixture) : IClassFixture<A
             await DescribeAsync("SELECT id FROM room", Reader);
         }
 
-        Assert.Equal("postgres||0", await fixture.Database.ReadAsync<string>("SELECT concat(current_user, '|', current_setting('request.jwt.claims', true), '|', (SELECT count(*) FROM pg_prepared_statements))"));
+        Assert.Equal($"{EmbeddedPostgres.UserName}||0", await fixture.Database.ScalarAsync<string>("SELECT concat(current_user, '|', current_setting('request.jwt.claims', true), '|', (SELECT count(*) FROM pg_prepared_statements))"));
     }
 
     [Theory]
@@ -333,7 +334,7 @@ public sealed class QueryAnalystTests(AnalystDatabase fixture) : IClassFixture<A
     [InlineData("nobody_at_all")]
     [InlineData("none")]
     [InlineData("analyst_bypass")]
-    [InlineData("postgres")]
+    [InlineData(EmbeddedPostgres.UserName)]
     [InlineData("analyst_reader'; RESET ROLE; --")]
     public async Task Roles_that_may_not_be_used_are_refused(string role)
     {
@@ -354,7 +355,7 @@ public sealed class QueryAnalystTests(AnalystDatabase fixture) : IClassFixture<A
     [Fact]
     public async Task A_table_made_after_the_catalog_was_read_is_known()
     {
-        await fixture.Database.RunAsync("CREATE TABLE newcomer (id int PRIMARY KEY); ALTER PUBLICATION sync ADD TABLE newcomer");
+        await fixture.Database.ExecuteAsync("CREATE TABLE newcomer (id int PRIMARY KEY); ALTER PUBLICATION sync ADD TABLE newcomer");
 
         var description = await DescribeAsync("SELECT id FROM newcomer");
 

@@ -8,14 +8,14 @@ using Xunit;
 
 namespace SyncEngine.IntegrationTests.Postgres.Catalog;
 
-public sealed class CatalogReaderTests(ScratchServer server) : IAsyncLifetime
+public sealed class CatalogReaderTests(PostgresFixture postgres) : IAsyncLifetime
 {
-    private ScratchDatabase database = null!;
+    private TestDatabase database = null!;
     private CatalogReader catalog = null!;
 
     public async ValueTask InitializeAsync()
     {
-        database = await server.CreateDatabaseAsync();
+        database = await postgres.CreateDatabaseAsync();
         catalog = ReaderAs(database.DataSource);
     }
 
@@ -28,7 +28,7 @@ public sealed class CatalogReaderTests(ScratchServer server) : IAsyncLifetime
     [Fact]
     public async Task Columns_keys_and_identity_are_read()
     {
-        await database.RunAsync(
+        await database.ExecuteAsync(
             """
             CREATE TABLE a (dropped int, k2 int, k1 text NOT NULL, n numeric(8, 3), g int GENERATED ALWAYS AS (k2 * 2) STORED, PRIMARY KEY (k1, k2));
             ALTER TABLE a DROP COLUMN dropped;
@@ -59,14 +59,14 @@ public sealed class CatalogReaderTests(ScratchServer server) : IAsyncLifetime
     [Fact]
     public async Task Text_is_told_apart_by_its_collation()
     {
-        await database.RunAsync(
+        await database.ExecuteAsync(
             """
             CREATE COLLATION loose (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
             CREATE DOMAIN label AS text;
             CREATE TABLE t (plain text, c text COLLATE "C", posix varchar COLLATE "POSIX", icu text COLLATE "und-x-icu", loose text COLLATE loose, padded char(3), number int, named name, label label COLLATE "C");
             """);
         var columns = (await catalog.RefreshAsync(CancellationToken.None)).Find(null, "t")!.Columns;
-        var isBytewise = await database.ReadAsync<bool>("SELECT datcollate IN ('C', 'POSIX') FROM pg_database WHERE datname = current_database()");
+        var isBytewise = await database.ScalarAsync<bool>("SELECT datcollate IN ('C', 'POSIX') FROM pg_database WHERE datname = current_database()");
 
         Assert.Equal(
             [$"plain True {isBytewise}", "c True True", "posix True True", "icu True False", "loose False False", "padded False False", "number False False", "named True True", "label True True"],
@@ -76,8 +76,8 @@ public sealed class CatalogReaderTests(ScratchServer server) : IAsyncLifetime
     [Fact]
     public async Task The_default_collation_of_a_C_database_is_bytewise()
     {
-        await using var bytewise = await server.CreateDatabaseAsync("TEMPLATE template0 LOCALE 'C'");
-        await bytewise.RunAsync("CREATE TABLE t (plain text, icu text COLLATE \"und-x-icu\")");
+        await using var bytewise = await postgres.CreateDatabaseAsync("TEMPLATE template0 LOCALE 'C'");
+        await bytewise.ExecuteAsync("CREATE TABLE t (plain text, icu text COLLATE \"und-x-icu\")");
         using var reader = ReaderAs(bytewise.DataSource);
 
         Assert.Equal([true, false], (await reader.RefreshAsync(CancellationToken.None)).Find(null, "t")!.Columns.Select(column => column.HasByteOrder));
@@ -86,7 +86,7 @@ public sealed class CatalogReaderTests(ScratchServer server) : IAsyncLifetime
     [Fact]
     public async Task Types_are_built_all_the_way_down()
     {
-        await database.RunAsync(
+        await database.ExecuteAsync(
             """
             CREATE SCHEMA s;
             CREATE TYPE s.mood AS ENUM ('sad', 'ok');
@@ -115,7 +115,7 @@ public sealed class CatalogReaderTests(ScratchServer server) : IAsyncLifetime
     [Fact]
     public async Task Partitions_are_judged_one_by_one_and_their_parent_by_all()
     {
-        await database.RunAsync(
+        await database.ExecuteAsync(
             """
             CREATE TABLE p (id int PRIMARY KEY) PARTITION BY RANGE (id);
             CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10);
@@ -130,7 +130,7 @@ public sealed class CatalogReaderTests(ScratchServer server) : IAsyncLifetime
         Assert.Equal((false, "has the partition \"public.p2\", which is unlogged"), (schema.Find(null, "p")!.IsStreamed, schema.Find(null, "p")!.NotStreamedBecause));
         Assert.Equal([schema.Find(null, "p1")!.Oid, schema.Find(null, "p2")!.Oid], schema.Find(null, "p")!.Children);
 
-        await database.RunAsync("ALTER PUBLICATION sync SET (publish_via_partition_root = true)");
+        await database.ExecuteAsync("ALTER PUBLICATION sync SET (publish_via_partition_root = true)");
         schema = await catalog.RefreshAsync(CancellationToken.None);
         Assert.Equal("is a partition that publication \"sync\" publishes as its root", schema.Find(null, "q1")!.NotStreamedBecause);
     }
@@ -145,7 +145,7 @@ public sealed class CatalogReaderTests(ScratchServer server) : IAsyncLifetime
     [InlineData("SELECT 1", false, "is not in publication \"sync\", which does not exist")]
     public async Task A_table_is_streamed_as_its_publication_says(string publication, bool isStreamed, string? because)
     {
-        await database.RunAsync("CREATE TABLE t (id int PRIMARY KEY, a int); " + publication);
+        await database.ExecuteAsync("CREATE TABLE t (id int PRIMARY KEY, a int); " + publication);
         var table = (await catalog.RefreshAsync(CancellationToken.None)).Find(null, "t")!;
 
         Assert.Equal((isStreamed, because), (table.IsStreamed, table.NotStreamedBecause));
@@ -155,12 +155,12 @@ public sealed class CatalogReaderTests(ScratchServer server) : IAsyncLifetime
     [Fact]
     public async Task A_generated_column_is_streamed_where_the_publication_sends_it()
     {
-        if (await database.ReadAsync<int>("SELECT current_setting('server_version_num')::int") < 180000)
+        if (await database.ScalarAsync<int>("SELECT current_setting('server_version_num')::int") < 180000)
         {
             Assert.Skip("generated columns are sent from 18 on");
         }
 
-        await database.RunAsync("CREATE TABLE t (id int PRIMARY KEY, s int GENERATED ALWAYS AS (id) STORED, v int GENERATED ALWAYS AS (id) VIRTUAL); CREATE PUBLICATION sync FOR TABLE t WITH (publish_generated_columns = stored)");
+        await database.ExecuteAsync("CREATE TABLE t (id int PRIMARY KEY, s int GENERATED ALWAYS AS (id) STORED, v int GENERATED ALWAYS AS (id) VIRTUAL); CREATE PUBLICATION sync FOR TABLE t WITH (publish_generated_columns = stored)");
         var table = (await catalog.RefreshAsync(CancellationToken.None)).Find(null, "t")!;
 
         Assert.True(table.IsStreamed, table.NotStreamedBecause);
@@ -170,12 +170,12 @@ public sealed class CatalogReaderTests(ScratchServer server) : IAsyncLifetime
     [Fact]
     public async Task What_the_hint_says_makes_the_table_streamed()
     {
-        await database.RunAsync("CREATE PUBLICATION sync; CREATE UNLOGGED TABLE t (id int)");
+        await database.ExecuteAsync("CREATE PUBLICATION sync; CREATE UNLOGGED TABLE t (id int)");
         var steps = 0;
         Table table;
         while ((table = (await catalog.RefreshAsync(CancellationToken.None)).Find(null, "t")!) is { IsStreamed: false, StreamedIf: { } hint } && steps++ < 5)
         {
-            await database.RunAsync(hint[(hint.IndexOf("ALTER", StringComparison.Ordinal))..hint.IndexOf(", then", StringComparison.Ordinal)]);
+            await database.ExecuteAsync(hint[(hint.IndexOf("ALTER", StringComparison.Ordinal))..hint.IndexOf(", then", StringComparison.Ordinal)]);
         }
 
         Assert.Equal((true, 3), (table.IsStreamed, steps));
@@ -184,22 +184,22 @@ public sealed class CatalogReaderTests(ScratchServer server) : IAsyncLifetime
     [Fact]
     public async Task A_table_published_after_the_first_read_is_marked_and_keeps_its_mark()
     {
-        await database.RunAsync("CREATE TABLE early (id int PRIMARY KEY); CREATE TABLE late (id int PRIMARY KEY); CREATE PUBLICATION sync FOR TABLE early");
+        await database.ExecuteAsync("CREATE TABLE early (id int PRIMARY KEY); CREATE TABLE late (id int PRIMARY KEY); CREATE PUBLICATION sync FOR TABLE early");
         await catalog.RefreshAsync(CancellationToken.None);
         await using var writer = await database.DataSource.OpenConnectionAsync();
         await using var begin = new Npgsql.NpgsqlCommand("BEGIN; INSERT INTO early VALUES (1); SELECT pg_current_xact_id()::text", writer);
         var inFlight = ulong.Parse((string)(await begin.ExecuteScalarAsync())!);
-        await database.RunAsync("ALTER PUBLICATION sync ADD TABLE late");
+        await database.ExecuteAsync("ALTER PUBLICATION sync ADD TABLE late");
 
         var schema = await catalog.RefreshAsync(CancellationToken.None);
         var mark = schema.Find(null, "late")!.StreamedAfterXid;
         Assert.True(mark > inFlight);
         Assert.Equal(0UL, schema.Find(null, "early")!.StreamedAfterXid);
 
-        await database.RunAsync("CREATE TABLE more (id int PRIMARY KEY)");
+        await database.ExecuteAsync("CREATE TABLE more (id int PRIMARY KEY)");
         Assert.Equal(mark, (await catalog.RefreshAsync(CancellationToken.None)).Find(null, "late")!.StreamedAfterXid);
 
-        await database.RunAsync("ALTER PUBLICATION sync DROP TABLE early; ALTER PUBLICATION sync ADD TABLE early");
+        await database.ExecuteAsync("ALTER PUBLICATION sync DROP TABLE early; ALTER PUBLICATION sync ADD TABLE early");
         Assert.True((await catalog.RefreshAsync(CancellationToken.None)).Find(null, "early")!.StreamedAfterXid > mark);
 
         catalog.MarkPublished([schema.Find(null, "more")?.Oid ?? await database.OidAsync("more")], 999_999);
@@ -262,7 +262,7 @@ public sealed class CatalogReaderTests(ScratchServer server) : IAsyncLifetime
             await FingerprintSchemaAsync();
             var before = await catalog.RefreshAsync(CancellationToken.None);
             var poll = await catalog.ReadPollFingerprintAsync(CancellationToken.None);
-            await database.RunAsync(change);
+            await database.ExecuteAsync(change);
 
             Assert.NotEqual(poll, await catalog.ReadPollFingerprintAsync(CancellationToken.None));
             var after = await catalog.RefreshAsync(CancellationToken.None);
@@ -308,9 +308,9 @@ public sealed class CatalogReaderTests(ScratchServer server) : IAsyncLifetime
     [Fact]
     public async Task A_change_to_one_table_leaves_the_fingerprints_of_others()
     {
-        await database.RunAsync("CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY)");
+        await database.ExecuteAsync("CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY)");
         var before = await catalog.RefreshAsync(CancellationToken.None);
-        await database.RunAsync("ALTER TABLE a ADD COLUMN x int; CREATE TABLE c (id int); CREATE INDEX ON b (id)");
+        await database.ExecuteAsync("ALTER TABLE a ADD COLUMN x int; CREATE TABLE c (id int); CREATE INDEX ON b (id)");
         var after = await catalog.RefreshAsync(CancellationToken.None);
 
         Assert.NotEqual(before.Find(null, "a")!.Fingerprint, after.Find(null, "a")!.Fingerprint);
@@ -320,7 +320,7 @@ public sealed class CatalogReaderTests(ScratchServer server) : IAsyncLifetime
     [Fact]
     public async Task Nothing_is_raised_when_nothing_differs()
     {
-        await database.RunAsync("CREATE TABLE a (id int PRIMARY KEY)");
+        await database.ExecuteAsync("CREATE TABLE a (id int PRIMARY KEY)");
         var first = await catalog.RefreshAsync(CancellationToken.None);
         catalog.Changed += _ => Assert.Fail("nothing changed");
 
@@ -335,7 +335,7 @@ public sealed class CatalogReaderTests(ScratchServer server) : IAsyncLifetime
         var seen = new TaskCompletionSource<DatabaseSchema>(TaskCreationOptions.RunContinuationsAsynchronously);
         catalog.Changed += schema => seen.TrySetResult(schema);
         var running = catalog.RunAsync(ending.Token);
-        await database.RunAsync("CREATE TABLE appeared (id int PRIMARY KEY)");
+        await database.ExecuteAsync("CREATE TABLE appeared (id int PRIMARY KEY)");
 
         Assert.NotNull((await seen.Task.WaitAsync(TimeSpan.FromSeconds(10))).Find(null, "appeared"));
         await ending.CancelAsync();
@@ -365,17 +365,17 @@ public sealed class CatalogReaderTests(ScratchServer server) : IAsyncLifetime
     [Fact]
     public async Task Operators_of_users_are_noticed_on_the_search_path_only()
     {
-        await database.RunAsync("CREATE SCHEMA elsewhere; CREATE FUNCTION same(int, text) RETURNS bool LANGUAGE sql IMMUTABLE RETURN true; CREATE OPERATOR elsewhere.= (LEFTARG = int, RIGHTARG = text, FUNCTION = same)");
+        await database.ExecuteAsync("CREATE SCHEMA elsewhere; CREATE FUNCTION same(int, text) RETURNS bool LANGUAGE sql IMMUTABLE RETURN true; CREATE OPERATOR elsewhere.= (LEFTARG = int, RIGHTARG = text, FUNCTION = same)");
         Assert.False((await catalog.RefreshAsync(CancellationToken.None)).HasForeignOperators);
 
-        await database.RunAsync("CREATE OPERATOR public.< (LEFTARG = int, RIGHTARG = text, FUNCTION = same)");
+        await database.ExecuteAsync("CREATE OPERATOR public.< (LEFTARG = int, RIGHTARG = text, FUNCTION = same)");
         Assert.True((await catalog.RefreshAsync(CancellationToken.None)).HasForeignOperators);
     }
 
     [Fact]
     public async Task The_poll_is_cheap_with_a_thousand_tables()
     {
-        await database.RunAsync("DO $$ BEGIN FOR i IN 1..1000 LOOP EXECUTE format('CREATE TABLE t%s (id int PRIMARY KEY, a text, b text, c int, d int, e timestamptz)', i); END LOOP; END $$");
+        await database.ExecuteAsync("DO $$ BEGIN FOR i IN 1..1000 LOOP EXECUTE format('CREATE TABLE t%s (id int PRIMARY KEY, a text, b text, c int, d int, e timestamptz)', i); END LOOP; END $$");
         await catalog.RefreshAsync(CancellationToken.None);
         var best = TimeSpan.MaxValue;
         for (var i = 0; i < 10; i++)
@@ -392,12 +392,12 @@ public sealed class CatalogReaderTests(ScratchServer server) : IAsyncLifetime
     private static CatalogReader ReaderAs(Npgsql.NpgsqlDataSource source) =>
         new(source, new CatalogOptions { PollInterval = TimeSpan.FromMilliseconds(50) }, TimeProvider.System, NullLogger<CatalogReader>.Instance);
 
-    private Task RolesAsync() => database.RunAsync("CREATE ROLE fingerprint_reader LOGIN; CREATE ROLE fingerprint_group");
+    private Task RolesAsync() => database.ExecuteAsync($"CREATE ROLE fingerprint_reader LOGIN PASSWORD '{TestDatabase.RolePassword}'; CREATE ROLE fingerprint_group");
 
-    private Task DropRolesAsync() => database.RunAsync(
-        "REASSIGN OWNED BY fingerprint_reader TO postgres; DROP OWNED BY fingerprint_reader; DROP ROLE fingerprint_reader; DROP ROLE fingerprint_group");
+    private Task DropRolesAsync() => database.ExecuteAsync(
+        "REASSIGN OWNED BY fingerprint_reader TO CURRENT_USER; DROP OWNED BY fingerprint_reader; DROP ROLE fingerprint_reader; DROP ROLE fingerprint_group");
 
-    private Task FingerprintSchemaAsync() => database.RunAsync(
+    private Task FingerprintSchemaAsync() => database.ExecuteAsync(
         """
         CREATE SCHEMA s;
         CREATE TYPE mood AS ENUM ('sad', 'ok');

@@ -94,7 +94,7 @@ public sealed class PrometheusTextTests : IDisposable
     [Fact]
     public void A_gauge_that_fails_does_not_take_the_others_along()
     {
-        meter.CreateObservableGauge<int>("broken", () => throw new InvalidOperationException());
+        meter.CreateObservableGauge("broken", (Func<int>)(() => throw new InvalidOperationException()));
         meter.CreateObservableGauge("whole", () => 1);
 
         Assert.Contains("whole 1\n", metrics.Write(), StringComparison.Ordinal);

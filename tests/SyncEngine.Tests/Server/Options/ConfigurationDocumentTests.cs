@@ -12,7 +12,7 @@ public sealed class ConfigurationDocumentTests
     {
         var documented = Repository.TableRows("docs/CONFIGURATION.md").ToDictionary(row => row[0].Trim('`'), row => (Default: row[1], Effect: row[2]), StringComparer.Ordinal);
         var actual = OptionRooms.All
-            .SelectMany(room => OptionsBinder.Properties(room.Type).Select(property => (Key: $"{room.Section}:{property.Name}", Default: Text(property.Name, property.GetValue(Activator.CreateInstance(room.Type))))))
+            .SelectMany(room => room.Options.Select(property => (Key: $"{room.Section}:{property.Name}", Default: Text(property.Name, property.GetValue(Activator.CreateInstance(room.Type))))))
             .ToDictionary(option => option.Key, option => option.Default, StringComparer.Ordinal);
 
         Assert.Equal(actual.OrderBy(option => option.Key, StringComparer.Ordinal), documented.Select(option => KeyValuePair.Create(option.Key, option.Value.Default)).OrderBy(option => option.Key, StringComparer.Ordinal));
@@ -23,9 +23,10 @@ public sealed class ConfigurationDocumentTests
     {
         null => "none",
         string text => text,
+        Enum choice => choice.ToString().ToLowerInvariant(),
         bool isSet => isSet ? "true" : "false",
         TimeSpan duration => Duration.Format(duration),
-        int or long when name.EndsWith("Bytes", StringComparison.Ordinal) => Bytes(Convert.ToInt64(value, CultureInfo.InvariantCulture)),
+        int or long when name.Contains("Bytes", StringComparison.Ordinal) => Bytes(Convert.ToInt64(value, CultureInfo.InvariantCulture)),
         IFormattable number => number.ToString("N0", CultureInfo.InvariantCulture),
         IEnumerable list => list.Cast<object>().Any() ? string.Join(", ", list.Cast<object>()) : "none",
         _ => throw new System.Diagnostics.UnreachableException(),

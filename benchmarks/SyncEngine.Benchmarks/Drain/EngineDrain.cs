@@ -1,0 +1,91 @@
+using System.Diagnostics;
+using System.Globalization;
+using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
+using SyncEngine.Benchmarks.Engine;
+using SyncEngine.Changes;
+using SyncEngine.Observability;
+using SyncEngine.Permissions;
+using SyncEngine.Ports;
+using SyncEngine.Postgres.Replication;
+using SyncEngine.Subscriptions;
+using SyncEngine.Values;
+
+namespace SyncEngine.Benchmarks.Drain;
+
+/// <summary>
+/// Source and change processor with 1,000 live queries, one per room, on ten streams: from the source's start until the position is the backlog's
+/// end and everything has been taken from the streams.
+/// </summary>
+internal static class EngineDrain
+{
+    private const int Queries = 1000;
+    private const int Streams = 10;
+
+    /// <param name="firstRoom">0: every row is in one of the rooms. Above the backlog's rooms: none is.</param>
+    public static async Task<TimeSpan> RunAsync(NpgsqlConnectionStringBuilder server, Backlog backlog, int firstRoom, CancellationToken cancellationToken)
+    {
+        var source = new ReplicationSource(
+            new ReplicationSourceOptions
+            {
+                ConnectionString = server.ConnectionString,
+                Publication = Backlog.Publication,
+                SlotName = await backlog.CopySlotAsync(cancellationToken),
+                IsPersistent = true,
+            },
+            TimeProvider.System,
+            NullLogger<ReplicationSource>.Instance);
+        using var metrics = new EngineMetrics();
+        await using var processor = new ChangeProcessor(source, new EmptyTable(backlog), new EngineOptions { AuditInterval = TimeSpan.Zero }, metrics, TimeProvider.System);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var processing = processor.RunAsync(stop.Token);
+        var plan = RoomQuery.PlanFor(backlog.Table);
+        var streams = new List<ClientStream>();
+        for (var i = 0; i < Streams; i++)
+        {
+            streams.Add(await processor.OpenAsync(Principal.Engine, cancellationToken));
+        }
+
+        for (var i = 0; i < Queries; i++)
+        {
+            var subscription = await processor.RegisterAsync(Principal.Engine, plan, [(firstRoom + i).ToString(CultureInfo.InvariantCulture)], cancellationToken);
+            await processor.AttachAsync(streams[i % Streams], subscription.Id, null, cancellationToken);
+        }
+
+        var delivered = 0;
+        var taking = streams.Select(TakeAsync).ToList();
+        var due = firstRoom == 0 ? backlog.Rows : 0;
+        var began = Stopwatch.GetTimestamp();
+        var streaming = source.RunAsync(stop.Token);
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(2));
+        while (processor.Position < backlog.End || Volatile.Read(ref delivered) < due)
+        {
+            await timer.WaitForNextTickAsync(cancellationToken);
+        }
+
+        var took = Stopwatch.GetElapsedTime(began);
+        await stop.CancelAsync();
+        await Task.WhenAll([processing, streaming, .. taking]);
+        return delivered == due ? took : throw new InvalidOperationException($"{delivered} rows were delivered instead of {due}");
+
+        async Task TakeAsync(ClientStream stream)
+        {
+            await foreach (var frame in stream.Queue.ReadAllAsync(CancellationToken.None))
+            {
+                if (frame.Body.Diff is { } diff)
+                {
+                    Interlocked.Add(ref delivered, diff.Added.Count);
+                }
+            }
+        }
+    }
+
+    /// <summary>Answers every read as the database would have when the slot was made: the table had no rows.</summary>
+    private sealed class EmptyTable(Backlog backlog) : ISnapshotReader
+    {
+        public Task<SnapshotRead> ReadAsync(IReadOnlyList<SnapshotRequest> requests, Principal principal, CancellationToken cancellationToken) =>
+            Task.FromResult(new SnapshotRead(backlog.SnapshotBefore, backlog.Start, [.. requests.Select(_ => new SnapshotResult(Nothing(), null))]));
+
+        private static ResultRows Nothing() => new([], 0);
+    }
+}

@@ -1,0 +1,40 @@
+using System.Collections.Immutable;
+using SyncEngine.Matching.Predicates;
+using SyncEngine.Permissions;
+using SyncEngine.Planning;
+using SyncEngine.Values;
+
+namespace SyncEngine.Benchmarks.Engine;
+
+/// <summary>The plan of <c>SELECT id, body FROM … WHERE room = $1</c>, as the planner makes it, for engines without a database behind them.</summary>
+internal static class RoomQuery
+{
+    public static QueryPlan PlanFor(uint table) => new()
+    {
+        Mode = PlanMode.Incremental,
+        QueryText = "SELECT id, body FROM messages WHERE room = $1",
+        ReadSql = "SELECT id, body FROM messages WHERE room = $1",
+        ParameterTypes = [Type(TypeOid.Int4, "int4")],
+        Columns = [new OutputColumn("id", "int8", IsNullable: false), new OutputColumn("body", "text", IsNullable: true)],
+        Key = ["id"],
+        IsOrdered = false,
+        Tables = [table],
+        Fingerprints = ImmutableDictionary<uint, ulong>.Empty.Add(table, 1),
+        Identity = "room",
+        Reader = Principal.Engine,
+        NewEncoder = () => throw new NotSupportedException("nothing is read here"),
+        SingleTable = new SingleTablePlan(
+            table,
+            "room",
+            [new StreamedColumn("id", Type(TypeOid.Int8, "int8"), -1), new StreamedColumn("room", Type(TypeOid.Int4, "int4"), -1), new StreamedColumn("body", Type(TypeOid.Text, "text"), -1)],
+            Output: [0, 2],
+            Key: [0],
+            new Comparison(1, ComparisonOperator.Equal, 0, Comparer),
+            new IndexedEquality(1, [0], Comparer),
+            [new Operand(0, null)]),
+    };
+
+    private static ValueComparer Comparer { get; } = ValueComparer.For(Type(TypeOid.Int4, "int4"))!;
+
+    private static SqlType Type(uint oid, string name) => new(oid, "pg_catalog", name, SqlTypeKind.Base, null, [], [], HasJsonCast: false, ',');
+}

@@ -1,0 +1,24 @@
+namespace SyncEngine.Benchmarks.Running;
+
+/// <summary>Where the files of the project are.</summary>
+internal static class Repository
+{
+    public static string Root { get; } = Find();
+
+    /// <summary>The server as built beside this program, in the same configuration.</summary>
+    public static string ServerAssembly { get; } = Path.Combine(
+        Root, "src", "SyncEngine.Server", "bin", Path.GetFileName(Path.GetDirectoryName(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar)))!, "net10.0", "SyncEngine.Server.dll");
+
+    private static string Find()
+    {
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            if (File.Exists(Path.Combine(folder.FullName, "SyncEngine.sln")))
+            {
+                return folder.FullName;
+            }
+        }
+
+        throw new InvalidOperationException("run the benchmarks out of the project's folder");
+    }
+}

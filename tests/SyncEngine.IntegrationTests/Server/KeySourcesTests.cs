@@ -1,0 +1,105 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+using SyncEngine.Errors;
+using SyncEngine.Permissions;
+using SyncEngine.Postgres.Administration;
+using SyncEngine.Server.Authentication;
+using SyncEngine.Server.Options;
+using SyncEngine.Tests.Server;
+using SyncEngine.Tests.Server.Authentication;
+using Xunit;
+
+namespace SyncEngine.IntegrationTests.Server;
+
+/// <summary>Keys that come over HTTP and from files.</summary>
+public sealed class KeySourcesTests : IAsyncLifetime
+{
+    private readonly ManualTime time = new();
+    private WebApplication issuer = null!;
+    private string address = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore().UseUrls("http://127.0.0.1:0");
+        builder.Services.AddRouting();
+        issuer = builder.Build();
+        issuer.MapGet("/tenant/.well-known/openid-configuration", () => $$"""{"issuer":"{{address}}/tenant","jwks_uri":"{{address}}/keys"}""");
+        issuer.MapGet("/other/.well-known/openid-configuration", () => $$"""{"issuer":"{{address}}/tenant","jwks_uri":"{{address}}/keys"}""");
+        issuer.MapGet("/plain/.well-known/openid-configuration", () => $$"""{"issuer":"{{address}}/plain","jwks_uri":"http://keys.example/keys"}""");
+        issuer.MapGet("/keys", () => KeySet());
+        issuer.MapGet("/moved", () => Results.Redirect("/keys"));
+        issuer.MapGet("/huge", () => KeySet() + new string(' ', 1024 * 1024));
+        issuer.MapGet("/text", () => "not a key set");
+        await issuer.StartAsync();
+        address = issuer.Urls.Single();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await issuer.StopAsync();
+        await issuer.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Keys_are_found_where_the_authoritys_document_says()
+    {
+        Assert.Equal("ada", (await ValidateAsync(new() { Authority = $"{address}/tenant" }, $"{address}/tenant")).Subject);
+        await RefusedAsync(ErrorCode.Unauthenticated, new() { Authority = $"{address}/tenant" }, "https://elsewhere");
+        await RefusedAsync(ErrorCode.SourceUnavailable, new() { Authority = $"{address}/other" }, $"{address}/other");
+        await RefusedAsync(ErrorCode.SourceUnavailable, new() { Authority = $"{address}/plain" }, $"{address}/plain");
+    }
+
+    [Fact]
+    public async Task A_key_set_comes_from_a_URL_but_not_by_a_redirect_nor_in_any_size()
+    {
+        Assert.Equal("ada", (await ValidateAsync(new() { Jwks = $"{address}/keys" }, "anybody")).Subject);
+        await RefusedAsync(ErrorCode.SourceUnavailable, new() { Jwks = $"{address}/moved" }, "anybody");
+        await RefusedAsync(ErrorCode.SourceUnavailable, new() { Jwks = $"{address}/huge" }, "anybody");
+        await RefusedAsync(ErrorCode.SourceUnavailable, new() { Jwks = $"{address}/text" }, "anybody");
+        await RefusedAsync(ErrorCode.SourceUnavailable, new() { Jwks = $"{address}/nowhere" }, "anybody");
+    }
+
+    [Fact]
+    public async Task A_key_set_comes_from_a_file()
+    {
+        var folder = Directory.CreateTempSubdirectory("sync-keys-");
+        var file = Path.Combine(folder.FullName, "keys.json");
+        await File.WriteAllTextAsync(file, KeySet(), TestContext.Current.CancellationToken);
+
+        Assert.Equal("ada", (await ValidateAsync(new() { Jwks = file }, "anybody")).Subject);
+        await File.WriteAllTextAsync(file, "{}", TestContext.Current.CancellationToken);
+        Assert.Throws<OperatorException>(() => KeySources.Changing(new() { Jwks = file }, new HttpClient()));
+        folder.Delete(recursive: true);
+        Assert.Throws<OperatorException>(() => KeySources.Changing(new() { Jwks = file }, new HttpClient()));
+    }
+
+    [Theory]
+    [InlineData("http://issuer.example/keys")]
+    [InlineData("https://")]
+    public void An_address_that_anybody_could_answer_for_is_refused_at_start(string url)
+    {
+        Assert.Throws<OperatorException>(() => KeySources.Changing(new() { Jwks = url }, new HttpClient()));
+        Assert.Throws<OperatorException>(() => KeySources.Changing(new() { Authority = url }, new HttpClient()));
+    }
+
+    private async Task<Principal> ValidateAsync(AuthenticationOptions options, string tokenIssuer)
+    {
+        using var http = KeySources.CreateClient();
+        using var ring = new KeyRing([], KeySources.Changing(options, http), time, NullLogger<KeyRing>.Instance);
+        var validator = new TokenValidator(options, ring, new Tokens.Roles(), time);
+        return await validator.ValidateAsync(Tokens.Es256($$"""{"iss":"{{tokenIssuer}}","sub":"ada","role":"app_user"}"""), TestContext.Current.CancellationToken);
+    }
+
+    private async Task RefusedAsync(ErrorCode code, AuthenticationOptions options, string tokenIssuer) =>
+        Assert.Equal(code, (await Assert.ThrowsAsync<SyncException>(() => ValidateAsync(options, tokenIssuer))).Code);
+
+    private static string KeySet()
+    {
+        var point = Tokens.Curve.ExportParameters(includePrivateParameters: false).Q;
+        return $$"""{"keys":[{"kty":"EC","crv":"P-256","x":"{{System.Buffers.Text.Base64Url.EncodeToString(point.X)}}","y":"{{System.Buffers.Text.Base64Url.EncodeToString(point.Y)}}"}]}""";
+    }
+}
