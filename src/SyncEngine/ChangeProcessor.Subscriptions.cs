@@ -21,6 +21,7 @@ public sealed partial class ChangeProcessor
     private Sql.Catalog.DatabaseSchema? newestSchema;
     private int auditTurn;
     private bool isSettling;
+    private TaskCompletionSource? farewell;
 
     /// <summary>Registers a subscription; nothing is read until somebody streams it.</summary>
     public Task<Subscription> RegisterAsync(Principal principal, QueryPlan plan, ImmutableArray<string?> parameters, CancellationToken cancellationToken) =>
@@ -128,6 +129,25 @@ public sealed partial class ChangeProcessor
             },
             cancellationToken);
 
+    /// <summary>Tells every stream that the engine leaves, and ends it; completes when all have been read to their end. For before the doors are closed.</summary>
+    public async Task FarewellAsync(CancellationToken cancellationToken)
+    {
+        var told = await InvokeAsync(
+            () =>
+            {
+                farewell ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                EndStreams(Leaving());
+                if (streams.All.Count == 0)
+                {
+                    farewell.TrySetResult();
+                }
+
+                return farewell.Task;
+            },
+            cancellationToken);
+        await told.WaitAsync(cancellationToken);
+    }
+
     /// <summary>A newer token for a stream's principal. Subscriptions whose plan uses claims are given back: they need another plan.</summary>
     public Task<IReadOnlyList<Subscription>> AuthenticateAsync(ClientStream stream, Principal principal, CancellationToken cancellationToken) =>
         InvokeAsync<IReadOnlyList<Subscription>>(
@@ -219,6 +239,11 @@ public sealed partial class ChangeProcessor
 
     private ClientStream AddStream(Principal principal, bool isSingle)
     {
+        if (farewell is not null)
+        {
+            throw Leaving();
+        }
+
         var stream = new ClientStream(NewId(), principal, isSingle, options.MaxQueuedBytes);
         streams.Add(stream, now);
         return stream;
@@ -294,6 +319,10 @@ public sealed partial class ChangeProcessor
 
         streams.Remove(stream);
         stream.Queue.Abandon();
+        if (streams.All.Count == 0)
+        {
+            farewell?.TrySetResult();
+        }
     }
 
     private void Unregister(Subscription subscription)
@@ -364,6 +393,8 @@ public sealed partial class ChangeProcessor
             stream.Queue.Complete();
         }
     }
+
+    private static SyncException Leaving() => new(ErrorCode.ShuttingDown, "the engine is shutting down", hint: "Connect again; the same cut resumes.");
 
     private void EndStreams(SyncException error)
     {

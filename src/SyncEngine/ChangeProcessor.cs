@@ -110,7 +110,7 @@ public sealed partial class ChangeProcessor : IAsyncDisposable
         }
         catch (OperationCanceledException) when (token.IsCancellationRequested)
         {
-            EndStreams(new SyncException(ErrorCode.ShuttingDown, "the engine is shutting down", hint: "Connect again; the same cut resumes."));
+            EndStreams(Leaving());
             await reader.WhenIdleAsync();
         }
         catch

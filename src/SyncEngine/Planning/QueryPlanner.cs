@@ -202,6 +202,14 @@ public sealed class QueryPlanner(IQueryAnalyst analyst, ISchemaSource schemas, E
             single = null;
         }
 
+        var foreign = columns.Where((_, i) => !codecs[i].IsNative).Select(column => column.Type).FirstOrDefault();
+        if (single is not null && foreign is not null)
+        {
+            // The stream brings PostgreSQL's text, which is not JSON for these: composites, types with a cast to json.
+            reason = $"values of type {foreign} are turned into JSON by Postgres";
+            single = null;
+        }
+
         var isOrdered = IsOrdered(gated);
         var dependsOnClaims = single is null
             && (description.HasRowSecurity || description.ReadsSettings || description.HasOpaqueFunctions || !description.Views.IsEmpty
