@@ -253,8 +253,7 @@ sealed class ScenarioRun(Scenario scenario, PostgresFixture postgres)
         }
 
         using var http = new HttpClient { BaseAddress = server.Address };
-        using var answer = await http.GetAsync("/metrics", cancellationToken);
-        var metrics = answer.IsSuccessStatusCode ? await answer.Content.ReadAsStringAsync(cancellationToken) : "";
+        var metrics = await http.GetStringAsync("/metrics", cancellationToken);
         var mismatch = metrics.Split('\n').FirstOrDefault(line => line.StartsWith("sync_audit_mismatches", StringComparison.Ordinal) && !line.TrimEnd().EndsWith(" 0", StringComparison.Ordinal));
         return mismatch is null ? null : new Failure($"the server had to mend a result: {mismatch}", null, null, [], truth.Order);
     }
