@@ -72,6 +72,8 @@ public sealed class OracleTests(PostgresFixture postgres, ITestOutputHelper outp
         if (outcome.Failure is { } failure)
         {
             var found = Report($"seed {seed}, {writers} writer(s), size {size}", failure, null);
+            // Told before it is made smaller: whoever does not wait for that still has it.
+            output.WriteLine(found);
             var (smallest, still) = await new Shrinker(postgres, shrinkingTime).ShrinkAsync(scenario, failure, cancellationToken);
             Assert.Fail(found + Report("the smallest case that still fails", still, smallest));
         }
