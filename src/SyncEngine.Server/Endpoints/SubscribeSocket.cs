@@ -13,9 +13,12 @@ static class SubscribeSocket
 {
     private const int LargestRequest = 256 * 1024;
 
+    /// <summary>How long a socket may be held open without saying what it is for.</summary>
+    private static readonly TimeSpan firstFrame = TimeSpan.FromSeconds(15);
+
     public static void MapSubscribeSocket(this IEndpointRouteBuilder routes) => routes.MapGet("/subscribe", RunAsync).RequirePrincipal();
 
-    private static async Task RunAsync(HttpContext context, ChangeProcessor processor, SubscriptionService service, RequestReader reader)
+    private static async Task RunAsync(HttpContext context, ChangeProcessor processor, SubscriptionService service, RequestReader reader, TimeProvider time)
     {
         if (!context.WebSockets.IsWebSocketRequest)
         {
@@ -27,7 +30,7 @@ static class SubscribeSocket
         using var closed = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         try
         {
-            var subscription = await service.SubscribeAsync(principal, await ReceiveAsync(socket, reader, closed.Token), closed.Token);
+            var subscription = await service.SubscribeAsync(principal, await ReceiveAsync(socket, reader, time, closed.Token), closed.Token);
             var stream = await processor.StreamAsync(principal, subscription.Id, null, closed.Token);
             await using var cut = stream.Stalled.Register(socket.Abort);
             var watching = WatchAsync(socket, closed);
@@ -54,13 +57,15 @@ static class SubscribeSocket
         }
     }
 
-    private static async Task<SubscribeRequest> ReceiveAsync(WebSocket socket, RequestReader reader, CancellationToken cancellationToken)
+    private static async Task<SubscribeRequest> ReceiveAsync(WebSocket socket, RequestReader reader, TimeProvider time, CancellationToken cancellationToken)
     {
+        using var late = new CancellationTokenSource(firstFrame, time);
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, late.Token);
         var text = new ArrayBufferWriter<byte>();
         ValueWebSocketReceiveResult received;
         do
         {
-            received = await socket.ReceiveAsync(text.GetMemory(4096), cancellationToken);
+            received = await socket.ReceiveAsync(text.GetMemory(4096), patience.Token);
             text.Advance(received.Count);
             if (received.MessageType != WebSocketMessageType.Text || text.WrittenCount > LargestRequest)
             {
