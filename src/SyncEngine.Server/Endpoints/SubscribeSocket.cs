@@ -16,6 +16,9 @@ static class SubscribeSocket
     /// <summary>How long a socket may be held open without saying what it is for.</summary>
     private static readonly TimeSpan firstFrame = TimeSpan.FromSeconds(15);
 
+    /// <summary>How long a client that has been refused may take to close.</summary>
+    private static readonly TimeSpan farewell = TimeSpan.FromSeconds(5);
+
     public static void MapSubscribeSocket(this IEndpointRouteBuilder routes) => routes.MapGet("/subscribe", RunAsync).RequirePrincipal();
 
     private static async Task RunAsync(HttpContext context, ChangeProcessor processor, SubscriptionService service, RequestReader reader, TimeProvider time)
@@ -49,7 +52,7 @@ static class SubscribeSocket
         }
         catch (SyncException refused)
         {
-            await RefuseAsync(socket, refused, context.RequestAborted);
+            await RefuseAsync(socket, refused, time, context.RequestAborted);
         }
         catch (Exception gone) when (gone is OperationCanceledException or WebSocketException)
         {
@@ -127,13 +130,15 @@ static class SubscribeSocket
         return json.WrittenMemory;
     }
 
-    private static async Task RefuseAsync(WebSocket socket, SyncException refused, CancellationToken cancellationToken)
+    private static async Task RefuseAsync(WebSocket socket, SyncException refused, TimeProvider time, CancellationToken cancellationToken)
     {
+        using var late = new CancellationTokenSource(farewell, time);
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, late.Token);
         try
         {
             var body = JsonSerializer.SerializeToUtf8Bytes(new { type = "error", code = refused.Code.Name, message = refused.Message, hint = refused.Hint, sqlstate = refused.SqlState, position = refused.Position });
-            await socket.SendAsync(body, WebSocketMessageType.Text, endOfMessage: true, cancellationToken);
-            await socket.CloseAsync(WebSocketCloseStatus.PolicyViolation, refused.Code.Name, cancellationToken);
+            await socket.SendAsync(body, WebSocketMessageType.Text, endOfMessage: true, patience.Token);
+            await socket.CloseAsync(WebSocketCloseStatus.PolicyViolation, refused.Code.Name, patience.Token);
         }
         catch (Exception gone) when (gone is OperationCanceledException or WebSocketException)
         {

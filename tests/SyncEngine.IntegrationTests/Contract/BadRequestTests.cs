@@ -116,7 +116,7 @@ public sealed class BadRequestTests(BadInputEngine shared) : IClassFixture<BadIn
         {
             using var client = await RawClient.ConnectAsync(engine.Address);
             await client.SendAsync(rubbish);
-            Assert.StartsWith("HTTP/1.1 4", shared.Hear(await client.ReadToEndAsync()), StringComparison.Ordinal);
+            Assert.Matches("^HTTP/1.1 (4..|505) ", shared.Hear(await client.ReadToEndAsync()));
         }
     }
 
