@@ -42,6 +42,7 @@ static class ServerHost
             }
 
             builder.Services.AddSyncEngine(builder.Configuration, builder.Environment.ContentRootPath, database, dataSource, replication);
+            builder.Services.AddSingleton<IHostLifetime, CallersLifetime>();
             await using var app = builder.Build();
             app.UseSyncEngine();
             await app.StartAsync(cancellationToken);
@@ -91,5 +92,13 @@ static class ServerHost
         {
             // Somebody does not read, or the loop has ended and told them itself.
         }
+    }
+
+    /// <summary>Signals are the caller's: the host's own handler would cut the sockets before their streams are told.</summary>
+    private sealed class CallersLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 }

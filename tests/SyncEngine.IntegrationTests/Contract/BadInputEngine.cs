@@ -83,7 +83,7 @@ public sealed class BadInputEngine(PostgresFixture postgres) : IAsyncLifetime
         Assert.Empty(neighbour.OfType("stale"));
         Assert.Empty(neighbour.OfType("reset"));
         Assert.Equal(1, await Engine.Database.ScalarAsync<int>("SELECT count(*)::int FROM hidden"));
-        foreach (var text in heard)
+        while (heard.TryDequeue(out var text))
         {
             // "HubException: " is SignalR's own way to say a refusal.
             var said = text.Replace("HubException: ", "", StringComparison.Ordinal);
