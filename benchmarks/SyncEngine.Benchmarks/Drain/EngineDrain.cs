@@ -1,5 +1,7 @@
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using System.Threading.Channels;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using SyncEngine.Benchmarks.Engine;
@@ -36,7 +38,7 @@ internal static class EngineDrain
             TimeProvider.System,
             NullLogger<ReplicationSource>.Instance);
         using var metrics = new EngineMetrics();
-        await using var processor = new ChangeProcessor(source, new EmptyTable(backlog), new EngineOptions { AuditInterval = TimeSpan.Zero }, metrics, TimeProvider.System);
+        await using var processor = new ChangeProcessor(new StartedSource(source, backlog), new EmptyTable(backlog), new EngineOptions { AuditInterval = TimeSpan.Zero }, metrics, TimeProvider.System);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var processing = processor.RunAsync(stop.Token);
         var plan = RoomQuery.PlanFor(backlog.Table);
@@ -52,15 +54,27 @@ internal static class EngineDrain
             await processor.AttachAsync(streams[i % Streams], subscription.Id, null, cancellationToken);
         }
 
+        // Every query is live before the first transaction comes.
         var delivered = 0;
+        var live = 0;
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(2));
         var taking = streams.Select(TakeAsync).ToList();
+        while (Volatile.Read(ref live) < Queries)
+        {
+            await timer.WaitForNextTickAsync(cancellationToken);
+        }
+
         var due = firstRoom == 0 ? backlog.Rows : 0;
         var began = Stopwatch.GetTimestamp();
         var streaming = source.RunAsync(stop.Token);
-        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(2));
         while (processor.Position < backlog.End || Volatile.Read(ref delivered) < due)
         {
             await timer.WaitForNextTickAsync(cancellationToken);
+            if (processing.IsCompleted || streaming.IsCompleted)
+            {
+                await Task.WhenAll(processing, streaming);
+                throw new InvalidOperationException("the engine ended before the backlog did");
+            }
         }
 
         var took = Stopwatch.GetElapsedTime(began);
@@ -76,7 +90,39 @@ internal static class EngineDrain
                 {
                     Interlocked.Add(ref delivered, diff.Added.Count);
                 }
+                else if (frame.Body.Type == "live")
+                {
+                    Interlocked.Increment(ref live);
+                }
             }
+        }
+    }
+
+    /// <summary>The source, which has said already that it starts: so queries can be live at the position from which the backlog is read.</summary>
+    private sealed class StartedSource(ReplicationSource source, Backlog backlog) : ChannelReader<SourceEvent>, IChangeSource
+    {
+        private SourceEvent? first = new SourceEvent.Started(backlog.Start, "", IsContinuation: false);
+
+        public ChannelReader<SourceEvent> Events => this;
+
+        public override bool TryRead([MaybeNullWhen(false)] out SourceEvent item)
+        {
+            item = Interlocked.Exchange(ref first, null);
+            return item is not null || (source.Events.TryRead(out item) && (item is not SourceEvent.Started || source.Events.TryRead(out item)));
+        }
+
+        public override ValueTask<bool> WaitToReadAsync(CancellationToken cancellationToken = default) =>
+            Volatile.Read(ref first) is not null ? ValueTask.FromResult(true) : source.Events.WaitToReadAsync(cancellationToken);
+
+        public Task RunAsync(CancellationToken cancellationToken) => source.RunAsync(cancellationToken);
+
+        public long Watch(IReadOnlyCollection<uint> relationOids) => source.Watch(relationOids);
+
+        public void Acknowledge(Lsn position) => source.Acknowledge(position);
+
+        public void Nudge()
+        {
+            // The backlog moves the position.
         }
     }
 
