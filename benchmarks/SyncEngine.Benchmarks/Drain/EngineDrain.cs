@@ -23,6 +23,7 @@ internal static class EngineDrain
 {
     private const int Queries = 1000;
     private const int Streams = 10;
+    private static readonly TimeSpan patience = TimeSpan.FromSeconds(60);
 
     /// <param name="firstRoom">0: every row is in one of the rooms. Above the backlog's rooms: none is.</param>
     public static async Task<TimeSpan> RunAsync(NpgsqlConnectionStringBuilder server, Backlog backlog, int firstRoom, CancellationToken cancellationToken)
@@ -38,7 +39,9 @@ internal static class EngineDrain
             TimeProvider.System,
             NullLogger<ReplicationSource>.Instance);
         using var metrics = new EngineMetrics();
-        await using var processor = new ChangeProcessor(new StartedSource(source, backlog), new EmptyTable(backlog), new EngineOptions { AuditInterval = TimeSpan.Zero }, metrics, TimeProvider.System);
+        // Room for the whole backlog: a stream that is reset would be read again from a table that is not empty any more.
+        var options = new EngineOptions { AuditInterval = TimeSpan.Zero, MaxQueuedBytes = 1024 * 1024 * 1024 };
+        await using var processor = new ChangeProcessor(new StartedSource(source, backlog), new EmptyTable(backlog), options, metrics, TimeProvider.System);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var processing = processor.RunAsync(stop.Token);
         var plan = RoomQuery.PlanFor(backlog.Table);
@@ -70,6 +73,13 @@ internal static class EngineDrain
         while (processor.Position < backlog.End || Volatile.Read(ref delivered) < due)
         {
             await timer.WaitForNextTickAsync(cancellationToken);
+            if (Stopwatch.GetElapsedTime(began) > patience)
+            {
+                await stop.CancelAsync();
+                await Task.WhenAll(processing, streaming);
+                throw new InvalidOperationException($"after {patience} at {processor.Position} of {backlog.End}, {delivered} of {due} rows delivered; source: {source.Status}");
+            }
+
             if (processing.IsCompleted || streaming.IsCompleted)
             {
                 await Task.WhenAll(processing, streaming);
