@@ -45,7 +45,7 @@ internal sealed class Backlog : IAsyncDisposable
             BEGIN
                 FOR i IN 0 .. {(rows / rowsPerTransaction) - 1} LOOP
                     INSERT INTO {Publication}
-                    SELECT i * {rowsPerTransaction} + j, j % 1000, 'author ' || j % 50, repeat('message ', 10) || i, now(), 12.50 FROM generate_series(1, {rowsPerTransaction}) j;
+                    SELECT i * {rowsPerTransaction} + j, (i * {rowsPerTransaction} + j) % 1000, 'author ' || j % 50, repeat('message ', 10) || i, now(), 12.50 FROM generate_series(1, {rowsPerTransaction}) j;
                     COMMIT;
                 END LOOP;
             END $$

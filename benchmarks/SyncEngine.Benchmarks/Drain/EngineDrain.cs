@@ -1,5 +1,7 @@
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using System.Threading.Channels;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using SyncEngine.Benchmarks.Engine;
@@ -21,6 +23,7 @@ internal static class EngineDrain
 {
     private const int Queries = 1000;
     private const int Streams = 10;
+    private static readonly TimeSpan patience = TimeSpan.FromSeconds(60);
 
     /// <param name="firstRoom">0: every row is in one of the rooms. Above the backlog's rooms: none is.</param>
     public static async Task<TimeSpan> RunAsync(NpgsqlConnectionStringBuilder server, Backlog backlog, int firstRoom, CancellationToken cancellationToken)
@@ -36,7 +39,9 @@ internal static class EngineDrain
             TimeProvider.System,
             NullLogger<ReplicationSource>.Instance);
         using var metrics = new EngineMetrics();
-        await using var processor = new ChangeProcessor(source, new EmptyTable(backlog), new EngineOptions { AuditInterval = TimeSpan.Zero }, metrics, TimeProvider.System);
+        // Room for the whole backlog: a stream that is reset would be read again from a table that is not empty any more.
+        var options = new EngineOptions { AuditInterval = TimeSpan.Zero, MaxQueuedBytes = 1024 * 1024 * 1024 };
+        await using var processor = new ChangeProcessor(new StartedSource(source, backlog), new EmptyTable(backlog), options, metrics, TimeProvider.System);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var processing = processor.RunAsync(stop.Token);
         var plan = RoomQuery.PlanFor(backlog.Table);
@@ -52,15 +57,34 @@ internal static class EngineDrain
             await processor.AttachAsync(streams[i % Streams], subscription.Id, null, cancellationToken);
         }
 
+        // Every query is live before the first transaction comes.
         var delivered = 0;
+        var live = 0;
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(2));
         var taking = streams.Select(TakeAsync).ToList();
+        while (Volatile.Read(ref live) < Queries)
+        {
+            await timer.WaitForNextTickAsync(cancellationToken);
+        }
+
         var due = firstRoom == 0 ? backlog.Rows : 0;
         var began = Stopwatch.GetTimestamp();
         var streaming = source.RunAsync(stop.Token);
-        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(2));
         while (processor.Position < backlog.End || Volatile.Read(ref delivered) < due)
         {
             await timer.WaitForNextTickAsync(cancellationToken);
+            if (Stopwatch.GetElapsedTime(began) > patience)
+            {
+                await stop.CancelAsync();
+                await Task.WhenAll(processing, streaming);
+                throw new InvalidOperationException($"after {patience} at {processor.Position} of {backlog.End}, {delivered} of {due} rows delivered; source: {source.Status}");
+            }
+
+            if (processing.IsCompleted || streaming.IsCompleted)
+            {
+                await Task.WhenAll(processing, streaming);
+                throw new InvalidOperationException("the engine ended before the backlog did");
+            }
         }
 
         var took = Stopwatch.GetElapsedTime(began);
@@ -76,7 +100,39 @@ internal static class EngineDrain
                 {
                     Interlocked.Add(ref delivered, diff.Added.Count);
                 }
+                else if (frame.Body.Type == "live")
+                {
+                    Interlocked.Increment(ref live);
+                }
             }
+        }
+    }
+
+    /// <summary>The source, which has said already that it starts: so queries can be live at the position from which the backlog is read.</summary>
+    private sealed class StartedSource(ReplicationSource source, Backlog backlog) : ChannelReader<SourceEvent>, IChangeSource
+    {
+        private SourceEvent? first = new SourceEvent.Started(backlog.Start, "", IsContinuation: false);
+
+        public ChannelReader<SourceEvent> Events => this;
+
+        public override bool TryRead([MaybeNullWhen(false)] out SourceEvent item)
+        {
+            item = Interlocked.Exchange(ref first, null);
+            return item is not null || (source.Events.TryRead(out item) && (item is not SourceEvent.Started || source.Events.TryRead(out item)));
+        }
+
+        public override ValueTask<bool> WaitToReadAsync(CancellationToken cancellationToken = default) =>
+            Volatile.Read(ref first) is not null ? ValueTask.FromResult(true) : source.Events.WaitToReadAsync(cancellationToken);
+
+        public Task RunAsync(CancellationToken cancellationToken) => source.RunAsync(cancellationToken);
+
+        public long Watch(IReadOnlyCollection<uint> relationOids) => source.Watch(relationOids);
+
+        public void Acknowledge(Lsn position) => source.Acknowledge(position);
+
+        public void Nudge()
+        {
+            // The backlog moves the position.
         }
     }
 

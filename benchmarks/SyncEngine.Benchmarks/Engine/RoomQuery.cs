@@ -22,7 +22,7 @@ internal static class RoomQuery
         Fingerprints = ImmutableDictionary<uint, ulong>.Empty.Add(table, 1),
         Identity = "room",
         Reader = Principal.Engine,
-        NewEncoder = () => throw new NotSupportedException("nothing is read here"),
+        NewEncoder = () => new JsonRowEncoder([ColumnCodec.For(Type(TypeOid.Int8, "int8")), ColumnCodec.For(Type(TypeOid.Text, "text"))], [0]),
         SingleTable = new SingleTablePlan(
             table,
             "room",
