@@ -364,6 +364,13 @@ public sealed partial class ChangeProcessor
                 continue;
             }
 
+            if (attachment.Stream.Queue.WaitingSnapshotBytes > options.MaxQueuedBytes)
+            {
+                // A client takes one large result before the next is made for it.
+                streams.AwaitingRoom.Add(attachment);
+                continue;
+            }
+
             snapshot ??= FrameBody.Snapshot(fitted.Rows, options.ChunkBytes);
             streams.TryGoLive(attachment, fitted.Cut, snapshot, query.IsPlanNews ? PlanJson(query.Plan) : null, now);
         }
@@ -427,16 +434,21 @@ public sealed partial class ChangeProcessor
 
         // It fails at present (a division by zero, a timeout); the next change may heal it.
         query.Failure = error;
-        MakeStale(query, error);
-        if (query.State is not null && !query.IsBehind)
+        var isRightAnyway = query.State is not null && !query.IsBehind && !query.Plan.ReadsClock;
+        foreach (var attachment in query.Attachments.Where(attachment => !isRightAnyway || attachment.State == AttachmentState.Joining))
         {
-            FallBehind(query, position);
-            reader.Forget(query);
+            streams.MakeStale(attachment, error);
         }
 
-        if (error.Code == ErrorCode.QueryTimeout || query.Template is not null)
+        if (isRightAnyway && query.Attachments.TrueForAll(attachment => attachment.State == AttachmentState.Live))
         {
-            // No change of the incremental tier's rows asks for a read, so nothing else would.
+            // It was read to be compared only.
+            return;
+        }
+
+        if (error.Code == ErrorCode.QueryTimeout || query.Template is not null || isRightAnyway)
+        {
+            // No change would ask for a read, so nothing else does.
             ReadAgain(query);
         }
     }

@@ -38,15 +38,18 @@ public sealed partial class ChangeProcessor
                         hint: "Delete subscriptions that are no longer needed, or raise SyncEngine:Limits:SubscriptionsPerPrincipal.");
                 }
 
-                perPrincipal[owner] = count + 1;
-                var subscription = new Subscription(NewId(), principal, plan, parameters)
+                var query = queries.FindOrAdd(plan, parameters);
+                if (!plan.HasSameShapeAs(query.Plan))
                 {
-                    Query = queries.FindOrAdd(plan, parameters),
-                };
+                    throw new SyncException(ErrorCode.SchemaChanged, "the schema changed while the query was planned", hint: "Subscribe again.");
+                }
+
+                var subscription = new Subscription(NewId(), principal, query.Plan, parameters) { Query = query };
                 BecomeUnattended(subscription);
                 WatchExpiry(subscription);
                 subscription.Query.Subscriptions.Add(subscription);
                 subscriptions.Add(subscription.Id, subscription);
+                perPrincipal[owner] = count + 1;
                 SuspendIfOutdated(subscription.Query);
                 return subscription;
             },
@@ -188,6 +191,11 @@ public sealed partial class ChangeProcessor
                 foreach (var attachment in before.Attachments.Where(attachment => attachment.Subscription == subscription).ToList())
                 {
                     before.Attachments.Remove(attachment);
+                    if (before.Attachments.Count == 0)
+                    {
+                        streams.Behind.Remove(before);
+                    }
+
                     attachment.Stream.Drop(subscription.Id);
                     streams.AwaitingRoom.Remove(attachment);
                     StreamSet.Unhold(attachment);
@@ -200,6 +208,16 @@ public sealed partial class ChangeProcessor
                 RemoveIfUnused(before);
                 SuspendIfOutdated(after);
                 reader.Want(after);
+                return true;
+            },
+            cancellationToken);
+
+    /// <summary>Ends a subscription with a reason.</summary>
+    public Task EndAsync(Subscription subscription, SyncException reason, CancellationToken cancellationToken) =>
+        InvokeAsync(
+            () =>
+            {
+                End(subscription, reason);
                 return true;
             },
             cancellationToken);
@@ -432,6 +450,12 @@ public sealed partial class ChangeProcessor
             {
                 reader.Want(query);
             }
+        }
+
+        if (awaitingPosition.Count > 0 && now - lastTransactionAt > quietStream)
+        {
+            // The stream fell silent below a read's upper bound.
+            source.Nudge();
         }
 
         ShowLag();

@@ -57,7 +57,7 @@ public sealed partial class ChangeProcessor : IAsyncDisposable
         this.time = time;
         // Bounded by waiting: whoever asks waits for room.
         requests = Channel.CreateBounded<Action>(new BoundedChannelOptions(65_536) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait });
-        queries = new LiveQuerySet(source, relations, options.ReplayBytes);
+        queries = new LiveQuerySet(source, relations, options);
         streams = new StreamSet(options, metrics);
         replays = new ReplaySet(options.ReplayWindow, options.ReplayTotalBytes);
         reader = new ResultReader(snapshots, log, options, metrics, time, Post, OnAnswered);
@@ -121,7 +121,12 @@ public sealed partial class ChangeProcessor : IAsyncDisposable
         }
         finally
         {
+            // What came too late is still answered: streams are closed, the rest finds nothing to do.
             requests.Writer.TryComplete();
+            while (requests.Reader.TryRead(out var late))
+            {
+                late();
+            }
         }
     }
 

@@ -56,7 +56,19 @@ public sealed class SubscriptionService
             throw new SyncException(ErrorCode.SourceUnavailable, "the stream of changes is not there yet", hint: "See /health/ready for what it waits for.");
         }
 
-        var plan = await planner.PlanAsync(request.Query, principal, isDoubtful: false, cancellationToken);
+        try
+        {
+            return await RegisterAsync(principal, request, isDoubtful: false, cancellationToken);
+        }
+        catch (SyncException raced) when (raced.Code == ErrorCode.SchemaChanged)
+        {
+            return await RegisterAsync(principal, request, isDoubtful: true, cancellationToken);
+        }
+    }
+
+    private async Task<Subscription> RegisterAsync(Principal principal, SubscribeRequest request, bool isDoubtful, CancellationToken cancellationToken)
+    {
+        var plan = await planner.PlanAsync(request.Query, principal, isDoubtful, cancellationToken);
         var parameters = await planner.CanonicaliseAsync(plan, request.Parameters, cancellationToken);
         return await processor.RegisterAsync(principal, plan, parameters, cancellationToken);
     }
@@ -69,8 +81,16 @@ public sealed class SubscriptionService
     {
         foreach (var subscription in await processor.AuthenticateAsync(stream, principal, cancellationToken))
         {
-            var plan = await planner.PlanAsync(subscription.Plan.QueryText, principal, isDoubtful: false, cancellationToken);
-            await processor.MoveAsync(subscription, plan, cancellationToken);
+            try
+            {
+                var plan = await planner.PlanAsync(subscription.Plan.QueryText, principal, isDoubtful: false, cancellationToken);
+                await processor.MoveAsync(subscription, plan, cancellationToken);
+            }
+            catch (SyncException refused)
+            {
+                // Whatever the reason, it does not go on under claims that are no more; the others do not pay for it.
+                await processor.EndAsync(subscription, refused, cancellationToken);
+            }
         }
     }
 

@@ -43,13 +43,23 @@ static class AnalysisQueries
 
     private const string Body = "CROSS JOIN LATERAL (SELECT coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc)) AS b(text)";
 
-    /// <summary>$1 schemas (or NULL), $2 names of possible calls: ordinal and the facts.</summary>
+    /// <summary>
+    /// $1 schemas (or NULL), $2 names of possible calls, $3 how they are written (FunctionCallKind): ordinal and the facts. A name in attribute notation
+    /// calls users' functions only; an operator is judged by its function when users made it.
+    /// </summary>
     public const string Called =
         $"""
         SELECT c.ordinal::int4, {Facts}
-        FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS c(schema, name, ordinal)
-        JOIN pg_catalog.pg_proc AS p ON p.proname = c.name
+        FROM unnest($1::text[], $2::text[], $3::int4[]) WITH ORDINALITY AS c(schema, name, kind, ordinal)
+        JOIN pg_catalog.pg_proc AS p ON p.proname = c.name AND (c.kind = 0 OR c.kind = 1 AND p.oid >= 16384)
         JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace AND CASE WHEN c.schema IS NULL THEN n.nspname = ANY (current_schemas(true)) ELSE n.nspname = c.schema END
+        {Body}
+        UNION ALL
+        SELECT c.ordinal::int4, {Facts}
+        FROM unnest($1::text[], $2::text[], $3::int4[]) WITH ORDINALITY AS c(schema, name, kind, ordinal)
+        JOIN pg_catalog.pg_operator AS o ON c.kind = 2 AND o.oprname = c.name AND o.oid >= 16384
+        JOIN pg_catalog.pg_proc AS p ON p.oid = o.oprcode
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
         {Body}
         """;
 

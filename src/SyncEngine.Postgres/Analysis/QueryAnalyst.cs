@@ -36,26 +36,26 @@ public sealed partial class QueryAnalyst(NpgsqlDataSource dataSource, ISchemaSou
         }
     }
 
-    public async Task<IReadOnlyList<string?>> CanonicaliseAsync(IReadOnlyList<(SqlType Type, string? Text)> values, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<string?>> CanonicaliseAsync(IReadOnlyList<(SqlType Type, string? Text)> values, Principal principal, CancellationToken cancellationToken)
     {
         if (values.Count == 0)
         {
             return [];
         }
 
-        await using var command = dataSource.CreateCommand(
-            "SELECT " + string.Join(", ", values.Select((value, index) => $"${index + 1}::{SqlText.TypeName(value.Type)}")));
-        command.AllResultTypesAreUnknown = true;
-        foreach (var (_, text) in values)
-        {
-            command.Parameters.Add(new NpgsqlParameter { NpgsqlDbType = NpgsqlDbType.Unknown, Value = (object?)text ?? DBNull.Value });
-        }
-
         try
         {
-            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-            await reader.ReadAsync(cancellationToken);
-            return [.. Enumerable.Range(0, values.Count).Select(index => reader.IsDBNull(index) ? null : reader.GetString(index))];
+            await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
+            await using var batch = new NpgsqlBatch(connection);
+            batch.Add("BEGIN READ ONLY").Add(QuerySession.Limits(options)).Add([.. QuerySession.Identity(principal)]);
+            // format's %s is the output function; a cast to text would be another function for some types (true::text is not t).
+            batch.Add("SELECT ARRAY[" + string.Join(", ", values.Select((value, index) => $"(SELECT CASE pg_catalog.num_nulls(v) WHEN 0 THEN pg_catalog.format('%s', v) END FROM (SELECT ${index + 1}::{SqlText.TypeName(value.Type)} AS v) AS x)")) + "]::text[]").Add("COMMIT");
+            foreach (var (_, text) in values)
+            {
+                batch.BatchCommands[^2].Parameters.Add(new NpgsqlParameter { NpgsqlDbType = NpgsqlDbType.Unknown, Value = (object?)text ?? DBNull.Value });
+            }
+
+            return (string?[])(await batch.ExecuteScalarAsync(cancellationToken))!;
         }
         catch (PostgresException refused) when (ParameterInContext().Match(refused.Where ?? "") is { Success: true } match)
         {
@@ -111,6 +111,7 @@ public sealed partial class QueryAnalyst(NpgsqlDataSource dataSource, ISchemaSou
         batch.Add("EXPLAIN (COSTS OFF) " + execute).Add(AnalysisQueries.RememberLocked).Add(AnalysisQueries.Locked).Add(AnalysisQueries.Called);
         batch.BatchCommands[^1].Parameters.Add(new NpgsqlParameter { Value = functions.Select(call => call.Schema).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text });
         batch.BatchCommands[^1].Parameters.Add(new NpgsqlParameter { Value = functions.Select(call => call.Name).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text });
+        batch.BatchCommands[^1].Parameters.Add(new NpgsqlParameter { Value = functions.Select(call => (int)call.Kind).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Integer });
         batch.Add(AnalysisQueries.CalledWithin).Add(QuerySession.RoleEscapesPolicies);
 
         await using var reader = await OpenAsync(batch, cancellationToken);

@@ -25,34 +25,7 @@ static class EventsEndpoint
             using var aborted = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, stream.Stalled);
             await context.Response.StartAsync(aborted.Token);
             await context.Response.BodyWriter.FlushAsync(aborted.Token);
-            await using var frames = stream.Queue.ReadAllAsync(aborted.Token).GetAsyncEnumerator(aborted.Token);
-            var next = frames.MoveNextAsync().AsTask();
-            while (true)
-            {
-                if (!next.IsCompleted)
-                {
-                    await context.Response.BodyWriter.FlushAsync(aborted.Token);
-                    while (!await CompletesWithinAsync(next, heartbeat, time, aborted.Token))
-                    {
-                        // A comment keeps proxies from closing a quiet stream.
-                        context.Response.BodyWriter.Write(": \n\n"u8);
-                        await context.Response.BodyWriter.FlushAsync(aborted.Token);
-                    }
-                }
-
-                if (!await next)
-                {
-                    return;
-                }
-
-                Write(context.Response.BodyWriter, frames.Current);
-                if (context.Response.BodyWriter.UnflushedBytes > 32 * 1024)
-                {
-                    await context.Response.BodyWriter.FlushAsync(aborted.Token);
-                }
-
-                next = frames.MoveNextAsync().AsTask();
-            }
+            await WriteAllAsync(stream.Queue, context.Response.BodyWriter, aborted, time);
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested || stream.Stalled.IsCancellationRequested)
         {
@@ -61,6 +34,48 @@ static class EventsEndpoint
         finally
         {
             await processor.CloseAsync(stream, CancellationToken.None);
+        }
+    }
+
+    /// <summary>Writes frames as they come until the stream ends.</summary>
+    private static async Task WriteAllAsync(Subscriptions.FrameQueue queue, System.IO.Pipelines.PipeWriter output, CancellationTokenSource aborted, TimeProvider time)
+    {
+        await using var frames = queue.ReadAllAsync(aborted.Token).GetAsyncEnumerator(aborted.Token);
+        var next = frames.MoveNextAsync().AsTask();
+        try
+        {
+            while (true)
+            {
+                if (!next.IsCompleted)
+                {
+                    await output.FlushAsync(aborted.Token);
+                    while (!await CompletesWithinAsync(next, heartbeat, time, aborted.Token))
+                    {
+                        // A comment keeps proxies from closing a quiet stream.
+                        output.Write(": \n\n"u8);
+                        await output.FlushAsync(aborted.Token);
+                    }
+                }
+
+                if (!await next)
+                {
+                    return;
+                }
+
+                Write(output, frames.Current);
+                if (output.UnflushedBytes > 32 * 1024)
+                {
+                    await output.FlushAsync(aborted.Token);
+                }
+
+                next = frames.MoveNextAsync().AsTask();
+            }
+        }
+        finally
+        {
+            // An enumerator is not disposed while a move is under way.
+            await aborted.CancelAsync();
+            await next.ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         }
     }
 
@@ -81,11 +96,15 @@ static class EventsEndpoint
     {
         output.Write("event: "u8);
         output.Write(Encoding.ASCII.GetBytes(frame.Body.Type));
-        // An empty id clears the browser's Last-Event-ID: nobody resumes in the middle.
-        output.Write("\nid: "u8);
+        // An empty id clears the browser's Last-Event-ID, so that nobody resumes in the middle; none leaves it as it is.
         if (frame.Body is { Cut: { } cut, IsPartial: false })
         {
+            output.Write("\nid: "u8);
             output.Write(Encoding.ASCII.GetBytes(cut.ToString()));
+        }
+        else if (frame.Body.Type is "reset" or "snapshot" or "diff")
+        {
+            output.Write("\nid: "u8);
         }
 
         output.Write("\ndata: "u8);

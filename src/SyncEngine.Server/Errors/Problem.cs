@@ -32,7 +32,7 @@ sealed record Problem(string Type, string Title, int Status, string Code, string
         var status = context.Response.StatusCode;
         var message = status switch
         {
-            404 => $"there is nothing at {context.Request.Path}",
+            404 => "there is nothing at this address",
             405 => $"{context.Request.Path} does not take {context.Request.Method}",
             413 => "the request is too large",
             415 => "the request's content type is not application/json",

@@ -58,8 +58,8 @@ sealed class ReplicationHealth(ReplicationSource source) : IHealthPart
             return status.State switch
             {
                 ReplicationState.Streaming => new HealthState(HealthStatus.Up, null, status.Since, new HealthLag(status.LagBytes)),
-                ReplicationState.Interrupted => new HealthState(HealthStatus.Down, status.LastError ?? "interrupted", status.Since),
-                _ => new HealthState(HealthStatus.Starting, status.Detail ?? "connecting", status.Since),
+                ReplicationState.Interrupted => new HealthState(HealthStatus.Down, "the stream of changes is interrupted and is being mended; the log says why", status.Since),
+                _ => new HealthState(HealthStatus.Starting, status.State == ReplicationState.WaitingForTransactions ? "the slot waits for transactions that are in progress; the log names them" : "connecting", status.Since),
             };
         }
     }

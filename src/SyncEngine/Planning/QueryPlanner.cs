@@ -23,6 +23,8 @@ public sealed class QueryPlanner(IQueryAnalyst analyst, ISchemaSource schemas, E
 {
     private const int MaxCachedPlans = 10_000;
     private const string HiddenKey = "$row";
+    private const string DeadlockDetected = "40P01";
+    private const int DescribeAttempts = 3;
 
     private readonly ConcurrentDictionary<(string? Role, string? Claims, string Text), (long Schema, QueryPlan Plan)> plans = new();
 
@@ -69,6 +71,8 @@ public sealed class QueryPlanner(IQueryAnalyst analyst, ISchemaSource schemas, E
         [
             .. gated.Mentions.Functions.Select(call => new FunctionCall(call.Schema, call.Name, call.Position)),
             .. gated.Mentions.KeywordCalls.Select(call => new FunctionCall(null, call.Name, call.Position)),
+            .. gated.Mentions.AttributeNames.Select(name => new FunctionCall(null, name, 1, FunctionCallKind.Attribute)),
+            .. gated.Mentions.Operators.Select(use => new FunctionCall(use.Schema, use.Name, use.Position, FunctionCallKind.Operator)),
         ];
         var description = await DescribeAsync(gated, functions, principal, cancellationToken);
         if (description.Tables.Concat(description.Views).Any(oid => !schema.Tables.ContainsKey(oid)))
@@ -84,11 +88,26 @@ public sealed class QueryPlanner(IQueryAnalyst analyst, ISchemaSource schemas, E
         }
 
         var parsed = SelectParser.Parse(gated);
-        var (single, reason) = await TryIncrementalAsync(parsed, schema, description, gated, cancellationToken);
+        var (single, reason) = await TryIncrementalAsync(parsed, schema, description, gated, principal, cancellationToken);
         return Compose(text, gated, parsed.Value, schema, description, principal, single, reason);
     }
 
     private async Task<QueryDescription> DescribeAsync(GatedQuery gated, FunctionCall[] functions, Principal principal, CancellationToken cancellationToken)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await DescribeOnceAsync(gated, functions, principal, cancellationToken);
+            }
+            catch (SyncException refused) when (refused.SqlState == DeadlockDetected && attempt < DescribeAttempts)
+            {
+                // Planning locks the tables one after the other, as an application's TRUNCATE of several does in another order.
+            }
+        }
+    }
+
+    private async Task<QueryDescription> DescribeOnceAsync(GatedQuery gated, FunctionCall[] functions, Principal principal, CancellationToken cancellationToken)
     {
         try
         {
@@ -101,6 +120,8 @@ public sealed class QueryPlanner(IQueryAnalyst analyst, ISchemaSource schemas, E
         }
     }
 
+    private static string Counted(int parameters) => parameters == 1 ? "1 parameter" : $"{parameters} parameters";
+
     /// <summary>Parameters as the plan's types print them, asking PostgreSQL where the engine cannot tell.</summary>
     /// <exception cref="SyncException">type_mismatch, naming the parameter.</exception>
     public async Task<ImmutableArray<string?>> CanonicaliseAsync(QueryPlan plan, IReadOnlyList<JsonElement> values, CancellationToken cancellationToken)
@@ -109,15 +130,15 @@ public sealed class QueryPlanner(IQueryAnalyst analyst, ISchemaSource schemas, E
         {
             throw new SyncException(
                 ErrorCode.TypeMismatch,
-                $"the query has {plan.ParameterTypes.Length} parameters, {values.Count} were given",
+                $"the query takes {Counted(plan.ParameterTypes.Length)}, {values.Count} given",
                 hint: "Give one value for each of $1, $2, ….");
         }
 
         var texts = values.Select((value, i) => ParameterText.Of(value, plan.ParameterTypes[i], i + 1)).ToList();
-        return [.. await CanonicaliseAsync(texts.Select((text, i) => (plan.ParameterTypes[i], text)).ToList(), cancellationToken)];
+        return [.. await CanonicaliseAsync(texts.Select((text, i) => (plan.ParameterTypes[i], text)).ToList(), plan.Reader, cancellationToken)];
     }
 
-    private async Task<string?[]> CanonicaliseAsync(List<(SqlType Type, string? Text)> values, CancellationToken cancellationToken)
+    private async Task<string?[]> CanonicaliseAsync(List<(SqlType Type, string? Text)> values, Principal principal, CancellationToken cancellationToken)
     {
         var canonical = values.Select(value => value.Text is null ? null : ParameterText.Canonical(value.Text, value.Type)).ToArray();
         for (var i = 0; i < values.Count; i++)
@@ -125,7 +146,7 @@ public sealed class QueryPlanner(IQueryAnalyst analyst, ISchemaSource schemas, E
             if (values[i].Text is not null && canonical[i] is null)
             {
                 // One that PostgreSQL has to say: all go together, so that its numbering is ours.
-                return [.. await analyst.CanonicaliseAsync(values, cancellationToken)];
+                return [.. await analyst.CanonicaliseAsync(values, principal, cancellationToken)];
             }
         }
 
@@ -133,7 +154,7 @@ public sealed class QueryPlanner(IQueryAnalyst analyst, ISchemaSource schemas, E
     }
 
     private async Task<(SingleTablePlan? Plan, string? Reason)> TryIncrementalAsync(
-        Coverage<SelectStatement> parsed, DatabaseSchema schema, QueryDescription description, GatedQuery gated, CancellationToken cancellationToken)
+        Coverage<SelectStatement> parsed, DatabaseSchema schema, QueryDescription description, GatedQuery gated, Principal principal, CancellationToken cancellationToken)
     {
         if (description.HasRowSecurity)
         {
@@ -166,7 +187,7 @@ public sealed class QueryPlanner(IQueryAnalyst analyst, ISchemaSource schemas, E
         string?[] canonical;
         try
         {
-            canonical = await CanonicaliseAsync([.. literals.Select(slot => (select.Slots[slot].Type, ((LiteralSource)select.Slots[slot].Source).Text))], cancellationToken);
+            canonical = await CanonicaliseAsync([.. literals.Select(slot => (select.Slots[slot].Type, ((LiteralSource)select.Slots[slot].Source).Text))], principal, cancellationToken);
         }
         catch (SyncException refused) when (refused.Code == ErrorCode.TypeMismatch)
         {

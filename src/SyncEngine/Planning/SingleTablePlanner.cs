@@ -36,7 +36,8 @@ sealed class SingleTablePlanner
         var predicate = select.Where is { } where ? planner.Convert(where) : new Constant(Truth.True);
         return new SingleTablePlan(
             table.Oid,
-            QueryTemplate.Key(select),
+            // The types as they are in the stream belong to it: a template outlives a schema version.
+            QueryTemplate.Key(select) + string.Concat(planner.needed.Select(column => $"|{column.Name}:{column.Type.Oid}:{column.TypeModifier}")) + "#" + string.Join(',', key),
             [.. planner.needed.Select(column => new StreamedColumn(column.Name, column.Type, column.TypeModifier))],
             output,
             key,

@@ -8,7 +8,21 @@ namespace SyncEngine.Ports;
 /// <param name="Schema">The schema it was qualified with; null for none.</param>
 /// <param name="Name">Folded as PostgreSQL folds identifiers.</param>
 /// <param name="Position">Where, in characters, 1-based, into the text given to <see cref="IQueryAnalyst.DescribeAsync"/>.</param>
-public sealed record FunctionCall(string? Schema, string Name, int Position);
+/// <param name="Kind">How it is written.</param>
+public sealed record FunctionCall(string? Schema, string Name, int Position, FunctionCallKind Kind = FunctionCallKind.Call);
+
+/// <summary>How a query calls a function.</summary>
+public enum FunctionCallKind
+{
+    /// <summary>A name before a parenthesis, or a keyword.</summary>
+    Call,
+
+    /// <summary><c>row.function</c>: of functions that users wrote only, as the built-in ones take no row.</summary>
+    Attribute,
+
+    /// <summary>An operator that users made; the built-in ones are immutable or harmless.</summary>
+    Operator,
+}
 
 /// <summary>A column of a result as PostgreSQL describes it.</summary>
 /// <param name="TableOid">The table it is a plain column of, else zero.</param>
@@ -45,8 +59,9 @@ public interface IQueryAnalyst
     Task<QueryDescription> DescribeAsync(string sql, IReadOnlyList<FunctionCall> functions, Principal principal, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Puts values through PostgreSQL's input and output functions: each text as its type would print it.
+    /// Puts values through PostgreSQL's input and output functions, as the principal: each text as its type would print it. A domain's CHECK may call
+    /// whatever its owner wrote, so it is run read-only under the caller's role like any query.
     /// </summary>
     /// <exception cref="Errors.SyncException">type_mismatch, naming the parameter.</exception>
-    Task<IReadOnlyList<string?>> CanonicaliseAsync(IReadOnlyList<(SqlType Type, string? Text)> values, CancellationToken cancellationToken);
+    Task<IReadOnlyList<string?>> CanonicaliseAsync(IReadOnlyList<(SqlType Type, string? Text)> values, Principal principal, CancellationToken cancellationToken);
 }

@@ -20,6 +20,18 @@ public sealed class FrameQueue(int maxBytes)
     private long countedBytes;
     private bool isComplete;
 
+    /// <summary>Bytes of snapshots waiting.</summary>
+    public long WaitingSnapshotBytes
+    {
+        get
+        {
+            lock (gate)
+            {
+                return frames.Where(frame => frame.Body.Type == "snapshot").Sum(frame => (long)frame.Length);
+            }
+        }
+    }
+
     /// <summary>Bytes waiting, snapshots left out.</summary>
     public long CountedBytes => Volatile.Read(ref countedBytes);
 

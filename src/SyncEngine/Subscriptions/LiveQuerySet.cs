@@ -8,7 +8,7 @@ using SyncEngine.Ports;
 namespace SyncEngine.Subscriptions;
 
 /// <summary>Every live query there is, by what it is and by the tables that it reads. Owned by the change processor.</summary>
-sealed class LiveQuerySet(IChangeSource source, RelationMap relations, int replayBytes)
+sealed class LiveQuerySet(IChangeSource source, RelationMap relations, EngineOptions options)
 {
     private readonly HashSet<LiveQuery> all = [];
 
@@ -30,13 +30,21 @@ sealed class LiveQuerySet(IChangeSource source, RelationMap relations, int repla
         var identity = (plan.Identity, ParametersKey(parameters));
         if (!byIdentity.TryGetValue(identity, out var query))
         {
-            query = new LiveQuery(plan, parameters, replayBytes);
+            query = new LiveQuery(Affordable(plan), parameters, options.ReplayBytes);
             byIdentity.Add(identity, query);
             Register(query);
         }
 
         return query;
     }
+
+    /// <summary>
+    /// Queries that no equality indexes are each tried against every change of their table; past the bound a further one is read by Postgres instead.
+    /// </summary>
+    private QueryPlan Affordable(QueryPlan plan) =>
+        plan.SingleTable is { Index: null } single && MatcherOf(single.TableOid)?.ScannedCount >= options.ScannedQueriesPerTable
+            ? plan with { Mode = PlanMode.Requery, SingleTable = null, Reason = $"{options.ScannedQueriesPerTable} queries without an equality watch the table already" }
+            : plan;
 
     public void Remove(LiveQuery query)
     {

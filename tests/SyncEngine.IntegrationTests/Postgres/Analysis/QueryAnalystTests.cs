@@ -374,10 +374,10 @@ public sealed class QueryAnalystTests(AnalystDatabase fixture) : IClassFixture<A
             ("jsonb", "{\"b\":1, \"a\": 2}", "{\"a\": 2, \"b\": 1}"), ("int4", null, null), ("public.room", "(1,a)", "(1,a)"), ("public.mood[]", "{ok}", "{ok}"), ("bytea", "ab", "\\x6162"), ("interval", "36 hours", "36:00:00"),
         ];
 
-        var printed = await fixture.Analyst.CanonicaliseAsync([.. cases.Select(item => (types[item.Type], item.Text))], CancellationToken.None);
+        var printed = await fixture.Analyst.CanonicaliseAsync([.. cases.Select(item => (types[item.Type], item.Text))], Principal.Engine, CancellationToken.None);
 
         Assert.Equal(cases.Select(item => item.Printed), printed);
-        Assert.Empty(await fixture.Analyst.CanonicaliseAsync([], CancellationToken.None));
+        Assert.Empty(await fixture.Analyst.CanonicaliseAsync([], Principal.Engine, CancellationToken.None));
     }
 
     [Theory]
@@ -390,7 +390,7 @@ public sealed class QueryAnalystTests(AnalystDatabase fixture) : IClassFixture<A
     public async Task A_value_that_does_not_fit_is_a_type_mismatch_that_names_the_parameter(string type, string text)
     {
         var types = fixture.Catalog.Current.Types.Values.ToDictionary(type => type.DisplayName);
-        var error = await Assert.ThrowsAsync<SyncException>(() => fixture.Analyst.CanonicaliseAsync([(types["int4"], "1"), (types[type], text)], CancellationToken.None));
+        var error = await Assert.ThrowsAsync<SyncException>(() => fixture.Analyst.CanonicaliseAsync([(types["int4"], "1"), (types[type], text)], Principal.Engine, CancellationToken.None));
 
         Assert.Equal(ErrorCode.TypeMismatch, error.Code);
         Assert.StartsWith("parameter $2: ", error.Message, StringComparison.Ordinal);
