@@ -66,7 +66,7 @@ sealed record PlanAnswer(string Mode, string? Reason)
 sealed class RequestReader(QueryOptions queries, NamedQueries named, LimitOptions limits)
 {
     // The query, its parameters, and JSON's own overhead.
-    private const int ParameterBytes = 128 * 1024;
+    private const int ParameterBytes = 1024 * 1024;
 
     public async Task<SubscribeRequest> ReadAsync(HttpContext context)
     {

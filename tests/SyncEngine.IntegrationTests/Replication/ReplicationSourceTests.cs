@@ -212,7 +212,9 @@ public sealed class ReplicationSourceTests(ReplicationDatabase server) : IClassF
                 Assert.Equal(100_000, rows);
                 Assert.Empty(Directory.EnumerateFiles(directory));
                 await probe.ExecuteAsync("INSERT INTO a VALUES (0, 'after')");
-                Assert.Equal(["insert a (0,after)"], (await probe.TransactionAsync()).Changes);
+
+                // The server describes a table again whenever its statistics have been renewed.
+                Assert.Equal(["insert a (0,after)"], (await probe.TransactionAsync()).Changes.Where(change => !change.StartsWith("relation", StringComparison.Ordinal)));
             }
         }
         finally

@@ -1,4 +1,6 @@
 import type { Json } from "@syncengine/client";
+import type { request } from "../engine.ts";
+import { isObject } from "../json.ts";
 
 /** A query that is one click away. */
 export interface Example {
@@ -9,7 +11,7 @@ export interface Example {
 }
 
 /** On the demo schema: rooms, messages, orders, stock. They walk from one table to what Postgres must run again. */
-export const examples: readonly Example[] = [
+const onDemo: readonly Example[] = [
   {
     title: "Messages of a room",
     about: "One table, one equality: matched by an index of subscriptions",
@@ -19,20 +21,20 @@ export const examples: readonly Example[] = [
   {
     title: "Latest messages",
     about: "ORDER BY and LIMIT: a window that stays in order",
-    sql: "SELECT m.id, r.name AS room, m.author, m.body\nFROM messages m\nJOIN rooms r ON r.id = m.room_id\nORDER BY m.id DESC\nLIMIT 12",
+    sql: "SELECT id, room_id, author, body\nFROM messages\nORDER BY id DESC\nLIMIT 12",
     values: [],
   },
   {
     title: "Orders by status",
     about: "GROUP BY: counts and sums that follow every change",
-    sql: "SELECT status, count(*) AS orders, sum(total) AS total\nFROM orders\nGROUP BY status",
+    sql: "SELECT status, count(*) AS orders, sum(total) AS total\nFROM orders\nGROUP BY status\nORDER BY status",
     values: [],
   },
   {
-    title: "Open orders above",
+    title: "Paid orders above",
     about: "Two parameters on one table",
     sql: "SELECT id, customer, status, total\nFROM orders\nWHERE status = $1 AND total >= $2",
-    values: ["open", "50"],
+    values: ["paid", "50"],
   },
   {
     title: "Stock running low",
@@ -47,3 +49,36 @@ export const examples: readonly Example[] = [
     values: [],
   },
 ];
+
+const relationsShown = 5;
+
+/** What is one click away, once it is known which database this is. */
+export let examples: readonly Example[] = [];
+
+/** The demo's examples on the demo; elsewhere the newest rows of a few tables that the caller may read. Nothing when the engine does not say. */
+export async function chooseExamples(ask: typeof request): Promise<void> {
+  try {
+    const signal = AbortSignal.timeout(2_000);
+    const demo = await ask("/demo/changes", { signal });
+    if (isObject(demo.body) && demo.body["available"] === true) examples = onDemo;
+    else examples = onTables((await ask("/schema", { signal })).body);
+  } catch {
+    // The page says by itself that the engine is not reached.
+    examples = onDemo;
+  }
+}
+
+/** Of the answer of `GET /schema`: tables that can be followed and have a primary key to order by. */
+export function onTables(schema: unknown): readonly Example[] {
+  const relations = isObject(schema) && Array.isArray(schema["relations"]) ? schema["relations"].filter(isObject) : [];
+  return relations
+    .filter((relation) => relation["live"] === true && Array.isArray(relation["primaryKey"]) && relation["primaryKey"].length > 0)
+    .slice(0, relationsShown)
+    .map((relation) => {
+      const name = `${quoted(relation["schema"])}.${quoted(relation["name"])}`;
+      const order = (relation["primaryKey"] as unknown[]).map((column) => `${quoted(column)} DESC`).join(", ");
+      return { title: String(relation["name"]), about: `The last rows of ${name}`, sql: `SELECT *\nFROM ${name}\nORDER BY ${order}\nLIMIT 20`, values: [] };
+    });
+}
+
+const quoted = (name: unknown): string => (/^[a-z_][a-z0-9_]*$/.test(String(name)) ? String(name) : `"${String(name).replaceAll('"', '""')}"`);

@@ -43,10 +43,13 @@ export function usePanes(search: string, onSearch: (search: string) => void): re
   return [panes, useCallback((action: PaneAction) => dispatch(action), [])];
 }
 
+/** The examples that an empty link opens: one that is maintained from the stream, and one that Postgres answers. */
+const opensFirst: readonly number[] = [0, 2];
+
 /** A pane runs when it is opened, from a link or an example: what it shows is what the link is for. */
 function opened(search: string): Panes {
   const saved = panesOf(search);
-  if (saved === null) return [examples[1]!, examples[2]!].reduce<Panes>((panes, example) => added(panes, example), { panes: [], nextId: 1 });
+  if (saved === null) return examples.filter((_, index) => opensFirst.includes(index)).reduce<Panes>((panes, example) => added(panes, example), { panes: [], nextId: 1 });
   return {
     panes: saved.map((pane, index) => run({ ...pane, id: index + 1, run: null })),
     nextId: saved.length + 1,

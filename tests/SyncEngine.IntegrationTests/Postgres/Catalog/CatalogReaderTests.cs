@@ -175,10 +175,13 @@ public sealed class CatalogReaderTests(PostgresFixture postgres) : IAsyncLifetim
         Table table;
         while ((table = (await catalog.RefreshAsync(CancellationToken.None)).Find(null, "t")!) is { IsStreamed: false, StreamedIf: { } hint } && steps++ < 5)
         {
-            await database.ExecuteAsync(hint[(hint.IndexOf("ALTER", StringComparison.Ordinal))..hint.IndexOf(", then", StringComparison.Ordinal)]);
+            foreach (System.Text.RegularExpressions.Match statement in System.Text.RegularExpressions.Regex.Matches(hint, "ALTER .+?(?=;|, then| if it)"))
+            {
+                await database.ExecuteAsync(statement.Value);
+            }
         }
 
-        Assert.Equal((true, 3), (table.IsStreamed, steps));
+        Assert.Equal((true, 2), (table.IsStreamed, steps));
     }
 
     [Fact]
