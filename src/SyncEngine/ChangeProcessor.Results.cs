@@ -58,6 +58,20 @@ public sealed partial class ChangeProcessor
 
     private void Replace(LiveQuery query, QueryPlan plan)
     {
+        if (plan.DependsOnClaims)
+        {
+            // One result was shared by several tokens of a role; now it is the reader's own.
+            foreach (var subscription in query.Subscriptions.Where(subscription => subscription.Principal.Claims != plan.Reader.Claims).ToList())
+            {
+                End(subscription, new SyncException(ErrorCode.PermissionsChanged, "the rows depend on the token now", hint: "Subscribe again."));
+            }
+
+            if (query.Subscriptions.Count == 0)
+            {
+                return;
+            }
+        }
+
         query.IsPlanNews |= (query.Plan.Mode, query.Plan.Reason) != (plan.Mode, plan.Reason);
         reader.Forget(query);
         awaitingPosition.Remove(query);
@@ -75,8 +89,20 @@ public sealed partial class ChangeProcessor
         FallBehind(query, position);
     }
 
+    /// <summary>A plan that was being made while the schema changed is made again before anything is read by it.</summary>
+    private void SuspendIfOutdated(LiveQuery query)
+    {
+        if (newestSchema is { } schema && !query.IsSuspended && query.Plan.Fingerprints.Count > 0 && IsDoubtful(query.Plan, schema))
+        {
+            query.IsSuspended = true;
+            FallBehind(query, position);
+            SchemaDoubt?.Invoke();
+        }
+    }
+
     private IReadOnlyList<QueryPlan> Suspend(DatabaseSchema schema)
     {
+        newestSchema = schema;
         Dictionary<QueryPlan, bool> isDoubtful = new(ReferenceEqualityComparer.Instance);
         foreach (var query in queries.All)
         {
@@ -220,6 +246,11 @@ public sealed partial class ChangeProcessor
             }
 
             PublishRead(query, diff, since, fitted);
+            if (!wasBehind)
+            {
+                // A change without a commit: its cut may have been told before, so nobody can resume from there.
+                replays.Restart(query.Replay, new Lsn(fitted.Cut.Value + 1));
+            }
         }
         else if (since is { } before)
         {
@@ -458,6 +489,11 @@ public sealed partial class ChangeProcessor
             {
                 query.Progress = Lsn.Zero;
                 replays.Restart(query.Replay, new Lsn(ulong.MaxValue));
+                foreach (var key in query.Template is null ? [] : query.State?.Keys ?? [])
+                {
+                    query.Template!.Release(key, query);
+                }
+
                 query.State = null;
                 SetBehind(query, false);
             }

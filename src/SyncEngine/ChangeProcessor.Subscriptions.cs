@@ -18,8 +18,10 @@ public sealed partial class ChangeProcessor
     private readonly Dictionary<(string?, string?, string?), int> perPrincipal = [];
     private readonly Queue<(DateTimeOffset At, Subscription Subscription)> unattended = new();
     private readonly PriorityQueue<Subscription, DateTimeOffset> expiring = new();
+    private Sql.Catalog.DatabaseSchema? newestSchema;
     private int auditTurn;
     private bool isSettling;
+    private TaskCompletionSource? farewell;
 
     /// <summary>Registers a subscription; nothing is read until somebody streams it.</summary>
     public Task<Subscription> RegisterAsync(Principal principal, QueryPlan plan, ImmutableArray<string?> parameters, CancellationToken cancellationToken) =>
@@ -45,6 +47,7 @@ public sealed partial class ChangeProcessor
                 WatchExpiry(subscription);
                 subscription.Query.Subscriptions.Add(subscription);
                 subscriptions.Add(subscription.Id, subscription);
+                SuspendIfOutdated(subscription.Query);
                 return subscription;
             },
             cancellationToken);
@@ -126,6 +129,25 @@ public sealed partial class ChangeProcessor
             },
             cancellationToken);
 
+    /// <summary>Tells every stream that the engine leaves, and ends it; completes when all have been read to their end. For before the doors are closed.</summary>
+    public async Task FarewellAsync(CancellationToken cancellationToken)
+    {
+        var told = await InvokeAsync(
+            () =>
+            {
+                farewell ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                EndStreams(Leaving());
+                if (streams.All.Count == 0)
+                {
+                    farewell.TrySetResult();
+                }
+
+                return farewell.Task;
+            },
+            cancellationToken);
+        await told.WaitAsync(cancellationToken);
+    }
+
     /// <summary>A newer token for a stream's principal. Subscriptions whose plan uses claims are given back: they need another plan.</summary>
     public Task<IReadOnlyList<Subscription>> AuthenticateAsync(ClientStream stream, Principal principal, CancellationToken cancellationToken) =>
         InvokeAsync<IReadOnlyList<Subscription>>(
@@ -167,6 +189,8 @@ public sealed partial class ChangeProcessor
                 {
                     before.Attachments.Remove(attachment);
                     attachment.Stream.Drop(subscription.Id);
+                    streams.AwaitingRoom.Remove(attachment);
+                    StreamSet.Unhold(attachment);
                     var moved = new Attachment(subscription, after, attachment.Stream);
                     attachment.Stream.Attachments[subscription.Id] = moved;
                     after.Attachments.Add(moved);
@@ -174,6 +198,7 @@ public sealed partial class ChangeProcessor
                 }
 
                 RemoveIfUnused(before);
+                SuspendIfOutdated(after);
                 reader.Want(after);
                 return true;
             },
@@ -214,6 +239,11 @@ public sealed partial class ChangeProcessor
 
     private ClientStream AddStream(Principal principal, bool isSingle)
     {
+        if (farewell is not null)
+        {
+            throw Leaving();
+        }
+
         var stream = new ClientStream(NewId(), principal, isSingle, options.MaxQueuedBytes);
         streams.Add(stream, now);
         return stream;
@@ -226,6 +256,11 @@ public sealed partial class ChangeProcessor
 
     private void Attach(ClientStream stream, Subscription subscription, string? from)
     {
+        if (!streams.All.Contains(stream))
+        {
+            throw new SyncException(ErrorCode.InvalidRequest, "the stream has ended", hint: "Open another one.");
+        }
+
         var query = subscription.Query!;
         var attachment = new Attachment(subscription, query, stream);
         stream.Attachments.Add(subscription.Id, attachment);
@@ -284,6 +319,10 @@ public sealed partial class ChangeProcessor
 
         streams.Remove(stream);
         stream.Queue.Abandon();
+        if (streams.All.Count == 0)
+        {
+            farewell?.TrySetResult();
+        }
     }
 
     private void Unregister(Subscription subscription)
@@ -354,6 +393,8 @@ public sealed partial class ChangeProcessor
             stream.Queue.Complete();
         }
     }
+
+    private static SyncException Leaving() => new(ErrorCode.ShuttingDown, "the engine is shutting down", hint: "Connect again; the same cut resumes.");
 
     private void EndStreams(SyncException error)
     {

@@ -110,8 +110,14 @@ public sealed partial class ChangeProcessor : IAsyncDisposable
         }
         catch (OperationCanceledException) when (token.IsCancellationRequested)
         {
-            EndStreams(new SyncException(ErrorCode.ShuttingDown, "the engine is shutting down", hint: "Connect again; the same cut resumes."));
+            EndStreams(Leaving());
             await reader.WhenIdleAsync();
+        }
+        catch
+        {
+            // The host ends with the reason in its log; nobody is left with rows that look live.
+            EndStreams(new SyncException(ErrorCode.Internal, "the engine has failed", hint: "Connect again; the same cut resumes."));
+            throw;
         }
         finally
         {

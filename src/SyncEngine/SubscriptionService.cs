@@ -19,6 +19,7 @@ public sealed record SubscribeRequest(string Query, IReadOnlyList<JsonElement> P
 public sealed class SubscriptionService
 {
     private const int PlansAtOnce = 32;
+    private static readonly TimeSpan retryInterval = TimeSpan.FromMilliseconds(250);
 
     private readonly ChangeProcessor processor;
     private readonly QueryPlanner planner;
@@ -79,19 +80,24 @@ public sealed class SubscriptionService
         {
             try
             {
-                await FollowSchemaAsync(cancellationToken);
+                if (await FollowSchemaAsync(cancellationToken))
+                {
+                    continue;
+                }
             }
             catch (SyncException failure)
             {
-                RefreshFailed?.Invoke(failure);
                 // The database is away: the stream is interrupted as well, and tells when it is back.
-                await Task.Delay(TimeSpan.FromMilliseconds(250), time, cancellationToken);
-                refreshWanted.Writer.TryWrite(true);
+                RefreshFailed?.Invoke(failure);
             }
+
+            await Task.Delay(retryInterval, time, cancellationToken);
+            refreshWanted.Writer.TryWrite(true);
         }
     }
 
-    private async Task FollowSchemaAsync(CancellationToken cancellationToken)
+    /// <returns>False when PostgreSQL could not answer for some plan at present: its queries stand still until the next try.</returns>
+    private async Task<bool> FollowSchemaAsync(CancellationToken cancellationToken)
     {
         var wasPaused = Interlocked.Exchange(ref isPausedByMessage, 0) == 1;
         DatabaseSchema schema;
@@ -112,28 +118,43 @@ public sealed class SubscriptionService
         var doubtful = wasPaused
             ? await processor.ResumeAfterSchemaChangeAsync(schema, cancellationToken)
             : await processor.OnSchemaChangedAsync(schema, cancellationToken);
+        var isComplete = true;
         // In portions: the first ones go on while the last ones are still being planned.
         foreach (var portion in doubtful.Chunk(PlansAtOnce))
         {
             Dictionary<QueryPlan, PlanOutcome> outcomes = new(ReferenceEqualityComparer.Instance);
             foreach (var plan in portion)
             {
-                outcomes.Add(plan, await PlanAgainAsync(plan, cancellationToken));
+                if (await PlanAgainAsync(plan, cancellationToken) is { } outcome)
+                {
+                    outcomes.Add(plan, outcome);
+                }
+                else
+                {
+                    isComplete = false;
+                }
             }
 
             await processor.ReplacePlansAsync(outcomes, cancellationToken);
         }
+
+        return isComplete;
     }
 
-    private async Task<PlanOutcome> PlanAgainAsync(QueryPlan doubtful, CancellationToken cancellationToken)
+    private async Task<PlanOutcome?> PlanAgainAsync(QueryPlan doubtful, CancellationToken cancellationToken)
     {
         try
         {
             return new PlanOutcome(await planner.PlanAsync(doubtful.QueryText, doubtful.Reader, isDoubtful: true, cancellationToken), null);
         }
-        catch (SyncException refused) when (refused.Code != ErrorCode.SourceUnavailable)
+        catch (SyncException refused) when (refused.Code.Class != ErrorClass.BackOff)
         {
             return new PlanOutcome(null, refused);
+        }
+        catch (SyncException busy)
+        {
+            RefreshFailed?.Invoke(busy);
+            return null;
         }
     }
 }

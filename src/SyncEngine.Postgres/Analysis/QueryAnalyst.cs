@@ -213,7 +213,10 @@ public sealed partial class QueryAnalyst(NpgsqlDataSource dataSource, ISchemaSou
             // Under a view the policies of the view's owner decide, which row_security_active() does not speak of.
             findings.Relations.Any(relation => relation.HasActivePolicies || (relation.HasPolicies && views.Length > 0)),
             functions.Any(call => call.Schema is null && FunctionRules.IsClockKeyword(call.Name)) || findings.Functions.Any(FunctionRules.ReadsClock),
-            findings.Functions.Any(function => function.IsOpaque));
+            findings.Functions.Any(function => function.IsOpaque))
+        {
+            ReadsSettings = findings.Functions.Any(function => function.Volatility != 'i' && (function.Schema != "pg_catalog" || function.Name == "current_setting")),
+        };
     }
 
     private static void RefuseFunctions(IReadOnlyList<FunctionCall> functions, Findings findings)

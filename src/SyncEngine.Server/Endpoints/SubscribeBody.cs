@@ -10,16 +10,35 @@ static class SubscribeBody
     /// <exception cref="SyncException">invalid_request, or adhoc_disabled.</exception>
     public static SubscribeRequest Read(JsonElement body, QueryOptions queries, NamedQueries named, int maxQueryBytes)
     {
+        try
+        {
+            return ReadMembers(body, queries, named, maxQueryBytes);
+        }
+        catch (InvalidOperationException)
+        {
+            // Half of a surrogate pair, in a name or in a text.
+            throw Invalid("the body holds text that is not valid Unicode");
+        }
+    }
+
+    private static SubscribeRequest ReadMembers(JsonElement body, QueryOptions queries, NamedQueries named, int maxQueryBytes)
+    {
         if (body.ValueKind != JsonValueKind.Object)
         {
             throw Invalid("the body is not a JSON object");
         }
 
+        HashSet<string> members = new(StringComparer.Ordinal);
         foreach (var member in body.EnumerateObject())
         {
             if (member.Name is not ("query" or "params" or "name"))
             {
                 throw Invalid($"the body has an unknown member \"{Shorten(member.Name)}\"");
+            }
+
+            if (!members.Add(member.Name))
+            {
+                throw Invalid($"the body has the member \"{member.Name}\" twice");
             }
         }
 
@@ -49,16 +68,7 @@ static class SubscribeBody
             throw Invalid("params is not an array");
         }
 
-        string text;
-        try
-        {
-            text = query.GetString()!;
-        }
-        catch (InvalidOperationException)
-        {
-            throw Invalid("the query is not valid Unicode");
-        }
-
+        var text = query.GetString()!;
         if (System.Text.Encoding.UTF8.GetByteCount(text) > maxQueryBytes)
         {
             throw Invalid($"the query is longer than {maxQueryBytes} bytes");

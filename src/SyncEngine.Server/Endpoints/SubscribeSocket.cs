@@ -13,9 +13,15 @@ static class SubscribeSocket
 {
     private const int LargestRequest = 256 * 1024;
 
+    /// <summary>How long a socket may be held open without saying what it is for.</summary>
+    private static readonly TimeSpan firstFrame = TimeSpan.FromSeconds(15);
+
+    /// <summary>How long a client that has been refused may take to close.</summary>
+    private static readonly TimeSpan farewell = TimeSpan.FromSeconds(5);
+
     public static void MapSubscribeSocket(this IEndpointRouteBuilder routes) => routes.MapGet("/subscribe", RunAsync).RequirePrincipal();
 
-    private static async Task RunAsync(HttpContext context, ChangeProcessor processor, SubscriptionService service, RequestReader reader)
+    private static async Task RunAsync(HttpContext context, ChangeProcessor processor, SubscriptionService service, RequestReader reader, TimeProvider time)
     {
         if (!context.WebSockets.IsWebSocketRequest)
         {
@@ -27,7 +33,7 @@ static class SubscribeSocket
         using var closed = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         try
         {
-            var subscription = await service.SubscribeAsync(principal, await ReceiveAsync(socket, reader, closed.Token), closed.Token);
+            var subscription = await service.SubscribeAsync(principal, await ReceiveAsync(socket, reader, time, closed.Token), closed.Token);
             var stream = await processor.StreamAsync(principal, subscription.Id, null, closed.Token);
             await using var cut = stream.Stalled.Register(socket.Abort);
             var watching = WatchAsync(socket, closed);
@@ -46,7 +52,7 @@ static class SubscribeSocket
         }
         catch (SyncException refused)
         {
-            await RefuseAsync(socket, refused, context.RequestAborted);
+            await RefuseAsync(socket, refused, time, context.RequestAborted);
         }
         catch (Exception gone) when (gone is OperationCanceledException or WebSocketException)
         {
@@ -54,13 +60,15 @@ static class SubscribeSocket
         }
     }
 
-    private static async Task<SubscribeRequest> ReceiveAsync(WebSocket socket, RequestReader reader, CancellationToken cancellationToken)
+    private static async Task<SubscribeRequest> ReceiveAsync(WebSocket socket, RequestReader reader, TimeProvider time, CancellationToken cancellationToken)
     {
+        using var late = new CancellationTokenSource(firstFrame, time);
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, late.Token);
         var text = new ArrayBufferWriter<byte>();
         ValueWebSocketReceiveResult received;
         do
         {
-            received = await socket.ReceiveAsync(text.GetMemory(4096), cancellationToken);
+            received = await socket.ReceiveAsync(text.GetMemory(4096), patience.Token);
             text.Advance(received.Count);
             if (received.MessageType != WebSocketMessageType.Text || text.WrittenCount > LargestRequest)
             {
@@ -122,13 +130,15 @@ static class SubscribeSocket
         return json.WrittenMemory;
     }
 
-    private static async Task RefuseAsync(WebSocket socket, SyncException refused, CancellationToken cancellationToken)
+    private static async Task RefuseAsync(WebSocket socket, SyncException refused, TimeProvider time, CancellationToken cancellationToken)
     {
+        using var late = new CancellationTokenSource(farewell, time);
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, late.Token);
         try
         {
             var body = JsonSerializer.SerializeToUtf8Bytes(new { type = "error", code = refused.Code.Name, message = refused.Message, hint = refused.Hint, sqlstate = refused.SqlState, position = refused.Position });
-            await socket.SendAsync(body, WebSocketMessageType.Text, endOfMessage: true, cancellationToken);
-            await socket.CloseAsync(WebSocketCloseStatus.PolicyViolation, refused.Code.Name, cancellationToken);
+            await socket.SendAsync(body, WebSocketMessageType.Text, endOfMessage: true, patience.Token);
+            await socket.CloseAsync(WebSocketCloseStatus.PolicyViolation, refused.Code.Name, patience.Token);
         }
         catch (Exception gone) when (gone is OperationCanceledException or WebSocketException)
         {

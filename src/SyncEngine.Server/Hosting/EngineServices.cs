@@ -74,7 +74,10 @@ static class EngineServices
         services.AddHostedService<DatabaseProbe>();
         services.AddSingleton<IHealthPart, ReplicationHealth>();
         // Writes every refused call as an error with its stack; what is ours to mend is logged by HubErrors, under the id that the client quotes.
-        services.AddLogging(logging => logging.AddFilter("Microsoft.AspNetCore.SignalR.Internal.DefaultHubDispatcher", LogLevel.None));
+        services.AddLogging(logging => logging
+            .AddFilter("Microsoft.AspNetCore.SignalR.Internal.DefaultHubDispatcher", LogLevel.None)
+            // A start that fails, a port in use among others, is told in one line by ServerHost, and a loop that fails by EngineLoops.
+            .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None));
         services.AddSignalR(hub =>
             {
                 hub.MaximumReceiveMessageSize = 64 * 1024;

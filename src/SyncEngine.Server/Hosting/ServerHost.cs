@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using Npgsql;
+using SyncEngine.Errors;
 using SyncEngine.Postgres.Administration;
 using SyncEngine.Server.Commands;
 using SyncEngine.Server.Options;
@@ -11,6 +12,7 @@ static class ServerHost
 {
     private const int Failed = 1;
     private const string DefaultAddress = "http://localhost:5080";
+    private static readonly TimeSpan farewell = TimeSpan.FromSeconds(2);
 
     public static async Task<int> RunAsync(string[] arguments, TextWriter output, TextWriter error, CancellationToken cancellationToken)
     {
@@ -40,11 +42,14 @@ static class ServerHost
             }
 
             builder.Services.AddSyncEngine(builder.Configuration, builder.Environment.ContentRootPath, database, dataSource, replication);
+            builder.Services.AddSingleton<IHostLifetime, CallersLifetime>();
             await using var app = builder.Build();
             app.UseSyncEngine();
             await app.StartAsync(cancellationToken);
             await output.WriteLineAsync($"SyncEngine is listening on {string.Join(", ", app.Urls)}");
-            await app.WaitForShutdownAsync(cancellationToken);
+            await StopRequestedAsync(app.Lifetime, cancellationToken);
+            await FarewellAsync(app.Services.GetRequiredService<ChangeProcessor>());
+            await app.StopAsync(CancellationToken.None);
             return 0;
         }
         catch (IOException inUse) when (inUse.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException)
@@ -65,5 +70,35 @@ static class ServerHost
         {
             return 0;
         }
+    }
+
+    private static async Task StopRequestedAsync(IHostApplicationLifetime lifetime, CancellationToken cancellationToken)
+    {
+        var requested = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var asked = cancellationToken.Register(() => requested.TrySetResult());
+        await using var ended = lifetime.ApplicationStopping.Register(() => requested.TrySetResult());
+        await requested.Task;
+    }
+
+    /// <summary>Sockets are cut as soon as the host stops, so that their streams have to be told before.</summary>
+    private static async Task FarewellAsync(ChangeProcessor processor)
+    {
+        using var patience = new CancellationTokenSource(farewell, TimeProvider.System);
+        try
+        {
+            await processor.FarewellAsync(patience.Token);
+        }
+        catch (Exception cannot) when (cannot is OperationCanceledException or SyncException)
+        {
+            // Somebody does not read, or the loop has ended and told them itself.
+        }
+    }
+
+    /// <summary>Signals are the caller's: the host's own handler would cut the sockets before their streams are told.</summary>
+    private sealed class CallersLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 }

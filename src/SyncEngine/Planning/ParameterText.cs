@@ -26,7 +26,7 @@ static class ParameterText
 
         return value.ValueKind switch
         {
-            JsonValueKind.String => Checked(value.GetString()!, number),
+            JsonValueKind.String => Checked(Text(value, number), number),
             JsonValueKind.Number => value.GetRawText(),
             JsonValueKind.True => "true",
             JsonValueKind.False => "false",
@@ -77,6 +77,18 @@ static class ParameterText
         }
 
         return text.Append('}').ToString();
+    }
+
+    private static string Text(JsonElement value, int number)
+    {
+        try
+        {
+            return value.GetString()!;
+        }
+        catch (InvalidOperationException)
+        {
+            throw new SyncException(ErrorCode.InvalidRequest, $"parameter ${number} holds half of a surrogate pair", "It is no text in UTF-8.");
+        }
     }
 
     private static string Checked(string text, int number) => text.Contains('\0')

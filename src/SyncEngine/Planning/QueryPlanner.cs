@@ -202,9 +202,17 @@ public sealed class QueryPlanner(IQueryAnalyst analyst, ISchemaSource schemas, E
             single = null;
         }
 
+        var foreign = columns.Where((_, i) => !codecs[i].IsNative).Select(column => column.Type).FirstOrDefault();
+        if (single is not null && foreign is not null)
+        {
+            // The stream brings PostgreSQL's text, which is not JSON for these: composites, types with a cast to json.
+            reason = $"values of type {foreign} are turned into JSON by Postgres";
+            single = null;
+        }
+
         var isOrdered = IsOrdered(gated);
         var dependsOnClaims = single is null
-            && (description.HasRowSecurity || description.HasOpaqueFunctions || !description.Views.IsEmpty
+            && (description.HasRowSecurity || description.ReadsSettings || description.HasOpaqueFunctions || !description.Views.IsEmpty
                 || gated.Mentions.Functions.Any(call => call.Name is "current_setting"));
         var readsClock = description.ReadsClock || gated.Mentions.HasClockLiterals;
         var identity = new StringBuilder()
@@ -254,35 +262,37 @@ public sealed class QueryPlanner(IQueryAnalyst analyst, ISchemaSource schemas, E
         return indices.Contains(-1) ? [] : indices;
     }
 
-    /// <summary>ORDER BY outside every parenthesis orders the result.</summary>
+    /// <summary>ORDER BY outside every parenthesis orders the result; parentheses around the whole query do not count.</summary>
     private static bool IsOrdered(GatedQuery gated)
     {
         var tokens = gated.Tokens;
-        var depth = 0;
-        var wrapping = 0;
-        while (tokens[wrapping].IsPunctuation("("))
+        Stack<int> open = [];
+        Dictionary<int, int> closing = [];
+        List<int> depths = [];
+        for (var i = 0; i < tokens.Length; i++)
         {
-            wrapping++;
-        }
-
-        // (SELECT … ORDER BY …) as a whole: its own parentheses do not count.
-        var closing = 0;
-        while (closing < wrapping && tokens[^(closing + 2)].IsPunctuation(")"))
-        {
-            closing++;
-        }
-
-        for (var i = closing; i < tokens.Length; i++)
-        {
-            var token = tokens[i];
-            depth += token.IsPunctuation("(") ? 1 : token.IsPunctuation(")") ? -1 : 0;
-            if (depth == 0 && token.IsWord("order") && tokens[i + 1].IsWord("by"))
+            if (tokens[i].IsPunctuation("("))
             {
-                return true;
+                open.Push(i);
+            }
+            else if (tokens[i].IsPunctuation(")"))
+            {
+                closing[open.Pop()] = i;
+            }
+            else if (tokens[i].IsWord("order") && tokens[i + 1].IsWord("by"))
+            {
+                depths.Add(open.Count);
             }
         }
 
-        return false;
+        // The last token is the end itself.
+        var around = 0;
+        while (closing.TryGetValue(around, out var last) && last == tokens.Length - 2 - around)
+        {
+            around++;
+        }
+
+        return depths.Contains(around);
     }
 
     /// <summary>Columns whose text is not their JSON (composites, types with a cast to json) are turned into JSON by PostgreSQL.</summary>

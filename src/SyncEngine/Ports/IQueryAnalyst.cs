@@ -30,7 +30,11 @@ public sealed record QueryDescription(
     ImmutableArray<uint> Views,
     bool HasRowSecurity,
     bool ReadsClock,
-    bool HasOpaqueFunctions);
+    bool HasOpaqueFunctions)
+{
+    /// <summary>It calls a function that may read settings (current_setting, or any stable one written by a user): the answer depends on the claims.</summary>
+    public bool ReadsSettings { get; init; }
+}
 
 /// <summary>Asks PostgreSQL what a query means and whether this principal may run it. Nothing is executed.</summary>
 public interface IQueryAnalyst

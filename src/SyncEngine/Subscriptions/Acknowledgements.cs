@@ -51,9 +51,9 @@ sealed class Acknowledgements
                 Learn(text, new Acknowledgement("rejected", Reason: reason), now);
             }
         }
-        catch (JsonException)
+        catch (Exception malformed) when (malformed is JsonException or InvalidOperationException)
         {
-            // Anybody may emit a message under this prefix; one that is no rejection is nobody's.
+            // Anybody may emit a message under this prefix; one that is no rejection, or JSON of another shape, is nobody's.
         }
     }
 

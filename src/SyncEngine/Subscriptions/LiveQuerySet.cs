@@ -10,12 +10,15 @@ namespace SyncEngine.Subscriptions;
 /// <summary>Every live query there is, by what it is and by the tables that it reads. Owned by the change processor.</summary>
 sealed class LiveQuerySet(IChangeSource source, RelationMap relations, int replayBytes)
 {
+    private readonly HashSet<LiveQuery> all = [];
+
+    // The one that new subscriptions join. Two that were different may become the same with the schema; they live on side by side.
     private readonly Dictionary<(string Identity, string Parameters), LiveQuery> byIdentity = [];
     private readonly Dictionary<uint, TableEntry> tables = [];
     private readonly HashSet<LiveQuery> readingAnything = [];
     private readonly HashSet<LiveQuery> readingClock = [];
 
-    public IReadOnlyCollection<LiveQuery> All => byIdentity.Values;
+    public IReadOnlyCollection<LiveQuery> All => all;
 
     public IReadOnlyCollection<LiveQuery> ReadingAnything => readingAnything;
 
@@ -37,7 +40,12 @@ sealed class LiveQuerySet(IChangeSource source, RelationMap relations, int repla
 
     public void Remove(LiveQuery query)
     {
-        byIdentity.Remove((query.Plan.Identity, ParametersKey(query.Parameters)));
+        var identity = (query.Plan.Identity, ParametersKey(query.Parameters));
+        if (ReferenceEquals(byIdentity.GetValueOrDefault(identity), query))
+        {
+            byIdentity.Remove(identity);
+        }
+
         Unregister(query);
     }
 
@@ -46,7 +54,7 @@ sealed class LiveQuerySet(IChangeSource source, RelationMap relations, int repla
     {
         Remove(query);
         query.Plan = plan;
-        byIdentity[(plan.Identity, ParametersKey(query.Parameters))] = query;
+        byIdentity.TryAdd((plan.Identity, ParametersKey(query.Parameters)), query);
         Register(query);
     }
 
@@ -57,6 +65,7 @@ sealed class LiveQuerySet(IChangeSource source, RelationMap relations, int repla
 
     private void Register(LiveQuery query)
     {
+        all.Add(query);
         var added = false;
         foreach (var table in query.Plan.Tables)
         {
@@ -108,6 +117,7 @@ sealed class LiveQuerySet(IChangeSource source, RelationMap relations, int repla
 
     private void Unregister(LiveQuery query)
     {
+        all.Remove(query);
         readingAnything.Remove(query);
         readingClock.Remove(query);
         if (query.Template is { } template)

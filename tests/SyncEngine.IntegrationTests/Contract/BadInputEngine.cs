@@ -83,9 +83,11 @@ public sealed class BadInputEngine(PostgresFixture postgres) : IAsyncLifetime
         Assert.Empty(neighbour.OfType("stale"));
         Assert.Empty(neighbour.OfType("reset"));
         Assert.Equal(1, await Engine.Database.ScalarAsync<int>("SELECT count(*)::int FROM hidden"));
-        foreach (var text in heard)
+        while (heard.TryDequeue(out var text))
         {
-            Assert.True(!leaks.Any(leak => text.Contains(leak, StringComparison.Ordinal)), text);
+            // "HubException: " is SignalR's own way to say a refusal.
+            var said = text.Replace("HubException: ", "", StringComparison.Ordinal);
+            Assert.True(!leaks.Any(leak => said.Contains(leak, StringComparison.Ordinal)), text);
         }
 
         var log = process.Output + process.Error;

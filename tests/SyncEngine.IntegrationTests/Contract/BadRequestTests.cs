@@ -43,6 +43,8 @@ public sealed class BadRequestTests(BadInputEngine shared) : IClassFixture<BadIn
     [InlineData("{\"query\": \"\\ud800\"}")]
     [InlineData("{\"name\": \"no such name\"}")]
     [InlineData("{\"name\": null}")]
+    [InlineData("{\"name\": \"\\ud800\"}")]
+    [InlineData("{\"\\ud800\": 1}")]
     [InlineData("{\"name\": \"../../appsettings\"}")]
     [InlineData("query=SELECT+1")]
     [InlineData("<query>SELECT 1</query>")]
@@ -63,13 +65,15 @@ public sealed class BadRequestTests(BadInputEngine shared) : IClassFixture<BadIn
                 new ByteArrayContent([.. "{\"query\": \""u8, 0xc3, 0x28, .. "\"}"u8]),
                 new ByteArrayContent([0x1f, 0x8b, 8, 0, 0, 0, 0, 0]) { Headers = { { "Content-Encoding", "gzip" } } },
                 new MultipartFormDataContent { { new StringContent(Body), "body" } },
-                new ByteArrayContent(new byte[20_000_000]),
             ])
         {
             var answer = shared.Hear(await engine.SendAsync(HttpMethod.Post, "/subscribe", content, shared.Mallory));
             Assert.Contains(answer.Outcome, (string[])["400 invalid_request", "413 invalid_request", "415 invalid_request"]);
         }
 
+        // A body that is too large is refused by its length, before it is sent.
+        var large = shared.Hear(await engine.SendAsync(HttpMethod.Post, "/subscribe", new ByteArrayContent(new byte[20_000_000]), shared.Mallory, ("Expect", "100-continue")));
+        Assert.Contains(large.Outcome, (string[])["400 invalid_request", "413 invalid_request"]);
         var plain = shared.Hear(await engine.SendAsync(HttpMethod.Post, "/subscribe", new StringContent(Body, Encoding.UTF8, "text/plain"), shared.Mallory));
         Assert.Contains(plain.Outcome, (string[])["201", "415 invalid_request"]);
     }
@@ -112,7 +116,7 @@ public sealed class BadRequestTests(BadInputEngine shared) : IClassFixture<BadIn
         {
             using var client = await RawClient.ConnectAsync(engine.Address);
             await client.SendAsync(rubbish);
-            Assert.StartsWith("HTTP/1.1 4", shared.Hear(await client.ReadToEndAsync()), StringComparison.Ordinal);
+            Assert.Matches("^HTTP/1.1 (4..|505) ", shared.Hear(await client.ReadToEndAsync()));
         }
     }
 
@@ -131,7 +135,7 @@ public sealed class BadRequestTests(BadInputEngine shared) : IClassFixture<BadIn
     [InlineData("GET", "/%2e%2e/%2e%2e/etc/passwd", 404)]
     [InlineData("GET", "/..%5c..%5cappsettings.json", 404)]
     [InlineData("GET", "/appsettings.json", 404)]
-    [InlineData("GET", "/SyncEngine.Server.dll", 404)]
+    [InlineData("GET", "/web.config", 404)]
     [InlineData("GET", "/.git/config", 404)]
     public async Task Unknown_paths_and_methods_are_problems_too(string method, string path, int status)
     {
@@ -202,7 +206,6 @@ public sealed class BadRequestTests(BadInputEngine shared) : IClassFixture<BadIn
             { "a method called as a stream", """{"type":4,"invocationId":"1","target":"Attach","arguments":["x",null]}""" },
             { "no target", """{"type":1,"invocationId":"1","arguments":[]}""" },
             { "no arguments", """{"type":1,"invocationId":"1","target":"Attach"}""" },
-            { "unknown type", """{"type":99}""" },
             { "type a text", """{"type":"1"}""" },
             { "no type", "{}" },
             { "an array", "[]" },

@@ -35,19 +35,24 @@ public sealed class LimitTests(PostgresFixture postgres)
     [Fact]
     public async Task A_principal_has_a_bounded_number_of_subscriptions()
     {
-        await using var engine = await Engine.StartAsync(postgres, "CREATE TABLE t (id int4 PRIMARY KEY)");
+        await using var engine = await Engine.StartAsync(postgres, "CREATE TABLE t (id int4 PRIMARY KEY)", $"--SyncEngine:Authentication:Secret={Token.Secret}");
+        var role = await engine.CreateRoleAsync("reader");
+        await engine.ExecuteAsync($"GRANT SELECT ON t TO {role}");
+        var (greedy, modest) = (Token.Of(new { sub = "greedy", role }), Token.Of(new { sub = "modest", role }));
         // 1,000 is the default; the requests go side by side.
-        var answers = await Task.WhenAll(Enumerable.Range(0, 1010).Select(number => engine.PostQueryAsync("SELECT id FROM t WHERE id = $1", $"[{number % 50}]")));
+        var answers = await Task.WhenAll(Enumerable.Range(0, 1010).Select(number => engine.PostQueryAsync("SELECT id FROM t WHERE id = $1", $"[{number % 50}]", greedy)));
 
         Assert.Equal(1000, answers.Count(answer => answer.Status == HttpStatusCode.Created));
         var refused = answers.Where(answer => answer.Status != HttpStatusCode.Created).ToList();
         Assert.All(refused, answer => Assert.Equal("429 too_many_subscriptions", answer.Outcome));
         Assert.All(refused, answer => Assert.NotNull(answer.Headers.RetryAfter));
+        await using var other = await engine.WatchAsync("SELECT id FROM t", token: modest);
         var one = Engine.Read(answers.First(answer => answer.Status == HttpStatusCode.Created));
-        Assert.Equal("204", (await engine.DeleteAsync("/subscribe/" + one.SubscriptionId)).Outcome);
-        await using var watch = await engine.WatchAsync("SELECT id FROM t");
+        Assert.Equal("204", (await engine.DeleteAsync("/subscribe/" + one.SubscriptionId, greedy)).Outcome);
+        await using var watch = await engine.WatchAsync("SELECT id FROM t", token: greedy);
         await engine.ExecuteAsync("INSERT INTO t VALUES (7)");
         await watch.RowsAsync("[7]");
+        await other.RowsAsync("[7]");
     }
 
     [Fact]
@@ -95,7 +100,7 @@ public sealed class LimitTests(PostgresFixture postgres)
         await using var engine = await Engine.StartAsync(
             postgres,
             "CREATE TABLE t (id int4 PRIMARY KEY, note text)",
-            "--SyncEngine:Delivery:MaxQueuedBytes=262144",
+            "--SyncEngine:Delivery:MaxQueuedBytes=1048576",
             "--SyncEngine:Delivery:StallTimeout=00:00:03");
         var subscription = await engine.SubscribeAsync("SELECT id, note FROM t");
         await using var reading = await engine.WatchAsync("SELECT id, note FROM t");
@@ -110,13 +115,13 @@ public sealed class LimitTests(PostgresFixture postgres)
         await socket.SendTextFrameAsync("""{"query": "SELECT id, note FROM t"}""");
         await Eventually.TrueAsync(async () => await StreamsAsync(engine) == 4);
 
-        // Twelve megabytes: far more than sockets and queues hold together.
-        for (var round = 0; round < 12; round++)
+        // Twelve megabytes, in transactions that a queue can hold: far more than sockets and queues hold together.
+        for (var round = 0; round < 60; round++)
         {
-            await engine.ExecuteAsync($"INSERT INTO t SELECT i + {round * 1000}, repeat(md5(i::text), 32) FROM generate_series(1, 1000) i");
+            await reading.PassAsync(await engine.CommitAsync($"INSERT INTO t SELECT i + {round * 200}, repeat(md5(i::text), 32) FROM generate_series(1, 200) i"));
         }
 
-        await reading.UntilAsync(() => reading.Result.Count == 12_000, "all rows");
+        Assert.Equal(12_000, reading.Result.Count);
         await Eventually.TrueAsync(async () => await StreamsAsync(engine) == 1);
         Assert.Empty(reading.OfType("reset"));
         await engine.ExecuteAsync("DELETE FROM t");
@@ -140,6 +145,8 @@ public sealed class LimitTests(PostgresFixture postgres)
 
         await using var watch = await engine.StreamAsync(Engine.Read(answer));
         await watch.UntilAsync(() => watch.Result.Code is not null, "a refusal", mayEnd: true);
+        // While somebody wants it, the engine tries again.
+        await engine.DeleteAsync("/subscribe/" + watch.Subscription.SubscriptionId);
         return $"503 {watch.Result.Code}";
     }
 }

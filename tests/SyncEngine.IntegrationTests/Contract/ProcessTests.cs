@@ -113,7 +113,7 @@ public sealed class ProcessTests(PostgresFixture postgres)
     /// <summary>One line on standard error, an exit code that is not zero, and no word of how the program is made.</summary>
     private static async Task<string> FailsAsync(string names, params string[] arguments)
     {
-        await using var server = ServerProcess.Start(["--urls=http://127.0.0.1:0", .. arguments]);
+        await using var server = ServerProcess.Start(arguments.Any(argument => argument.StartsWith("--urls", StringComparison.Ordinal)) ? arguments : ["--urls=http://127.0.0.1:0", .. arguments]);
         Assert.NotEqual(0, await server.ExitCodeAsync());
         var error = server.Error;
         Assert.True(error.Trim().Split('\n').Length == 1, error);

@@ -70,7 +70,19 @@ sealed class ServerProcess : IAsyncDisposable
             Assert.Fail($"the server did not start:\n{server.Output}\n{server.Error}");
         }
 
-        return (server, await server.address.Task);
+        var address = await server.address.Task;
+        using var http = new HttpClient { BaseAddress = address };
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(50), TimeProvider.System);
+        while (await timer.WaitForNextTickAsync(giveUp.Token))
+        {
+            using var ready = await http.GetAsync("/health/ready", giveUp.Token);
+            if (ready.IsSuccessStatusCode)
+            {
+                break;
+            }
+        }
+
+        return (server, address);
     }
 
     public void Terminate() => Signal("TERM");

@@ -14,7 +14,7 @@ public sealed class StreamEngine(PostgresFixture postgres) : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        var made = string.Join(";\n", Enumerable.Range(0, 40).Select(number => $"CREATE TABLE t{number} (id int4 PRIMARY KEY, note text, n int4 NOT NULL DEFAULT 0)"));
+        var made = string.Join(";\n", Enumerable.Range(0, 80).Select(number => $"CREATE TABLE t{number} (id int4 PRIMARY KEY, note text, n int4 NOT NULL DEFAULT 0)"));
         Engine = await Engine.StartAsync(postgres, made + "; CREATE UNLOGGED TABLE unpublished (id int4); CREATE TABLE keyless (a int4)");
     }
 
@@ -193,6 +193,32 @@ public sealed class StreamTests(StreamEngine shared) : IClassFixture<StreamEngin
         Assert.Equal("""{"status":"timeout"}""", (await hub.AwaitAsync($"rolled-back-{table}", 300)).GetRawText());
         Assert.Equal("""{"status":"timeout"}""", (await hub.AwaitAsync("nobody", 0)).GetRawText());
         Assert.Equal("""{"status":"timeout"}""", (await hub.AwaitAsync("nobody", -5)).GetRawText());
+    }
+
+    [Theory]
+    [InlineData("sync.ack", "")]
+    [InlineData("sync.ack", "\\xff00fe")]
+    [InlineData("sync.reject", "")]
+    [InlineData("sync.reject", "rubbish")]
+    [InlineData("sync.reject", "\\xfffe")]
+    [InlineData("sync.reject", "[]")]
+    [InlineData("sync.reject", "5")]
+    [InlineData("sync.reject", "{\"id\": 5}")]
+    [InlineData("sync.reject", "{\"id\": null}")]
+    [InlineData("sync.reject", "{\"id\": \"x\", \"reason\": {}}")]
+    [InlineData("sync.reject", "{\"id\": \"\\\\ud800\"}")]
+    [InlineData("sync.ddl", "\\xff")]
+    [InlineData("sync.nothing", "x")]
+    public async Task A_message_in_the_log_that_is_none_of_ours_harms_nobody(string prefix, string content)
+    {
+        await using var watch = await engine.WatchAsync($"SELECT id FROM {table}");
+        foreach (var transactional in (string[])["true", "false"])
+        {
+            await engine.ExecuteAsync($"SELECT pg_logical_emit_message({transactional}, '{prefix}', '{content}'::bytea)");
+        }
+
+        await engine.ExecuteAsync($"INSERT INTO {table} VALUES (1)");
+        await watch.RowsAsync("[1]");
     }
 
     [Fact]

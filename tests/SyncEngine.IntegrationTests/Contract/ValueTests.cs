@@ -13,7 +13,7 @@ public sealed class ValueTests(PostgresFixture postgres)
         ("int4", ["2147483647", "'-1'"]),
         ("int8", ["9223372036854775807", "'-9007199254740993'"]),
         ("float4", ["1.1", "'NaN'", "'-Infinity'", "3.4028235e38", "1e-7"]),
-        ("float8", ["0.1", "'NaN'", "'Infinity'", "1e300", "'-0.0'", "123456789.123456789"]),
+        ("float8", ["0.1", "'NaN'", "'Infinity'", "1e300", "'-0'", "123456789.123456789"]),
         ("numeric", ["1.10", "'NaN'", "12345678901234567890.000000000000000001", "0.00"]),
         ("numeric(12,2)", ["1.1"]),
         ("oid", ["4294967295"]),
@@ -75,10 +75,13 @@ public sealed class ValueTests(PostgresFixture postgres)
         CREATE TYPE pair AS (a int8, b text);
         """;
 
-    [Fact]
-    public async Task Values_are_as_to_json_gives_them()
+    /// <param name="mode">Of SELECT *: the JSON of composites is PostgreSQL's to make.</param>
+    [Theory]
+    [InlineData(false, "incremental")]
+    [InlineData(true, "requery")]
+    public async Task Values_are_as_to_json_gives_them(bool hasComposites, string mode)
     {
-        var columns = corpus.Select((entry, number) => (entry.Type, Name: $"c{number}", entry.Values)).ToList();
+        var columns = corpus.Where(entry => hasComposites || !entry.Type.StartsWith("pair", StringComparison.Ordinal)).Select((entry, number) => (entry.Type, Name: $"c{number}", entry.Values)).ToList();
         var rows = Enumerable.Range(0, corpus.Max(entry => entry.Values.Length))
             .Select(row => $"({row}, {string.Join(", ", columns.Select(column => row < column.Values.Length ? $"{column.Values[row]}::{column.Type}" : "NULL"))})");
         await using var engine = await Engine.StartAsync(postgres, $"{Types} CREATE TABLE v (id int4 PRIMARY KEY, {string.Join(", ", columns.Select(column => $"{column.Name} {column.Type}"))})");
@@ -90,7 +93,7 @@ public sealed class ValueTests(PostgresFixture postgres)
         await using var requeried = await engine.WatchAsync("SELECT * FROM v, (SELECT count(*) AS n FROM v) c");
         var expected = JsonElement.Parse(await ExpectedAsync(engine, columns.Select(column => (column.Name, column.Type))));
 
-        Assert.Equal("incremental", followed.Subscription.Plan.Mode);
+        Assert.Equal(mode, followed.Subscription.Plan.Mode);
         Assert.Empty(Differences(columns.Select(column => (column.Name, column.Type)).ToList(), expected, followed, "diff"));
         Assert.Empty(Differences(columns.Select(column => (column.Name, column.Type)).ToList(), expected, read, "snapshot"));
         Assert.Empty(Differences(columns.Select(column => (column.Name, column.Type)).ToList(), expected, requeried, "requery"));

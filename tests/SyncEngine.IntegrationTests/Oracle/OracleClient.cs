@@ -32,10 +32,28 @@ sealed class OracleClient(Scenario scenario, ClientPlan plan, Uri server, Action
 
     public bool IsConnected => stream is not null;
 
-    public IReadOnlyList<Checkpoint> Checkpoints => checkpoints;
+    public IReadOnlyList<Checkpoint> Checkpoints
+    {
+        get
+        {
+            lock (gate)
+            {
+                return [.. checkpoints];
+            }
+        }
+    }
 
     /// <summary>The frames as they came, with what the client did between.</summary>
-    public IReadOnlyList<string> Log => log;
+    public IReadOnlyList<string> Log
+    {
+        get
+        {
+            lock (gate)
+            {
+                return [.. log];
+            }
+        }
+    }
 
     public async Task JoinAsync(CancellationToken cancellationToken)
     {
@@ -127,8 +145,22 @@ sealed class OracleClient(Scenario scenario, ClientPlan plan, Uri server, Action
         http.Dispose();
     }
 
-    private Task<SubscriptionAnswer> SubscribeAsync(int query, CancellationToken cancellationToken) =>
-        http.SubscribeAsync(scenario.Queries[query].Text, scenario.Queries[query].Parameters.Select(parameter => AsJson(parameter.Value, parameter.Type)), cancellationToken);
+    /// <remarks>"Back off" is an answer that a client has to live with: looking at a query may lose a deadlock against a TRUNCATE.</remarks>
+    private async Task<SubscriptionAnswer> SubscribeAsync(int query, CancellationToken cancellationToken)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await http.SubscribeAsync(
+                    scenario.Queries[query].Text, scenario.Queries[query].Parameters.Select(parameter => AsJson(parameter.Value, parameter.Type)), cancellationToken);
+            }
+            catch (SyncRefusedException refused) when (refused.Status == System.Net.HttpStatusCode.ServiceUnavailable && attempt < 5)
+            {
+                Note($"was asked to back off: {refused.Code}");
+            }
+        }
+    }
 
     private async Task ConnectAsync(CancellationToken cancellationToken)
     {

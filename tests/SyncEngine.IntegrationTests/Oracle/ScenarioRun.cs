@@ -12,7 +12,26 @@ sealed record Outcome(IReadOnlyDictionary<string, int> Points, int Commits, Fail
 /// <summary>Something that was wrong, with what is needed to look at it.</summary>
 /// <param name="Query">The query concerned, where it is one's.</param>
 /// <param name="Commits">The commits in their order.</param>
-sealed record Failure(string What, ClientPlan? Client, int? Query, IReadOnlyList<string> ClientLog, IReadOnlyList<string> Commits);
+sealed record Failure(string What, ClientPlan? Client, int? Query, IReadOnlyList<string> ClientLog, IReadOnlyList<string> Commits)
+{
+    /// <summary>The cut at which it was seen, where it was at one.</summary>
+    public ulong? Cut { get; init; }
+
+    /// <summary>What happened, with the commits and the frames about the cut.</summary>
+    public override string ToString()
+    {
+        var near = Cut is null ? Commits : [.. Commits.Where(commit => Distance(commit) < 4096)];
+        var at = Cut is null ? -1 : ClientLog.ToList().FindIndex(line => line.Contains(StrictResult.Text(Cut), StringComparison.Ordinal));
+        at = at < 0 ? ClientLog.Count : at;
+        return $"{What}\nclient: {Client}\n-- commits\n{string.Join('\n', near.TakeLast(40))}\n-- what the client saw\n{string.Join('\n', ClientLog.Take(at + 15).Skip(Math.Max(0, at - 25)))}";
+    }
+
+    private ulong Distance(string commit)
+    {
+        var end = Changes.Lsn.Parse(commit.AsSpan(commit.LastIndexOf(' ') + 1)).Value;
+        return end > Cut ? end - Cut.Value : Cut!.Value - end;
+    }
+}
 
 /// <summary>
 /// Runs one scenario on a fresh database and a fresh server: clients live through the transactions, and what they held at every cut is compared with
@@ -223,7 +242,7 @@ sealed class ScenarioRun(Scenario scenario, PostgresFixture postgres)
                 if (what is not null)
                 {
                     return new Failure(
-                        $"at cut {StrictResult.Text(checkpoint.Cut)} [{checkpoint.Mode}] {scenario.Queries[checkpoint.Query]}: {what}", client.Plan, checkpoint.Query, client.Log, truth.Order);
+                        $"at cut {StrictResult.Text(checkpoint.Cut)} [{checkpoint.Mode}] {scenario.Queries[checkpoint.Query]}: {what}", client.Plan, checkpoint.Query, client.Log, truth.Order) { Cut = checkpoint.Cut };
                 }
             }
         }
@@ -234,8 +253,7 @@ sealed class ScenarioRun(Scenario scenario, PostgresFixture postgres)
         }
 
         using var http = new HttpClient { BaseAddress = server.Address };
-        using var answer = await http.GetAsync("/metrics", cancellationToken);
-        var metrics = answer.IsSuccessStatusCode ? await answer.Content.ReadAsStringAsync(cancellationToken) : "";
+        var metrics = await http.GetStringAsync("/metrics", cancellationToken);
         var mismatch = metrics.Split('\n').FirstOrDefault(line => line.StartsWith("sync_audit_mismatches", StringComparison.Ordinal) && !line.TrimEnd().EndsWith(" 0", StringComparison.Ordinal));
         return mismatch is null ? null : new Failure($"the server had to mend a result: {mismatch}", null, null, [], truth.Order);
     }

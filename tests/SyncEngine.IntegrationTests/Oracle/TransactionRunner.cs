@@ -39,12 +39,16 @@ sealed class TransactionRunner(NpgsqlConnection connection)
             await ExecuteAsync(transaction.IsRolledBack ? "ROLLBACK" : "COMMIT");
             return transaction.IsRolledBack || xid is null ? null : ulong.Parse(xid, System.Globalization.CultureInfo.InvariantCulture);
         }
-        catch (PostgresException conflict) when (conflict.SqlState.StartsWith("23", StringComparison.Ordinal) || conflict.SqlState.StartsWith("40", StringComparison.Ordinal))
+        catch (PostgresException conflict) when (IsConflict(conflict.SqlState))
         {
             await ExecuteAsync("ROLLBACK");
             return null;
         }
     }
+
+    /// <remarks>55006: TRUNCATE after changes whose deferred constraint has not been checked.</remarks>
+    private static bool IsConflict(string sqlState) =>
+        sqlState.StartsWith("23", StringComparison.Ordinal) || sqlState.StartsWith("40", StringComparison.Ordinal) || sqlState == PostgresErrorCodes.ObjectInUse;
 
     private async Task RunAsync(Statement statement)
     {

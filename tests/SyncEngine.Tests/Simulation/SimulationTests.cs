@@ -4,14 +4,13 @@ namespace SyncEngine.Tests.Simulation;
 
 public sealed class SimulationTests
 {
-    /// <summary>Each names what it once showed.</summary>
-    public static TheoryData<int> SeedsThatOnceFailed => [];
-
     [Theory]
-    [InlineData(1, 60)]
-    [InlineData(1_001, 60)]
-    [InlineData(2_001, 60)]
-    [InlineData(3_001, 60)]
+    [InlineData(8, 1)] // A failed audit made live attachments stale, and the diffs that they missed never came.
+    [InlineData(181, 1)] // A result changed and changed back between two reads, and a cut between them was told.
+    [InlineData(1_001, 25)]
+    [InlineData(2_001, 25)]
+    [InlineData(3_001, 25)]
+    [InlineData(4_001, 25)]
     public void After_every_cut_every_client_has_the_databases_rows(int first, int count)
     {
         var diffs = 0;
@@ -20,7 +19,7 @@ public sealed class SimulationTests
             diffs += Run(seed);
         }
 
-        Assert.True(diffs > count, "the simulation has shown next to nothing");
+        Assert.True(diffs >= count, "the simulation has shown next to nothing");
     }
 
     private static int Run(int seed)

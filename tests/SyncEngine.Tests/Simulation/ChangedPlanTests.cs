@@ -1,0 +1,130 @@
+using System.Collections.Immutable;
+using SyncEngine.Errors;
+using SyncEngine.Observability;
+using SyncEngine.Permissions;
+using SyncEngine.Planning;
+using SyncEngine.Subscriptions;
+using Xunit;
+
+namespace SyncEngine.Tests.Simulation;
+
+/// <summary>What becomes of shared results when their plan is replaced, step by step.</summary>
+public sealed class ChangedPlanTests : IDisposable
+{
+    private static readonly Principal alice = new("i", "alice", "app", """{"sub":"alice"}""", null);
+    private static readonly Principal bob = new("i", "bob", "app", """{"sub":"bob"}""", null);
+
+    private readonly StepContext context = new();
+    private readonly EngineMetrics metrics = new();
+    private readonly ModelDatabase database;
+    private readonly ModelSource source;
+    private readonly ModelReader reader;
+    private readonly ChangeProcessor processor;
+    private readonly ManualTime time = new();
+
+    public ChangedPlanTests()
+    {
+        var random = new Random(1);
+        database = new ModelDatabase(random);
+        source = new ModelSource(database, random);
+        reader = new ModelReader(database, random);
+        processor = new ChangeProcessor(source, reader, new EngineOptions(), metrics, time);
+        source.Connect(isContinuation: false);
+    }
+
+    [Fact]
+    public void When_policies_appear_a_shared_result_stays_with_the_token_that_planned_it_and_the_others_end() => context.Run(() =>
+    {
+        var before = ModelQuery.Named("items all").Plan with { Reader = alice };
+        var own = Stream(alice, before);
+        var other = Stream(bob, before);
+        Settle();
+        Do(processor.ReplacePlansAsync(Followed(before, before with { DependsOnClaims = true, Identity = "items all, alice" }), CancellationToken.None));
+        Settle();
+        Assert.DoesNotContain("error", Types(own));
+        Assert.Equal("error", Types(other)[^1]);
+    });
+
+    [Fact]
+    public void Results_that_become_the_same_are_both_kept_live() => context.Run(() =>
+    {
+        var shared = ModelQuery.Named("items all").Plan;
+        var (one, two) = (shared with { Reader = alice, Identity = "alice" }, shared with { Reader = bob, Identity = "bob" });
+        ClientStream[] streams = [Stream(alice, one), Stream(bob, two)];
+        Settle();
+        Do(processor.ReplacePlansAsync(Followed(one, shared), CancellationToken.None));
+        Do(processor.ReplacePlansAsync(Followed(two, shared with { Reader = bob }), CancellationToken.None));
+        Settle();
+        Assert.All(streams, stream => Assert.Contains("live", Types(stream)));
+        source.Interrupt();
+        Settle();
+        Assert.All(streams, stream => Assert.Equal("stale", Types(stream)[^1]));
+        source.Connect(isContinuation: false);
+        Settle();
+        Assert.All(streams, stream => Assert.Contains("live", Types(stream)));
+    });
+
+    [Fact]
+    public void Nothing_can_be_attached_to_a_stream_that_has_ended() => context.Run(() =>
+    {
+        var subscription = Do(processor.RegisterAsync(alice, ModelQuery.Named("items all").Plan, [], CancellationToken.None));
+        var stream = Do(processor.OpenAsync(alice, CancellationToken.None));
+        Do(processor.CloseAsync(stream, CancellationToken.None));
+        var refused = Assert.Throws<SyncException>(() => Do(processor.AttachAsync(stream, subscription.Id, null, CancellationToken.None)));
+        Assert.Equal(ErrorCode.InvalidRequest, refused.Code);
+    });
+
+    public void Dispose() => metrics.Dispose();
+
+    private static Dictionary<QueryPlan, PlanOutcome> Followed(QueryPlan doubtful, QueryPlan plan) =>
+        new(ReferenceEqualityComparer.Instance) { [doubtful] = new PlanOutcome(plan, null) };
+
+    private static List<string> Types(ClientStream stream)
+    {
+        List<string> types = [];
+        while (stream.Queue.TryTake(out var frame))
+        {
+            types.Add(frame.Body.Type);
+        }
+
+        // The marks between them do not matter here.
+        types.RemoveAll(type => type == "cut");
+        return types;
+    }
+
+    private ClientStream Stream(Principal principal, QueryPlan plan)
+    {
+        var subscription = Do(processor.RegisterAsync(principal, plan, ImmutableArray<string?>.Empty, CancellationToken.None));
+        return Do(processor.StreamAsync(principal, subscription.Id, null, CancellationToken.None));
+    }
+
+    private T Do<T>(Task<T> task)
+    {
+        Do((Task)task);
+        return task.GetAwaiter().GetResult();
+    }
+
+    private void Do(Task task)
+    {
+        Round();
+        Assert.True(task.IsCompleted);
+        task.GetAwaiter().GetResult();
+    }
+
+    private void Settle()
+    {
+        for (var i = 0; i < 20; i++)
+        {
+            source.Deliver(mayTellPosition: true);
+            reader.Step();
+            time.Advance(TimeSpan.FromMilliseconds(20));
+            Round();
+        }
+    }
+
+    private void Round()
+    {
+        processor.RunRound(isTick: true, CancellationToken.None);
+        context.Drain();
+    }
+}
