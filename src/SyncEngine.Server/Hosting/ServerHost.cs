@@ -12,6 +12,7 @@ static class ServerHost
 {
     private const int Failed = 1;
     private const string DefaultAddress = "http://localhost:5080";
+    private static readonly TimeSpan parting = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan farewell = TimeSpan.FromSeconds(2);
 
     public static async Task<int> RunAsync(string[] arguments, TextWriter output, TextWriter error, CancellationToken cancellationToken)
@@ -87,6 +88,8 @@ static class ServerHost
         try
         {
             await processor.FarewellAsync(patience.Token);
+            // The last frames are in their sockets' pipes now; nothing tells when they have left.
+            await Task.Delay(parting, TimeProvider.System, patience.Token);
         }
         catch (Exception cannot) when (cannot is OperationCanceledException or SyncException)
         {
