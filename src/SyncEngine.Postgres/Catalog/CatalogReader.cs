@@ -99,11 +99,11 @@ public sealed partial class CatalogReader(NpgsqlDataSource dataSource, CatalogOp
     {
         var known = memberships;
         memberships = read.Memberships();
-        if (known is not null)
+        if (known is not null || options.IsSlotKept)
         {
             foreach (var (oid, membership) in memberships)
             {
-                if (!known.TryGetValue(oid, out var before) || before != membership)
+                if (known is null || !known.TryGetValue(oid, out var before) || before != membership)
                 {
                     streamedAfter[oid] = Math.Max(read.Xmax, streamedAfter.GetValueOrDefault(oid));
                 }

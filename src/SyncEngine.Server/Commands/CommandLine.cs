@@ -23,6 +23,8 @@ sealed class CommandLine
 
     private const int Misunderstood = 2;
 
+    private static readonly string[] HostKeys = ["urls", "http_ports", "https_ports", "environment", "contentRoot", "webRoot", "applicationName", "DATABASE_URL", "OTEL_EXPORTER_OTLP_ENDPOINT"];
+
     private readonly RootCommand root;
     private readonly TextWriter output;
     private readonly TextWriter error;
@@ -192,7 +194,7 @@ sealed class CommandLine
         for (var at = 0; at < arguments.Length; at++)
         {
             var isValue = at > 0 && IsOption(arguments[at - 1]) && !arguments[at - 1].Contains('=', StringComparison.Ordinal);
-            if (!IsOption(arguments[at]) && !isValue)
+            if (IsOption(arguments[at]) ? !IsConfiguration(arguments[at]) : !isValue)
             {
                 return arguments[at];
             }
@@ -201,6 +203,14 @@ sealed class CommandLine
         return null;
 
         static bool IsOption(string argument) => argument.StartsWith("--", StringComparison.Ordinal);
+
+        // A key of a room has a colon; the host's own keys are few. Anything else is a slip that would go unnoticed: --databse.
+        static bool IsConfiguration(string argument)
+        {
+            var key = argument[2..].Split('=')[0];
+            return key.Contains(':', StringComparison.Ordinal) || key.Contains("__", StringComparison.Ordinal) || HostKeys.Contains(key, StringComparer.OrdinalIgnoreCase)
+                || ReplacedTools.Any(file => file.Name == argument.Split('=')[0]);
+        }
     }
 
     private static Option<string> File(string name, string description) => new(name) { Description = description, HelpName = "file" };

@@ -39,7 +39,7 @@ static class EngineServices
 
         var session = new QuerySessionOptions { SearchPath = [.. queries.SearchPath.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)], StatementTimeout = limits.StatementTimeout };
         services.AddSingleton(session);
-        services.AddSingleton(new CatalogOptions { Publication = replication.Publication, SearchPath = session.SearchPath });
+        services.AddSingleton(new CatalogOptions { Publication = replication.Publication, SearchPath = session.SearchPath, IsSlotKept = replication.Slot == SlotKind.Persistent });
         services.AddSingleton(new SnapshotOptions { RowsPerResult = limits.RowsPerResult, BytesPerResult = limits.BytesPerResult });
         services.AddSingleton(new ReplicationSourceOptions
         {

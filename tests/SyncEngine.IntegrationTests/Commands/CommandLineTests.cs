@@ -81,6 +81,7 @@ public sealed class CommandLineTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal(0, await RunAsync("--help"));
         Assert.All(["check", "setup", "uninstall", "--database", "--urls", "--adbc-config"], word => Assert.Contains(word, output.ToString(), StringComparison.Ordinal));
         await FailsAsync("\"chekc\" is not a command", "chekc");
+        await FailsAsync("\"--databse\" is not a command", "--databse", "postgres://localhost/app");
         await FailsAsync("\"-v\" is not", "-v");
         await FailsAsync("\"twice\" is not", "check", "twice");
     }

@@ -242,7 +242,8 @@ sealed class ScenarioRun(Scenario scenario, PostgresFixture postgres)
                 if (what is not null)
                 {
                     return new Failure(
-                        $"at cut {StrictResult.Text(checkpoint.Cut)} [{checkpoint.Mode}] {scenario.Queries[checkpoint.Query]}: {what}", client.Plan, checkpoint.Query, client.Log, truth.Order) { Cut = checkpoint.Cut };
+                        $"at cut {StrictResult.Text(checkpoint.Cut)} [{checkpoint.Mode}] {scenario.Queries[checkpoint.Query]}: {what}", client.Plan, checkpoint.Query, client.Log, truth.Order)
+                    { Cut = checkpoint.Cut };
                 }
             }
         }
