@@ -209,7 +209,7 @@ sealed class CommandLine
         {
             var key = argument[2..].Split('=')[0];
             return key.Contains(':', StringComparison.Ordinal) || key.Contains("__", StringComparison.Ordinal) || HostKeys.Contains(key, StringComparer.OrdinalIgnoreCase)
-                || ReplacedTools.Any(file => file.Name == argument.Split('=')[0]);
+                || PassedThrough.Any(file => file.Name == argument.Split('=')[0]);
         }
     }
 

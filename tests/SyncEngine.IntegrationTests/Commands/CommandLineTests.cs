@@ -91,7 +91,7 @@ public sealed class CommandLineTests(PostgresFixture postgres) : IAsyncLifetime
     {
         var commandLine = new CommandLine(CommandParts.Default, output, error, TimeProvider.System);
         var outcome = await commandLine.RunAsync(
-            ["--urls", "http://localhost:5099", "--database", "postgres://h/d", "--SyncEngine:Limits:QueryBytes=1", "--eventserv-config", "a.toml", "--environment", "Production", "--note", "@file"], CancellationToken.None);
+            ["--urls", "http://localhost:5099", "--database", "postgres://h/d", "--SyncEngine:Limits:QueryBytes=1", "--eventserv-config", "a.toml", "--environment", "Production", "--Some:Note", "@file"], CancellationToken.None);
         Assert.Null(outcome.ExitCode);
         var configuration = new ConfigurationBuilder().AddCommandLine(outcome.ServerArguments).Build();
         Assert.Equal("http://localhost:5099", configuration["urls"]);
@@ -99,7 +99,7 @@ public sealed class CommandLineTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal("1", configuration["SyncEngine:Limits:QueryBytes"]);
         Assert.Equal("a.toml", configuration["eventserv-config"]);
         Assert.Equal("Production", configuration["environment"]);
-        Assert.Equal("@file", configuration["note"]);
+        Assert.Equal("@file", configuration["Some:Note"]);
     }
 
     private async Task FailsAsync(string expected, params string[] arguments)

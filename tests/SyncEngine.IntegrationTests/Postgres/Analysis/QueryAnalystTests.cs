@@ -353,6 +353,47 @@ public sealed class QueryAnalystTests(AnalystDatabase fixture) : IClassFixture<A
     }
 
     [Fact]
+    public async Task Functions_behind_a_dot_and_behind_operators_are_judged_like_others()
+    {
+        await fixture.Database.ExecuteAsync(
+            """
+            CREATE TABLE doc (id int PRIMARY KEY);
+            ALTER PUBLICATION sync ADD TABLE doc;
+            CREATE FUNCTION mine(doc) RETURNS text STABLE LANGUAGE sql AS $$ SELECT current_setting('request.jwt.claims', true) $$;
+            CREATE FUNCTION noisy(doc) RETURNS text VOLATILE LANGUAGE sql AS $$ SELECT 'x' $$;
+            CREATE FUNCTION claims_are(int, int) RETURNS bool STABLE LANGUAGE sql AS $$ SELECT current_setting('request.jwt.claims', true) IS NULL $$;
+            CREATE OPERATOR ~== (LEFTARG = int, RIGHTARG = int, FUNCTION = claims_are);
+            """);
+
+        Assert.True((await JudgedAsync("SELECT id, d.mine FROM doc d", "mine", FunctionCallKind.Attribute)).ReadsSettings);
+        Assert.True((await JudgedAsync("SELECT id FROM doc WHERE id ~== 1", "~==", FunctionCallKind.Operator)).ReadsSettings);
+        Assert.False((await JudgedAsync("SELECT d.id FROM doc d", "id", FunctionCallKind.Attribute)).ReadsSettings);
+        var refused = await Assert.ThrowsAsync<SyncException>(() => JudgedAsync("SELECT id, d.noisy FROM doc d", "noisy", FunctionCallKind.Attribute));
+        Assert.Equal(ErrorCode.SqlUnsupported, refused.Code);
+
+        Task<QueryDescription> JudgedAsync(string sql, string name, FunctionCallKind kind) =>
+            fixture.Analyst.DescribeAsync(sql, [new FunctionCall(null, name, 1, kind)], Principal.Engine, CancellationToken.None);
+    }
+
+    [Fact]
+    public async Task A_parameter_is_read_as_its_principal_and_may_write_nothing()
+    {
+        await fixture.Database.ExecuteAsync(
+            """
+            CREATE TABLE spoils (id int);
+            CREATE FUNCTION plunder(text) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN INSERT INTO spoils VALUES (1); RETURN true; END $$;
+            CREATE DOMAIN evil AS text CHECK (plunder(VALUE));
+            CREATE FUNCTION is_engine(text) RETURNS bool LANGUAGE sql AS $$ SELECT current_user = 'analyst_reader' $$;
+            CREATE DOMAIN nosy AS text CHECK (is_engine(VALUE));
+            """);
+        var types = (await fixture.Catalog.RefreshAsync(CancellationToken.None)).Types.Values.ToDictionary(type => type.DisplayName);
+
+        await Assert.ThrowsAsync<SyncException>(() => fixture.Analyst.CanonicaliseAsync([(types["public.evil"], "x")], Principal.Engine, CancellationToken.None));
+        Assert.Equal(["x"], await fixture.Analyst.CanonicaliseAsync([(types["public.nosy"], "x")], Reader, CancellationToken.None));
+        Assert.Equal(0L, await fixture.Database.ScalarAsync<long>("SELECT count(*) FROM spoils"));
+    }
+
+    [Fact]
     public async Task A_table_made_after_the_catalog_was_read_is_known()
     {
         await fixture.Database.ExecuteAsync("CREATE TABLE newcomer (id int PRIMARY KEY); ALTER PUBLICATION sync ADD TABLE newcomer");
