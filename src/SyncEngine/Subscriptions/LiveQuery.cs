@@ -18,18 +18,21 @@ namespace SyncEngine.Subscriptions;
 /// </remarks>
 sealed class LiveQuery(QueryPlan plan, ImmutableArray<string?> parameters, int replayBytes)
 {
+    private ReplayLog? replay;
+
     public QueryPlan Plan { get; set; } = plan;
 
     public ImmutableArray<string?> Parameters { get; } = parameters;
 
-    public List<Subscription> Subscriptions { get; } = [];
+    // There are many live queries, and most have one subscription and one attachment.
+    public List<Subscription> Subscriptions { get; } = new(1);
 
-    public List<Attachment> Attachments { get; } = [];
+    public List<Attachment> Attachments { get; } = new(1);
 
     /// <summary>Null until the first read has been fitted.</summary>
     public ResultState? State { get; set; }
 
-    public ReplayLog Replay { get; } = new(replayBytes);
+    public ReplayLog Replay => replay ??= new ReplayLog(replayBytes);
 
     /// <summary>While behind: the last cut at which the state is right.</summary>
     public Lsn Progress { get; set; }

@@ -9,7 +9,7 @@ namespace SyncEngine.Subscriptions;
 sealed class ResultState(bool isOrdered)
 {
     private readonly Dictionary<RowKey, RowHash> rows = [];
-    private List<RowKey> order = [];
+    private List<RowKey>? order = isOrdered ? [] : null;
 
     public int Count => rows.Count;
 
@@ -118,7 +118,7 @@ sealed class ResultState(bool isOrdered)
     /// </summary>
     private HashSet<RowKey> MovedKeys(IReadOnlyList<EncodedRow> result)
     {
-        var oldPosition = new Dictionary<RowKey, int>(order.Count);
+        var oldPosition = new Dictionary<RowKey, int>(order!.Count);
         for (var i = 0; i < order.Count; i++)
         {
             oldPosition[order[i]] = i;
