@@ -25,7 +25,7 @@ public sealed partial class ChangeProcessor
             },
             cancellationToken);
 
-    /// <summary>The schema has changed without a message. Returns the plans that it makes doubtful; their queries stand still until <see cref="ReplacePlanAsync"/>.</summary>
+    /// <summary>The schema has changed without a message. Returns the plans that it makes doubtful; their queries stand still until <see cref="ReplacePlansAsync"/>.</summary>
     public Task<IReadOnlyList<QueryPlan>> OnSchemaChangedAsync(DatabaseSchema schema, CancellationToken cancellationToken) =>
         InvokeAsync(() => Suspend(schema), cancellationToken);
 

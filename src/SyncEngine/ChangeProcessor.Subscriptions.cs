@@ -396,7 +396,7 @@ public sealed partial class ChangeProcessor
             stream.Drop(subscription.Id);
             streams.Send(attachment, FrameBody.Error(error));
             Detach(attachment);
-            streams.FlushNow(stream, position, now);
+            streams.Flush(stream, position, now);
             EndIfSingle(stream);
         }
 
@@ -424,7 +424,7 @@ public sealed partial class ChangeProcessor
                 streams.Send(attachment, FrameBody.Error(error));
             }
 
-            streams.FlushNow(stream, position, now);
+            streams.Flush(stream, position, now);
             stream.Queue.Complete();
         }
     }

@@ -25,10 +25,6 @@ sealed class TableMatcher
     private ColumnSlice[] oldSlices = [];
     private ColumnSlice[] newSlices = [];
     private byte[] merged = [];
-    public bool IsEmpty => templates.Count == 0;
-
-    public IEnumerable<QueryTemplate> Templates => templates.Values;
-
     public int ScannedCount => templates.Values.Sum(template => template.ScannedCount);
 
     public QueryTemplate TemplateFor(SingleTablePlan plan, RelationMap relations)

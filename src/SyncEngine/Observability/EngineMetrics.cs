@@ -15,7 +15,7 @@ public sealed class EngineMetrics : IDisposable
         Changes = meter.CreateCounter<long>("sync_changes_total", description: "Row changes matched against live queries.");
         Diffs = meter.CreateCounter<long>("sync_diffs_total", description: "Diffs produced, each shared by all who get it.");
         Cuts = meter.CreateCounter<long>("sync_cuts_total", description: "Cuts told to streams.");
-        Reads = meter.CreateCounter<long>("sync_reads_total", description: "Results read from PostgreSQL, by why.");
+        Reads = meter.CreateCounter<long>("sync_reads_total", description: "Results read from PostgreSQL, by the plan's mode and by why: first, changed (a requery), again (for a new subscriber, the clock or the audit).");
         ReadRetries = meter.CreateCounter<long>("sync_read_retries_total", description: "Reads whose snapshot was no prefix of the stream.");
         Resets = meter.CreateCounter<long>("sync_resets_total", description: "Subscriptions told to forget their rows.");
         Stalls = meter.CreateCounter<long>("sync_stalled_streams_total", description: "Streams closed because their client stopped reading.");

@@ -27,8 +27,6 @@ sealed class ResultReader(
 
     public int WantedCount => wanted.Count;
 
-    public int UnderWayCount => underWay.Count;
-
     public void Want(LiveQuery query)
     {
         if (!query.IsReadWanted)
@@ -50,7 +48,11 @@ sealed class ResultReader(
                 query.Template?.BeginRead(query);
             }
 
-            metrics.Reads.Add(batch.Count);
+            foreach (var query in batch)
+            {
+                metrics.Reads.Add(1, new("mode", query.Plan.Mode.ToString().ToLowerInvariant()), new("why", Why(query)));
+            }
+
             var task = ReadAsync(batch, cancellationToken);
             underWay.Add(task);
             // The continuation runs on the processor's own loop.
@@ -81,6 +83,8 @@ sealed class ResultReader(
     }
 
     public Task WhenIdleAsync() => Task.WhenAll(underWay);
+
+    private static string Why(LiveQuery query) => query.State is null ? "first" : query.IsBehind ? "changed" : "again";
 
     private List<LiveQuery> TakeBatch(DateTimeOffset now)
     {

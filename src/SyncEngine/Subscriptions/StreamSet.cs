@@ -184,9 +184,7 @@ sealed class StreamSet(EngineOptions options, EngineMetrics metrics)
     }
 
     /// <summary>Sends what may be sent on one stream.</summary>
-    public void FlushNow(ClientStream stream, Lsn position, DateTimeOffset now) => Flush(stream, position, now);
-
-    private void Flush(ClientStream stream, Lsn position, DateTimeOffset now)
+    public void Flush(ClientStream stream, Lsn position, DateTimeOffset now)
     {
         var limit = Limit(stream, position, now);
         var hasLive = !stream.IsSingle || stream.Attachments.Values.Any(attachment => attachment.State == AttachmentState.Live);
