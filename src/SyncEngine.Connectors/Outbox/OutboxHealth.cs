@@ -1,0 +1,44 @@
+using SyncEngine.Observability;
+
+namespace SyncEngine.Connectors.Outbox;
+
+/// <summary>A channel that waits for its target, and why.</summary>
+public sealed record HeldChannel(string Channel, string Target, string Code, string Reason, DateTimeOffset Since, int Tries);
+
+/// <summary>How the outbox does, for /health, /metrics, adbc's doors and the playground. Written by the connector and the probe, read by anybody.</summary>
+public sealed class OutboxHealth(TimeProvider time)
+{
+    private long pendingAcknowledgements;
+    private IReadOnlyList<HeldChannel> held = [];
+
+    /// <summary>The database answers.</summary>
+    public HealthPart Postgres { get; } = new("outbox.postgres", time);
+
+    /// <summary>The outbox table is there and may be used.</summary>
+    public HealthPart OutboxTable { get; } = new("outbox.outbox_table", time);
+
+    /// <summary>The nodes table is there and may be used.</summary>
+    public HealthPart NodesTable { get; } = new("outbox.nodes_table", time);
+
+    /// <summary>Rows in the tables when they were last looked at.</summary>
+    public long OutboxEntries { get; set; }
+
+    public long NodesEntries { get; set; }
+
+    /// <summary>Statements on the tables that failed since the start.</summary>
+    public long OutboxErrors { get; set; }
+
+    public long NodesErrors { get; set; }
+
+    /// <summary>Messages sent that no answer has come for.</summary>
+    public long PendingAcknowledgements => Interlocked.Read(ref pendingAcknowledgements);
+
+    /// <summary>Channels that are being tried again or held, at most a hundred of them.</summary>
+    public IReadOnlyList<HeldChannel> Held
+    {
+        get => Volatile.Read(ref held);
+        set => Volatile.Write(ref held, value);
+    }
+
+    internal void Pending(int more) => Interlocked.Add(ref pendingAcknowledgements, more);
+}
