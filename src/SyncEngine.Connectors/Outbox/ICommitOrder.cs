@@ -15,6 +15,9 @@ public interface ICommitOrder
     /// <summary>The place of the commit that inserted the row; null when the stream has not passed it, or passed it long ago.</summary>
     long? PlaceOf(long sequenceId);
 
+    /// <summary>From now on the order of the rows of this relation is told; whatever is known of another is forgotten.</summary>
+    Task FollowAsync(uint relationOid, CancellationToken cancellationToken);
+
     /// <summary>Until all these rows have a place, or patience ends.</summary>
-    Task WaitForAsync(IReadOnlyCollection<long> sequenceIds, TimeSpan patience, CancellationToken cancellationToken);
+    Task WaitForAsync(IReadOnlyCollection<long> sequenceIds, TimeSpan patience, TimeProvider time, CancellationToken cancellationToken);
 }

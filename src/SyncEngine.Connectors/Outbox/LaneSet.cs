@@ -92,7 +92,7 @@ sealed partial class LaneSet(
             metrics.Lag.Record(time.GetElapsedTime(takenAt).TotalSeconds);
         }
 
-        settling.Add(new Settlement(row.Id, row.Channel, Letter: null));
+        settling.Add(new Settlement(new SettledRow(row.Id, row.MutationId), Letter: null));
     }
 
     /// <summary>False where the row has to hold its channel: by option, or because nothing may be written to sync.dead_letters.</summary>
@@ -105,7 +105,7 @@ sealed partial class LaneSet(
 
         Log.DeadLettered(logger, row.Id, row.Channel, target, refusal.Code, refusal.Reason);
         metrics.DeadLetters.Add(1, new KeyValuePair<string, object?>("target", target), new KeyValuePair<string, object?>("code", refusal.Code));
-        settling.Add(new Settlement(row.Id, row.Channel, new DeadLetter($"{target}:{row.Channel}", refusal.Code, refusal.Reason)));
+        settling.Add(new Settlement(new SettledRow(row.Id, row.MutationId), new DeadLetter($"{target}:{row.Channel}", refusal.Code, refusal.Reason)));
         return true;
     }
 
@@ -157,13 +157,13 @@ sealed partial class LaneSet(
 
     private static partial class Log
     {
-        [LoggerMessage(3101, LogLevel.Warning, "row {Id} of channel {Channel} was refused by {Target} for good and is a dead letter now: {Code} {Reason}")]
+        [LoggerMessage(3011, LogLevel.Warning, "row {Id} of channel {Channel} was refused by {Target} for good and is a dead letter now: {Code} {Reason}")]
         public static partial void DeadLettered(ILogger logger, long id, string channel, string target, string code, string reason);
 
-        [LoggerMessage(3102, LogLevel.Error, "target {Target} failed in a way it should not; the message is tried again")]
+        [LoggerMessage(3012, LogLevel.Error, "target {Target} failed in a way it should not; the message is tried again")]
         public static partial void TargetFailed(ILogger logger, string target, Exception failure);
 
-        [LoggerMessage(3103, LogLevel.Error, "the lane of channel {Channel} failed")]
+        [LoggerMessage(3013, LogLevel.Error, "the lane of channel {Channel} failed")]
         public static partial void LaneFailed(ILogger logger, string channel, Exception? failure);
     }
 }

@@ -71,7 +71,7 @@ sealed partial class OutboxNode
         this.random = random;
         this.logger = logger;
         lease = new NodeLease(options.NodeExpiry, time);
-        settling = new SettleQueue(table, options, health, time, random, logger);
+        settling = new SettleQueue(table, id, options, health, time, random, logger);
         lanes = new LaneSet(options, routes, lease, signal, settling, table.Shape.KeepsDeadLetters, health, metrics, time, random, logger, stopSending.Token, abandon.Token);
         settling.Settled += lanes.OnSettled;
     }
@@ -101,6 +101,11 @@ sealed partial class OutboxNode
     private async Task<NodeEnd> LiveAsync(NpgsqlConnection? only, CancellationToken cancellationToken)
     {
         await BeatAsync(only, cancellationToken);
+        if (commitOrder is not null)
+        {
+            await commitOrder.FollowAsync(table.Shape.Oid, cancellationToken);
+        }
+
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var settleEnding = new CancellationTokenSource();
         var settle = settling.RunAsync(settleEnding.Token);
@@ -195,20 +200,29 @@ sealed partial class OutboxNode
         var epoch = commitOrder?.Epoch;
         var isOrdered = epoch is not null && epoch == orderEpoch;
         await using var round = await table.BeginRoundAsync(cancellationToken);
-        var look = await round.LookAsync(new LookRequest(id, remembered, [.. lanes.Held, .. passedOver], isOrdered, isUnsure, RowsPerLook), cancellationToken);
+        // What was left out of the look stays left out, although its lane may have room by now: its earlier rows are not told.
+        HashSet<string> leftOut = [.. lanes.Held, .. passedOver];
+        var look = await round.LookAsync(new LookRequest(id, remembered, leftOut, isUnsure, RowsPerLook), cancellationToken);
         var placeOf = isOrdered ? await OrderAsync(look, cancellationToken) : null;
         settling.Know(look.Tombstones);
+        var inWork = lanes.InWork.ToHashSet();
+        look = look with { Known = [.. look.Own.Concat(look.Known).Where(row => !inWork.Contains(row.Id))] };
 
         IReadOnlyList<string> nodes = [.. look.LiveNodes.Append(id).Distinct(StringComparer.Ordinal)];
         var owned = new Dictionary<string, bool>(StringComparer.Ordinal);
         bool IsOwned(string channel) => owned.TryGetValue(channel, out var known) ? known : owned[channel] = Rendezvous.IsOwner(channel, id, nodes);
-        var plan = RoundPlan.Make(look, IsOwned, lanes.Room, placeOf, table.Shape.Sequence is not null, BytesPerRound);
+        var plan = RoundPlan.Make(look, IsOwned, channel => leftOut.Contains(channel) ? 0 : lanes.Room(channel), placeOf, table.Shape.Sequence is not null, BytesPerRound);
 
         var highest = Math.Max(look.Progress.Highest, look.Highest);
         var numbers = plan.NumbersNeeded > 0 ? await round.TakeNumbersAsync(plan.NumbersNeeded, highest, cancellationToken) : [];
         var next = 0;
         var decisions = plan.Rows.Select(row => new RowDecision(row.Id, row.NeedsNumber ? numbers[next++] : row.Id, row.IsTaken)).ToList();
-        var (taken, progress) = await round.CommitAsync(decisions, ProgressAfter(look, highest, numbers), id, options.LockDuration, cancellationToken);
+        // Late rows that were not told must still be late at the next look.
+        var hasNews = !plan.IsPartial && (look.New.Count > 0 || look.Progress.Horizon is null);
+        var progress = hasNews ? new OutboxProgress(numbers.Count > 0 ? numbers[^1] : highest, look.Horizon) : null;
+        var decided = plan.Rows.Select(row => row.Id).ToHashSet();
+        var mustFix = hasNews && (look.IsNewCut || look.New.Any(row => !decided.Contains(row.Id)));
+        var taken = await round.CommitAsync(decisions, progress, mustFix, id, options.LockDuration, cancellationToken);
 
         metrics.Renumbered.Add(numbers.Count);
         remembered = progress ?? remembered;
@@ -218,32 +232,20 @@ sealed partial class OutboxNode
         WantNext(look, plan, IsOwned, taken.Count);
     }
 
-    /// <summary>What the next look compares with; null where it has not changed.</summary>
-    private static OutboxProgress? ProgressAfter(OutboxLook look, long highest, IReadOnlyList<long> numbers)
-    {
-        if (look.IsLateCut)
-        {
-            return null; // the late rows that were not told must still be late at the next look
-        }
-
-        var after = numbers.Count > 0 ? Math.Max(highest, numbers[^1]) : highest;
-        return look.Progress.Seen is null || after > look.Progress.Highest ? new OutboxProgress(after, look.Snapshot, null) : null;
-    }
-
     /// <summary>Rows that nobody will tell of: left for want of room in the look, or in work elsewhere.</summary>
     private void WantNext(OutboxLook look, RoundPlan plan, Func<string, bool> isOwned, int taken)
     {
         var before = passedOver.Count;
-        if (look.IsCut)
+        if (look.IsKnownCut)
         {
-            passedOver.UnionWith(look.Waiting.Select(row => row.Channel).Where(channel => !isOwned(channel) || look.BusyChannels.Contains(channel)));
+            passedOver.UnionWith(look.Known.Select(row => row.Channel).Where(channel => !isOwned(channel) || look.BusyChannels.Contains(channel)));
         }
         else
         {
             passedOver.Clear();
         }
 
-        if (look.IsLateCut || (plan.HasMore && (taken > 0 || plan.Rows.Count > 0 || passedOver.Count > before)))
+        if (plan.IsPartial || (plan.HasMore && (taken > 0 || plan.Rows.Count > 0 || look.IsNewCut || passedOver.Count > before)))
         {
             signal.Demand();
         }
@@ -256,10 +258,9 @@ sealed partial class OutboxNode
     /// <summary>The stream may be a moment behind the table: rows of several commits whose order it has not told are waited for, shortly.</summary>
     private async Task<Func<long, long?>?> OrderAsync(OutboxLook look, CancellationToken cancellationToken)
     {
-        long[] appeared = [.. look.Waiting.Where(row => row is { IsNew: true, WasLocked: false }).Select(row => row.Id), .. look.Late.Select(row => row.Id)];
-        if (appeared.Length > 1 && !look.IsCut && !look.IsLateCut)
+        if (look.New.Count > 1 && !look.IsNewCut)
         {
-            await commitOrder!.WaitForAsync(appeared, orderPatience, cancellationToken);
+            await commitOrder!.WaitForAsync([.. look.New.Select(row => row.Id)], orderPatience, time, cancellationToken);
         }
 
         return commitOrder!.PlaceOf;
@@ -268,7 +269,8 @@ sealed partial class OutboxNode
     private async Task LookReducedAsync(CancellationToken cancellationToken)
     {
         metrics.Rounds.Add(1);
-        var rows = await table.LookReducedAsync(lanes.Held, lanes.InWork, RowsPerLook, cancellationToken);
+        var held = lanes.Held;
+        var rows = await table.LookReducedAsync(held, lanes.InWork, RowsPerLook, cancellationToken);
         var taken = rows.GroupBy(row => row.Channel, StringComparer.Ordinal).SelectMany(channel => channel.Take(lanes.Room(channel.Key))).ToList();
         lanes.Add(taken);
         if (taken.Count > 0)

@@ -12,7 +12,8 @@ readonly record struct PlannedRow(long Id, bool NeedsNumber, bool IsTaken);
 /// <param name="Rows">Those that change, in the order in which they go to their channels.</param>
 /// <param name="HasMore">A channel of ours has rows that the round could have taken with more room.</param>
 /// <param name="IsBlocked">A channel of ours is still in work at another node.</param>
-sealed record RoundPlan(IReadOnlyList<PlannedRow> Rows, bool HasMore, bool IsBlocked)
+/// <param name="IsPartial">There were more late rows than one look tells: only they are numbered, and everything else is left for the next look.</param>
+sealed record RoundPlan(IReadOnlyList<PlannedRow> Rows, bool HasMore, bool IsBlocked, bool IsPartial)
 {
     public int NumbersNeeded => Rows.Count(row => row.NeedsNumber);
 
@@ -23,12 +24,18 @@ sealed record RoundPlan(IReadOnlyList<PlannedRow> Rows, bool HasMore, bool IsBlo
     /// <param name="maxBytes">Of all rows taken.</param>
     public static RoundPlan Make(OutboxLook look, Func<string, bool> isOwned, Func<string, int> room, Func<long, long?>? placeOf, bool mayNumber, long maxBytes)
     {
+        if (mayNumber && look.IsNewCut && look.New[^1].Id <= look.Progress.Highest)
+        {
+            return new RoundPlan([.. look.New.Select(row => new PlannedRow(row.Id, NeedsNumber: true, IsTaken: false))], HasMore: true, IsBlocked: false, IsPartial: true);
+        }
+
         var channels = new Dictionary<string, ChannelState>(StringComparer.Ordinal);
         var rows = new List<PlannedRow>();
         var bytes = 0L;
-        var hasMore = look.IsCut;
+        var isCut = look.IsKnownCut || look.IsNewCut;
+        var hasMore = isCut;
         var isBlocked = false;
-        foreach (var (row, isLate) in Order(look, placeOf))
+        foreach (var (row, isLate) in InOrderOfAppearance(look, placeOf))
         {
             if (!channels.TryGetValue(row.Channel, out var channel))
             {
@@ -37,14 +44,14 @@ sealed record RoundPlan(IReadOnlyList<PlannedRow> Rows, bool HasMore, bool IsBlo
                 isBlocked |= channel is { Room: > 0, IsBusy: true };
             }
 
-            // Rows with final ids are never numbered again. After a fresh number no other id of the look rises.
-            var needsNumber = mayNumber && !row.WasLocked && (isLate || channel.HasFresh || row.Id <= channel.Highest);
+            // After a fresh number no other id of the look rises.
+            var needsNumber = mayNumber && !row.IsFixed && (isLate || channel.HasFresh || row.Id <= channel.Highest);
             channel.HasFresh |= needsNumber;
             channel.Highest = Math.Max(channel.Highest, row.Id);
 
-            // Of a look that was cut, rows between the last one and the fresh numbers are not known: those wait for the next look.
-            var mayTake = channel is { Room: > 0, IsBusy: false, IsClosed: false } && !(look.IsCut && (needsNumber || isLate));
-            var isTaken = mayTake && (bytes == 0 || bytes + row.Bytes <= maxBytes);
+            // Of a look that was cut, rows between the last one and those after it in the order are not known: they wait for the next look.
+            var mayTake = channel is { Room: > 0, IsBusy: false, IsClosed: false } && !(isCut && (isLate || needsNumber || !IsBeforeCut(look, row)));
+            var isTaken = row.IsOwn || (mayTake && (bytes == 0 || bytes + row.Bytes <= maxBytes));
             if (isTaken)
             {
                 channel.Room--;
@@ -62,25 +69,28 @@ sealed record RoundPlan(IReadOnlyList<PlannedRow> Rows, bool HasMore, bool IsBlo
             }
         }
 
-        return new RoundPlan(rows, hasMore, isBlocked);
+        return new RoundPlan(rows, hasMore, isBlocked, IsPartial: false);
     }
 
-    /// <summary>The order in which the rows became visible, as far as it is known.</summary>
-    private static IEnumerable<(WaitingRow Row, bool IsLate)> Order(OutboxLook look, Func<long, long?>? placeOf)
+    /// <summary>Below the last id that was told, nothing of the channel is missing.</summary>
+    private static bool IsBeforeCut(OutboxLook look, WaitingRow row) =>
+        (!look.IsKnownCut || row.Id <= look.Known[^1].Id) && (!look.IsNewCut || row.Id <= look.New[^1].Id);
+
+    /// <summary>The order in which the rows became visible, as far as it is known, and which of them came late.</summary>
+    private static IEnumerable<(WaitingRow Row, bool IsLate)> InOrderOfAppearance(OutboxLook look, Func<long, long?>? placeOf)
     {
-        if (placeOf is null || look.IsCut || look.IsLateCut)
+        var known = look.Known.Select(row => (row, false));
+        if (placeOf is not null && !look.IsKnownCut && !look.IsNewCut)
         {
-            return look.Waiting.Select(row => (row, false)).Concat(look.Late.Select(row => (row, true)));
+            var placed = look.New.Select(row => (Row: row, Place: placeOf(row.Id) ?? long.MaxValue)).OrderBy(row => row.Place).ThenBy(row => row.Row.Id);
+            return known.Concat(Judged(placed, look.Progress.Highest));
         }
 
-        var known = look.Waiting.Where(row => row.WasLocked || !row.IsNew).Select(row => (row, false));
-        var appeared = look.Waiting.Where(row => !row.WasLocked && row.IsNew).Concat(look.Late)
-            .Select(row => (Row: row, Place: placeOf(row.Id) ?? long.MaxValue))
-            .OrderBy(row => row.Place).ThenBy(row => row.Row.Id);
-        return known.Concat(Judged(appeared, look.Progress.Highest));
+        // By id, so that rows of one transaction stay in their order: what follows a late row on its channel gets a fresh number, too.
+        return known.Concat(look.New.Select(row => (row, row.Id <= look.Progress.Highest)));
     }
 
-    /// <summary>A row is late when an id above its own was visible before it: by an earlier look, or by an earlier commit of this one.</summary>
+    /// <summary>A row is late when an id above its own was visible before it: to an earlier look, or by an earlier commit of this one.</summary>
     private static IEnumerable<(WaitingRow Row, bool IsLate)> Judged(IEnumerable<(WaitingRow Row, long Place)> rows, long highest)
     {
         var visible = highest;

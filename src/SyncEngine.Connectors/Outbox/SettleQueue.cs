@@ -8,14 +8,14 @@ namespace SyncEngine.Connectors.Outbox;
 sealed record DeadLetter(string Target, string Code, string Error);
 
 /// <summary>A row that is done with: stored at its target, or a dead letter.</summary>
-sealed record Settlement(long Id, string Channel, DeadLetter? Letter);
+sealed record Settlement(SettledRow Row, DeadLetter? Letter);
 
 /// <summary>Takes rows that are done with out of the table, many in one statement.</summary>
 /// <remarks>
 /// Bounded by what the node has in work. When the database is away it waits and tries again; the rows stay locked meanwhile. A crash before a row is settled
 /// means that its next owner sends it again, under the same id.
 /// </remarks>
-sealed partial class SettleQueue(OutboxTable table, OutboxOptions options, OutboxHealth health, TimeProvider time, Random random, ILogger logger)
+sealed partial class SettleQueue(OutboxTable table, string node, OutboxOptions options, OutboxHealth health, TimeProvider time, Random random, ILogger logger)
 {
     private const int AtOnce = 1_000;
 
@@ -44,13 +44,13 @@ sealed partial class SettleQueue(OutboxTable table, OutboxOptions options, Outbo
         var pause = new RetryPause(options.RetryDelay, options.MaxRetryDelay, random);
         while (await done.Reader.WaitToReadAsync(cancellationToken))
         {
-            var stored = new List<long>();
+            var stored = new List<SettledRow>();
             var letters = new List<Settlement>();
             while (stored.Count + letters.Count < AtOnce && done.Reader.TryRead(out var settlement))
             {
                 if (settlement.Letter is null)
                 {
-                    stored.Add(settlement.Id);
+                    stored.Add(settlement.Row);
                 }
                 else
                 {
@@ -66,9 +66,9 @@ sealed partial class SettleQueue(OutboxTable table, OutboxOptions options, Outbo
         }
     }
 
-    private async Task SettleAsync(List<long> ids, CancellationToken cancellationToken)
+    private async Task SettleAsync(List<SettledRow> rows, CancellationToken cancellationToken)
     {
-        if (ids.Count == 0)
+        if (rows.Count == 0)
         {
             return;
         }
@@ -76,7 +76,7 @@ sealed partial class SettleQueue(OutboxTable table, OutboxOptions options, Outbo
         var known = TakeTombstones();
         try
         {
-            if (await table.SettleAsync(ids, known, cancellationToken) is { } kept)
+            if (await table.SettleAsync(node, rows, known, cancellationToken) is { } kept)
             {
                 Know([kept]);
             }
@@ -87,14 +87,14 @@ sealed partial class SettleQueue(OutboxTable table, OutboxOptions options, Outbo
             throw;
         }
 
-        Settled?.Invoke(ids);
+        Settled?.Invoke(rows.Select(row => row.Id));
     }
 
     private async Task DeadLetterAsync(Settlement settlement, CancellationToken cancellationToken)
     {
         var (target, code, error) = settlement.Letter!;
-        await table.DeadLetterAsync(settlement.Id, target, code, error, TakeTombstones(), cancellationToken);
-        Settled?.Invoke([settlement.Id]);
+        await table.DeadLetterAsync(node, settlement.Row, target, code, error, TakeTombstones(), cancellationToken);
+        Settled?.Invoke([settlement.Row.Id]);
     }
 
     private async Task UntilDoneAsync(Func<Task> attempt, RetryPause pause, CancellationToken cancellationToken)
@@ -128,7 +128,7 @@ sealed partial class SettleQueue(OutboxTable table, OutboxOptions options, Outbo
 
     private static partial class Log
     {
-        [LoggerMessage(3201, LogLevel.Warning, "published rows could not be removed from the outbox yet: {Reason}")]
+        [LoggerMessage(3021, LogLevel.Warning, "published rows could not be removed from the outbox yet: {Reason}")]
         public static partial void NotSettled(ILogger logger, string reason);
     }
 }

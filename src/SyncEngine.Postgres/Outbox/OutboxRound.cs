@@ -6,11 +6,10 @@ namespace SyncEngine.Postgres.Outbox;
 /// <summary>What a look asks for.</summary>
 /// <param name="Node">Who asks.</param>
 /// <param name="Remembered">The progress, where no table keeps it; null before the first look.</param>
-/// <param name="HeldChannels">Channels that need no rows now. Their late rows are told all the same.</param>
-/// <param name="WithAllNew">Tell new rows of held channels, too: commit order decides about their ids.</param>
+/// <param name="HeldChannels">Channels that need no rows now. Their new rows are told all the same.</param>
 /// <param name="WithOwn">Rows that this node locked, too: what became of an earlier claim is not known.</param>
-/// <param name="Limit">Of the waiting rows, and of the late ones.</param>
-public sealed record LookRequest(string Node, OutboxProgress? Remembered, IReadOnlyCollection<string> HeldChannels, bool WithAllNew, bool WithOwn, int Limit);
+/// <param name="Limit">Of the known rows, and of the new ones.</param>
+public sealed record LookRequest(string Node, OutboxProgress? Remembered, IReadOnlyCollection<string> HeldChannels, bool WithOwn, int Limit);
 
 /// <summary>One round (docs/decisions/outbox-rounds.md): a transaction that looks, numbers, claims and commits. Disposed of without a commit it has changed nothing.</summary>
 public sealed class OutboxRound : IAsyncDisposable
@@ -21,43 +20,36 @@ public sealed class OutboxRound : IAsyncDisposable
     private readonly NpgsqlTransaction transaction;
     private readonly OutboxSql sql;
     private readonly OutboxShape shape;
-    private readonly int lockKey;
     private readonly Action<int> count;
 
-    internal OutboxRound(NpgsqlConnection connection, NpgsqlTransaction transaction, OutboxSql sql, OutboxShape shape, int lockKey, Action<int> count)
+    internal OutboxRound(NpgsqlConnection connection, NpgsqlTransaction transaction, OutboxSql sql, OutboxShape shape, Action<int> count)
     {
         this.connection = connection;
         this.transaction = transaction;
         this.sql = sql;
         this.shape = shape;
-        this.lockKey = lockKey;
         this.count = count;
     }
 
     public async Task<OutboxLook> LookAsync(LookRequest request, CancellationToken cancellationToken)
     {
         await using var batch = new NpgsqlBatch(connection, transaction);
-        var lockRounds = new NpgsqlBatchCommand(OutboxSql.LockRounds);
-        lockRounds.Parameters.Add(new NpgsqlParameter<int>("key", lockKey));
         var look = new NpgsqlBatchCommand(sql.Look);
         look.Parameters.Add(new NpgsqlParameter<string>("node", request.Node));
         look.Parameters.Add(new NpgsqlParameter<string[]>("held", [.. request.HeldChannels]));
-        look.Parameters.Add(new NpgsqlParameter<bool>("all_new", request.WithAllNew));
         look.Parameters.Add(new NpgsqlParameter<bool>("own_too", request.WithOwn));
         look.Parameters.Add(new NpgsqlParameter<int>("limit", request.Limit));
         if (!shape.KeepsProgress)
         {
             look.Parameters.Add(new NpgsqlParameter<long>("highest", request.Remembered?.Highest ?? 0));
-            look.Parameters.Add(new NpgsqlParameter<string?>("seen", request.Remembered?.Seen));
-            look.Parameters.Add(new NpgsqlParameter<string?>("writer", request.Remembered?.Writer));
+            look.Parameters.Add(new NpgsqlParameter<long?>("horizon", request.Remembered?.Horizon));
         }
 
         batch.BatchCommands.Add(new NpgsqlBatchCommand(OutboxSql.BoundIdling));
-        batch.BatchCommands.Add(lockRounds);
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(sql.LockRounds));
         batch.BatchCommands.Add(look);
         count(4);
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
-        await reader.NextResultAsync(cancellationToken);
         return await ReadAsync(reader, request.Limit, cancellationToken);
     }
 
@@ -104,35 +96,38 @@ public sealed class OutboxRound : IAsyncDisposable
         throw new OutboxUnavailableException(shape.Sequence!, $"the sequence is behind {above}, the highest id ever published, and may not be set; GRANT UPDATE ON SEQUENCE {shape.Sequence}", isNodes: false);
     }
 
-    /// <summary>Writes what was decided, keeps the progress and commits. Returns the rows that were taken, whole, and the progress for whoever remembers it.</summary>
-    public async Task<(IReadOnlyList<OutboxRow> Taken, OutboxProgress? Progress)> CommitAsync(
-        IReadOnlyList<RowDecision> decisions, OutboxProgress? progress, string node, TimeSpan lockDuration, CancellationToken cancellationToken)
+    /// <summary>Writes what was decided, keeps the progress and commits. Returns the rows that were taken, whole, in order of id.</summary>
+    /// <param name="progress">Null where it has not changed.</param>
+    /// <param name="mustFix">The look has seen new rows about which nothing is decided: they keep their ids.</param>
+    public async Task<IReadOnlyList<OutboxRow>> CommitAsync(
+        IReadOnlyList<RowDecision> decisions, OutboxProgress? progress, bool mustFix, string node, TimeSpan lockDuration, CancellationToken cancellationToken)
     {
         var taken = new List<OutboxRow>();
-        if (decisions.Count == 0 && progress is null)
+        await using var batch = new NpgsqlBatch(connection, transaction);
+        if (decisions.Count > 0)
         {
-            return (taken, null); // The rollback costs as much as a commit.
+            batch.BatchCommands.Add(Decide(decisions, node, lockDuration));
         }
 
-        await using var batch = new NpgsqlBatch(connection, transaction);
-        var decide = new NpgsqlBatchCommand(sql.Decide);
-        decide.Parameters.Add(new NpgsqlParameter<long[]>("ids", [.. decisions.Select(decision => decision.Id)]));
-        decide.Parameters.Add(new NpgsqlParameter<long[]>("finals", [.. decisions.Select(decision => decision.FinalId)]));
-        decide.Parameters.Add(new NpgsqlParameter<bool[]>("taken", [.. decisions.Select(decision => decision.IsTaken)]));
-        decide.Parameters.Add(new NpgsqlParameter<string>("node", node));
-        decide.Parameters.Add(new NpgsqlParameter<TimeSpan>("lock", lockDuration));
-        batch.BatchCommands.Add(decide);
-        batch.BatchCommands.Add(new NpgsqlBatchCommand(OutboxSql.OwnTransaction));
+        if (mustFix)
+        {
+            batch.BatchCommands.Add(new NpgsqlBatchCommand(sql.Fix));
+        }
+
         if (progress is not null && shape.KeepsProgress)
         {
             var keep = new NpgsqlBatchCommand(sql.KeepProgress);
             keep.Parameters.Add(new NpgsqlParameter<long>("highest", progress.Highest));
-            keep.Parameters.Add(new NpgsqlParameter<string>("seen", progress.Seen!));
+            keep.Parameters.Add(new NpgsqlParameter<long>("horizon", progress.Horizon!.Value));
             batch.BatchCommands.Add(keep);
         }
 
+        if (batch.BatchCommands.Count == 0)
+        {
+            return taken; // the rollback costs as much as a commit
+        }
+
         count(batch.BatchCommands.Count + 1);
-        string writer;
         await using (var reader = await batch.ExecuteReaderAsync(cancellationToken))
         {
             while (await reader.ReadAsync(cancellationToken))
@@ -143,18 +138,15 @@ public sealed class OutboxRound : IAsyncDisposable
                 }
             }
 
-            await reader.NextResultAsync(cancellationToken);
-            await reader.ReadAsync(cancellationToken);
-            writer = reader.GetString(0);
             while (await reader.NextResultAsync(cancellationToken))
             {
-                // Drained, so that an error of the last statement is not lost.
+                // Drained, so that an error of a later statement is not lost.
             }
         }
 
         await transaction.CommitAsync(cancellationToken);
         taken.Sort((left, right) => left.Id.CompareTo(right.Id));
-        return (taken, progress is null ? null : progress with { Writer = writer });
+        return taken;
     }
 
     public async ValueTask DisposeAsync()
@@ -172,14 +164,26 @@ public sealed class OutboxRound : IAsyncDisposable
         reader.IsDBNull(at + 5) ? null : reader.GetString(at + 5),
         reader.IsDBNull(at + 6) ? null : reader.GetString(at + 6));
 
+    private NpgsqlBatchCommand Decide(IReadOnlyList<RowDecision> decisions, string node, TimeSpan lockDuration)
+    {
+        var decide = new NpgsqlBatchCommand(sql.Decide);
+        decide.Parameters.Add(new NpgsqlParameter<long[]>("ids", [.. decisions.Select(decision => decision.Id)]));
+        decide.Parameters.Add(new NpgsqlParameter<long[]>("finals", [.. decisions.Select(decision => decision.FinalId)]));
+        decide.Parameters.Add(new NpgsqlParameter<bool[]>("taken", [.. decisions.Select(decision => decision.IsTaken)]));
+        decide.Parameters.Add(new NpgsqlParameter<string>("node", node));
+        decide.Parameters.Add(new NpgsqlParameter<TimeSpan>("lock", lockDuration));
+        return decide;
+    }
+
     private async Task<OutboxLook> ReadAsync(NpgsqlDataReader reader, int limit, CancellationToken cancellationToken)
     {
         OutboxProgress? progress = null;
         var highest = 0L;
-        var snapshot = "";
+        var horizon = 0L;
         var nodes = new List<string>();
-        var waiting = new List<WaitingRow>();
-        var late = new List<WaitingRow>();
+        var own = new List<WaitingRow>();
+        var known = new List<WaitingRow>();
+        var appeared = new List<WaitingRow>();
         var busy = new HashSet<string>(StringComparer.Ordinal);
         var tombstones = new List<long>();
         while (await reader.ReadAsync(cancellationToken))
@@ -188,8 +192,8 @@ public sealed class OutboxRound : IAsyncDisposable
             {
                 case 0:
                     highest = reader.GetInt64(1);
-                    snapshot = reader.GetString(2);
-                    progress = new OutboxProgress(reader.GetInt64(3), reader.IsDBNull(4) ? null : reader.GetString(4), reader.IsDBNull(5) ? null : reader.GetString(5));
+                    progress = new OutboxProgress(reader.GetInt64(3), reader.GetString(2) == "true" ? reader.GetInt64(4) : null);
+                    horizon = reader.GetInt64(5);
                     if (reader.GetInt64(6) != shape.Oid)
                     {
                         throw new OutboxChangedException();
@@ -200,15 +204,18 @@ public sealed class OutboxRound : IAsyncDisposable
                     nodes.Add(reader.GetString(2));
                     break;
                 case 2:
-                    waiting.Add(WaitingAt(reader));
+                    known.Add(WaitingAt(reader));
                     break;
                 case 3:
-                    late.Add(WaitingAt(reader));
+                    appeared.Add(WaitingAt(reader));
                     break;
                 case 4:
                     busy.Add(reader.GetString(2));
                     break;
                 case 5:
+                    own.Add(WaitingAt(reader) with { IsOwn = true });
+                    break;
+                case 6:
                     tombstones.Add(reader.GetInt64(1));
                     break;
                 default:
@@ -216,10 +223,10 @@ public sealed class OutboxRound : IAsyncDisposable
             }
         }
 
-        return new OutboxLook(progress!, highest, snapshot, nodes, Cut(waiting, limit, out var isCut), isCut, Cut(late, limit, out var isLateCut), isLateCut, busy, tombstones);
+        return new OutboxLook(progress!, highest, horizon, nodes, Cut(own, int.MaxValue, out _), Cut(known, limit, out var isKnownCut), isKnownCut, Cut(appeared, limit, out var isNewCut), isNewCut, busy, tombstones);
     }
 
-    private static WaitingRow WaitingAt(NpgsqlDataReader reader) => new(reader.GetInt64(1), reader.GetString(2), reader.GetInt64(3), reader.GetBoolean(7), reader.GetBoolean(8));
+    private static WaitingRow WaitingAt(NpgsqlDataReader reader) => new(reader.GetInt64(1), reader.GetString(2), reader.GetInt64(3), reader.GetBoolean(7));
 
     private static List<WaitingRow> Cut(List<WaitingRow> rows, int limit, out bool isCut)
     {

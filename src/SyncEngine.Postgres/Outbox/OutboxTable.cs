@@ -52,7 +52,7 @@ public sealed class OutboxTable
         var connection = await database.OpenConnectionAsync(cancellationToken);
         try
         {
-            return new OutboxRound(connection, await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellationToken), sql, Shape, LockKey(Names), Count);
+            return new OutboxRound(connection, await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken), sql, Shape, Count);
         }
         catch
         {
@@ -79,37 +79,28 @@ public sealed class OutboxTable
     }
 
     /// <summary>Removes rows that are stored at their target. Returns the tombstone that was left, if any.</summary>
-    public async Task<long?> SettleAsync(IReadOnlyCollection<long> ids, IReadOnlyCollection<long> tombstones, CancellationToken cancellationToken)
+    public async Task<long?> SettleAsync(string node, IReadOnlyList<SettledRow> rows, IReadOnlyCollection<long> tombstones, CancellationToken cancellationToken)
     {
         await using var command = Command(sql.Settle);
-        command.Parameters.Add(new NpgsqlParameter<long[]>("ids", [.. ids]));
-        if (Shape is { HasProcessed: true, Mode: OutboxMode.Full })
-        {
-            command.Parameters.Add(new NpgsqlParameter<long[]>("tombstones", [.. tombstones]));
-        }
-
+        AddSettled(command.Parameters, node, rows, tombstones);
         return (long?)await command.ExecuteScalarAsync(cancellationToken);
     }
 
     /// <summary>Moves a row to sync.dead_letters.</summary>
     /// <param name="target">Its target and channel.</param>
-    public async Task DeadLetterAsync(long id, string target, string code, string error, IReadOnlyCollection<long> tombstones, CancellationToken cancellationToken)
+    public async Task DeadLetterAsync(string node, SettledRow row, string target, string code, string error, IReadOnlyCollection<long> tombstones, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         await using var batch = new NpgsqlBatch(connection, transaction);
         var letter = new NpgsqlBatchCommand(sql.DeadLetter);
-        letter.Parameters.Add(new NpgsqlParameter<long>("id", id));
+        letter.Parameters.Add(new NpgsqlParameter<long>("id", row.Id));
+        letter.Parameters.Add(Shape.Mode == OutboxMode.Reduced ? new NpgsqlParameter<string>("mutation", row.MutationId) : new NpgsqlParameter<string>("node", node));
         letter.Parameters.Add(new NpgsqlParameter<string>("target", target));
         letter.Parameters.Add(new NpgsqlParameter<string>("code", code));
         letter.Parameters.Add(new NpgsqlParameter<string>("error", error));
         var settle = new NpgsqlBatchCommand(sql.Settle);
-        settle.Parameters.Add(new NpgsqlParameter<long[]>("ids", [id]));
-        if (Shape is { HasProcessed: true, Mode: OutboxMode.Full })
-        {
-            settle.Parameters.Add(new NpgsqlParameter<long[]>("tombstones", [.. tombstones]));
-        }
-
+        AddSettled(settle.Parameters, node, [row], tombstones);
         batch.BatchCommands.Add(letter);
         batch.BatchCommands.Add(settle);
         Count(3);
@@ -189,6 +180,22 @@ public sealed class OutboxTable
         catch (Exception lost) when (lost is NpgsqlException or InvalidOperationException)
         {
             // The session has ended, and the lock with it.
+        }
+    }
+
+    private void AddSettled(NpgsqlParameterCollection parameters, string node, IReadOnlyList<SettledRow> rows, IReadOnlyCollection<long> tombstones)
+    {
+        parameters.Add(new NpgsqlParameter<long[]>("ids", [.. rows.Select(row => row.Id)]));
+        if (Shape.Mode == OutboxMode.Reduced)
+        {
+            parameters.Add(new NpgsqlParameter<string[]>("mutations", [.. rows.Select(row => row.MutationId)]));
+            return;
+        }
+
+        parameters.Add(new NpgsqlParameter<string>("node", node));
+        if (Shape.HasProcessed)
+        {
+            parameters.Add(new NpgsqlParameter<long[]>("tombstones", [.. tombstones]));
         }
     }
 

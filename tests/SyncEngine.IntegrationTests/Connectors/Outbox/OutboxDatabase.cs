@@ -97,7 +97,7 @@ sealed class TestNode : IAsyncDisposable
 
     public TestNode(string address, OutboxOptions options, RecordingTarget target, ICommitOrder? order)
     {
-        database = NpgsqlDataSource.Create(SessionSettings.Apply(new NpgsqlConnectionStringBuilder(address) { MaxPoolSize = 20, Timeout = 5, CommandTimeout = 10 }));
+        database = NpgsqlDataSource.Create(SessionSettings.Apply(new NpgsqlConnectionStringBuilder(address) { MaxPoolSize = 20, Timeout = 5, CommandTimeout = 10, ApplicationName = "node" }));
         var connector = new OutboxConnector(options, [new TargetRoute("*", target.As(this))], database, order, Health, metrics, TimeProvider.System, NullLoggerFactory.Instance) { Crash = crashing.Token };
         running = connector.RunAsync(stopping.Token);
     }
