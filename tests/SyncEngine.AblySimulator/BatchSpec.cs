@@ -6,25 +6,21 @@ namespace SyncEngine.AblySimulator;
 sealed record BatchSpec(IReadOnlyList<string> Channels, Publish? Publish, AblyError? Error)
 {
     public const int MaxBodyBytes = 2 * 1024 * 1024;
-    private const int MaxChannels = 100;
     private const int MaxMessages = 1000;
 
     /// <summary>Reads one spec or an array of them.</summary>
-    public static IReadOnlyList<BatchSpec> Read(JsonElement body, int maxMessageBytes)
+    public static IReadOnlyList<BatchSpec> Read(JsonElement body, SimulatorOptions options)
     {
         BatchSpec[] specs = body.ValueKind switch
         {
-            JsonValueKind.Object => [ReadSpec(body, maxMessageBytes)],
-            JsonValueKind.Array => [.. body.EnumerateArray().Select(spec => ReadSpec(spec, maxMessageBytes))],
+            JsonValueKind.Object => [ReadSpec(body, options.MaxMessageBytes)],
+            JsonValueKind.Array => [.. body.EnumerateArray().Select(spec => ReadSpec(spec, options.MaxMessageBytes))],
             _ => throw new AblyException(AblyError.BadRequest("a batch is a spec, or an array of specs")),
         };
         var channels = specs.SelectMany(spec => spec.Channels).Distinct(StringComparer.Ordinal).Count();
-        return channels switch
-        {
-            0 => throw new AblyException(AblyError.BadRequest("the batch names no channel")),
-            > MaxChannels => throw new AblyException(AblyError.BadRequest($"the batch names {channels} channels, of at most {MaxChannels}")),
-            _ => specs,
-        };
+        return channels == 0 ? throw new AblyException(AblyError.BadRequest("the batch names no channel"))
+            : channels > options.MaxBatchChannels ? throw new AblyException(new AblyError(400, 90010, $"the batch names {channels} channels, of at most {options.MaxBatchChannels}"))
+            : specs;
     }
 
     private static BatchSpec ReadSpec(JsonElement spec, int maxMessageBytes)

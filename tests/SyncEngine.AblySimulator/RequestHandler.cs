@@ -88,7 +88,7 @@ sealed class RequestHandler(SimulatedAbly simulator, HttpContext context)
         }
 
         using var document = Parse(body);
-        var specs = BatchSpec.Read(document.RootElement, Options.MaxMessageBytes);
+        var specs = BatchSpec.Read(document.RootElement, Options);
         var fault = simulator.Script.ForBatch([.. specs.SelectMany(spec => spec.Channels)]);
         var capability = Admit();
         if (await StrikeBeforeAsync(fault, [.. specs.SelectMany(spec => spec.Channels.Where(_ => spec.Publish is not null).Select(channel => (channel, spec.Publish!)))], inBatch: true))

@@ -25,6 +25,9 @@ public sealed record SimulatorOptions
     /// <summary>Bytes of name, data, clientId and extras of a whole publish.</summary>
     public int MaxMessageBytes { get; init; } = 65_536;
 
+    /// <summary>Distinct channels of a batch.</summary>
+    public int MaxBatchChannels { get; init; } = 100;
+
     /// <summary>How long an id is remembered, per channel.</summary>
     public TimeSpan IdempotencyWindow { get; init; } = TimeSpan.FromMinutes(2);
 

@@ -14,11 +14,16 @@ static class AblyErrors
     public const int InvalidExtras = 40032;
     public const int TimestampNotCurrent = 40104;
     public const int NoCapability = 40160;
+    public const int TooManyChannels = 90010;
 
     private const int MaxReasonLength = 200;
 
     /// <summary>A token that has expired, was revoked or is not known: a new one may help.</summary>
     public static bool IsAboutToken(int code) => code is >= 40140 and <= 40149;
+
+    /// <summary>Whatever was sent would have met it: a limit of rates, or credentials. Sending channels one by one would not help, and costs more requests.</summary>
+    public static bool BlamesNobody(Refusal refusal) =>
+        refusal.Kind is RefusalKind.Pause || refusal.Code.StartsWith("429", StringComparison.Ordinal) || refusal.Code is "http_429";
 
     /// <summary>Another host may do better.</summary>
     public static bool IsOfHost(AblyAnswer answer) => answer.Status is >= 500 and <= 504 || answer is { Status: >= 400, IsFromContentNetwork: true };
@@ -44,7 +49,7 @@ static class AblyErrors
         >= 40300 and <= 40399 => RefusalKind.Pause, // account or application disabled
         40400 => RefusalKind.Pause, // no such application or key
         0 when status is (int)HttpStatusCode.Unauthorized or (int)HttpStatusCode.Forbidden => RefusalKind.Pause,
-        0 when status is (int)HttpStatusCode.RequestEntityTooLarge => RefusalKind.Never,
+        0 when status is (int)HttpStatusCode.RequestEntityTooLarge or (int)HttpStatusCode.RequestUriTooLong => RefusalKind.Never,
         _ => RefusalKind.Retry,
     };
 

@@ -43,15 +43,9 @@ sealed class AblyHosts(Uri main, IReadOnlyList<Uri> fallbacks, TimeProvider time
     {
         lock (access)
         {
-            if (host == main)
+            if (host == main || kept is not null)
             {
-                kept = null;
-                return false;
-            }
-
-            if (kept?.Host == host)
-            {
-                return false;
+                return false; // requests that began earlier change nothing
             }
 
             kept = (host, time.GetUtcNow() + keptFor);

@@ -19,6 +19,7 @@ sealed class AblyHttp : IDisposable
 {
     private const int MaxAnswerBytes = 4 * 1024 * 1024;
     private const string ProtocolVersion = "6";
+    private static readonly TimeSpan leastAttempt = TimeSpan.FromMilliseconds(50); // less is not worth a request
 
     private readonly HttpClient client;
     private readonly AblyHosts hosts;
@@ -57,7 +58,7 @@ sealed class AblyHttp : IDisposable
         foreach (var host in hosts.Candidates())
         {
             var left = timeouts.Total - time.GetElapsedTime(began);
-            if (left <= TimeSpan.Zero)
+            if (left < leastAttempt)
             {
                 break;
             }

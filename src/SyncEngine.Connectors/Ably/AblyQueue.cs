@@ -38,7 +38,7 @@ sealed class AblyQueue(int requests)
     private int free = requests;
     private int freeAlone = Math.Max(1, requests - Math.Max(1, requests / 4));
     private long added;
-    private bool takesBatches = true;
+    private int maxSpecs = AblyBatch.MaxSpecs;
 
     public bool IsFull
     {
@@ -116,12 +116,19 @@ sealed class AblyQueue(int requests)
         }
     }
 
+    /// <summary>No batch has more messages from now on; with one, there are no batches.</summary>
     /// <returns>False when that was known.</returns>
-    public bool StopBatches()
+    public bool LimitBatches(int specs)
     {
         lock (access)
         {
-            return takesBatches && !(takesBatches = false);
+            if (specs >= maxSpecs)
+            {
+                return false;
+            }
+
+            maxSpecs = Math.Max(1, specs);
+            return true;
         }
     }
 
@@ -130,7 +137,7 @@ sealed class AblyQueue(int requests)
         List<PendingMessage> taken = [together.Dequeue().Message];
         var channels = new HashSet<string>(StringComparer.Ordinal) { taken[0].Message.Channel };
         var bytes = 2 + AblyBatch.SizeOf(taken[0].Message);
-        while (takesBatches && taken.Count < AblyBatch.MaxSpecs)
+        while (taken.Count < maxSpecs)
         {
             DropGivenUp(together);
             if (!together.TryPeek(out var next) || (bytes += AblyBatch.SizeOf(next.Message.Message)) > AblyBatch.MaxBytes || !channels.Add(next.Message.Message.Channel))

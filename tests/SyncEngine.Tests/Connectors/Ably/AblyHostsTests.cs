@@ -31,6 +31,8 @@ public sealed class AblyHostsTests
         var fallback = hosts.Candidates()[2];
         Assert.True(hosts.Worked(fallback));
         Assert.False(hosts.Worked(fallback));
+        Assert.False(hosts.Worked(hosts.Candidates()[1])); // a late answer of the main host
+        Assert.False(hosts.Worked(hosts.Candidates()[2])); // and of another one
         var candidates = hosts.Candidates();
         Assert.Equal((fallback, "main.realtime.ably.net", 4), (candidates[0], candidates[1].Host, candidates.Distinct().Count()));
         time.Now += TimeSpan.FromMinutes(10);

@@ -43,6 +43,14 @@ public sealed class AblyMessageTests
     }
 
     [Fact]
+    public void A_name_that_makes_no_address_is_refused()
+    {
+        AblyMessage.From(new OutboundMessage(new string('x', 16_000), "1", "n", null, "{}"), 1024);
+        var refusal = Assert.Throws<AblyRefusedException>(() => AblyMessage.From(new OutboundMessage(new string('é', 100_000), "1", "n", null, "{}"), 1024)).Refusal;
+        Assert.Equal((RefusalKind.Never, "40010"), (refusal.Kind, refusal.Code));
+    }
+
+    [Fact]
     public void What_counts_is_bytes_and_not_characters()
     {
         var data = new string('é', 500);

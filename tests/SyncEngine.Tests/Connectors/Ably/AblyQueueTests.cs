@@ -63,8 +63,8 @@ public sealed class AblyQueueTests
     public void Without_batches_each_goes_alone()
     {
         Wait("a", "b");
-        Assert.True(busy.StopBatches());
-        Assert.False(busy.StopBatches());
+        Assert.True(busy.LimitBatches(1));
+        Assert.False(busy.LimitBatches(1));
         Wait("c");
         Assert.Equal([["a"], ["b"], ["c"]], Drain());
     }
