@@ -40,6 +40,30 @@ public sealed class ChannelFeed(ChannelMessages messages, ChannelFeedOptions opt
     private readonly CancellationTokenSource leaving = new();
     private readonly CancellationTokenSource stopping = new();
 
+    /// <summary>Streams that are open.</summary>
+    public int StreamCount
+    {
+        get
+        {
+            lock (access)
+            {
+                return perPrincipal.Values.Sum();
+            }
+        }
+    }
+
+    /// <summary>Reads that several streams share.</summary>
+    public int TailCount
+    {
+        get
+        {
+            lock (access)
+            {
+                return tails.Count;
+            }
+        }
+    }
+
     internal ChannelFeedOptions Options => options;
 
     internal TimeProvider Time => time;

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Http.Features;
 using Npgsql;
 using SyncEngine.Connectors.Hub;
 using SyncEngine.Connectors.Outbox;
+using SyncEngine.Observability;
 using SyncEngine.Postgres.Channels;
 using SyncEngine.Postgres.Sessions;
 using SyncEngine.Server.Authentication;
@@ -24,7 +25,13 @@ static class ChannelExtensions
         .AddSingleton<ChannelFeed>()
         .AddSingleton<ChannelDoor>();
 
-    public static void MapChannels(this IEndpointRouteBuilder routes) => routes.MapGet("/channels/{name}/events", EventsAsync).RequirePrincipal();
+    public static void MapChannels(this IEndpointRouteBuilder routes)
+    {
+        routes.MapGet("/channels/{name}/events", EventsAsync).RequirePrincipal();
+        var (metrics, feed) = (routes.ServiceProvider.GetRequiredService<EngineMetrics>(), routes.ServiceProvider.GetRequiredService<ChannelFeed>());
+        metrics.Gauge("sync_channel_streams", "Streams of the hub's channels that are open.", () => feed.StreamCount);
+        metrics.Gauge("sync_channel_tails", "Channels that are read for open streams, once for all that may see the same.", () => feed.TailCount);
+    }
 
     private static ChannelFeedOptions FeedOptions(LimitOptions limits) => new(limits.SubscriptionsPerPrincipal, limits.ConcurrentReads);
 

@@ -321,6 +321,53 @@ public sealed class ChannelFeedTests(HubDatabase hub) : IClassFixture<HubDatabas
     }
 
     [Fact]
+    public async Task Streams_that_may_see_the_same_share_one_reading()
+    {
+        var role = await hub.CreateRoleAsync("sharing");
+        await hub.Database.ExecuteAsync($"GRANT SELECT ON sync.channel_messages TO {role}");
+        await using var feed = hub.Feed();
+        var readers = Enumerable.Range(0, 6).Select(index => ChannelReader.Of(feed, channel, principal: () => new Principal(null, $"{index}", role, $$"""{"sub":"{{index}}"}""", null))).ToList();
+        foreach (var reader in readers)
+        {
+            await reader.ExpectAsync("live null");
+        }
+
+        Assert.Equal((6, 1), (feed.StreamCount, feed.TailCount));
+        await using var engine = ChannelReader.Of(feed, channel);
+        await engine.ExpectAsync("live null");
+        Assert.Equal((7, 2), (feed.StreamCount, feed.TailCount));
+        await hub.PublishAsync(channel, 1);
+        foreach (var reader in readers)
+        {
+            await reader.ExpectAsync("message 1");
+            await reader.DisposeAsync();
+        }
+
+        Assert.Equal((1, 1), (feed.StreamCount, feed.TailCount));
+    }
+
+    [Fact]
+    public async Task An_engine_whose_own_role_is_bound_by_policies_delivers_what_they_leave()
+    {
+        var role = await hub.CreateRoleAsync("bound");
+        await hub.Database.ExecuteAsync($"GRANT SELECT ON sync.channel_messages TO {role}; GRANT USAGE ON SCHEMA sync TO {role}; ALTER TABLE sync.channel_messages ENABLE ROW LEVEL SECURITY; CREATE POLICY even ON sync.channel_messages USING (id % 2 = 0)");
+        try
+        {
+            await using var feed = hub.Feed(hub.Database.As(role), recheck: TimeSpan.FromMilliseconds(100));
+            await hub.PublishAsync(channel, 1, 2, 3);
+            await using var reader = ChannelReader.Of(feed, channel);
+            await reader.ExpectAsync("message 2", "live 2");
+            await hub.PublishAsync(channel, 4, 5);
+            await hub.PublishAsync(channel, 6);
+            await reader.ExpectAsync("message 4", "message 6");
+        }
+        finally
+        {
+            await hub.Database.ExecuteAsync("DROP POLICY even ON sync.channel_messages; ALTER TABLE sync.channel_messages DISABLE ROW LEVEL SECURITY");
+        }
+    }
+
+    [Fact]
     public async Task A_revoked_privilege_ends_the_stream_within_five_seconds()
     {
         var role = await hub.CreateRoleAsync("revoked");
