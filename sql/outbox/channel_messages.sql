@@ -9,3 +9,5 @@ CREATE TABLE IF NOT EXISTS sync.channel_messages (
     time timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (channel, id)
 );
+-- What has expired is looked for by time.
+CREATE INDEX IF NOT EXISTS channel_messages_time ON sync.channel_messages (time);

@@ -13,6 +13,7 @@ using SyncEngine.Postgres.Replication;
 using SyncEngine.Postgres.Sessions;
 using SyncEngine.Postgres.Snapshots;
 using SyncEngine.Server.Authentication;
+using SyncEngine.Server.Channels;
 using SyncEngine.Server.Commands;
 using SyncEngine.Server.Endpoints;
 using SyncEngine.Server.Errors;
@@ -66,6 +67,7 @@ static class EngineServices
 
         services.AddSyncAuthentication(configuration, isEmbedded: database.Embedded is not null);
         services.AddSyncErrors();
+        services.AddChannels(configuration, dataSource);
         services.AddSyncCors(configuration);
         services.AddSingleton<IRoleCheck, RoleCheck>();
         services.AddSyncObservability(configuration);
@@ -100,6 +102,7 @@ static class EngineServices
         app.UseSyncAuthentication();
         app.MapSubscribe();
         app.MapEvents();
+        app.MapChannels();
         app.MapSubscribeSocket();
         app.MapSchema();
         app.MapDemo();

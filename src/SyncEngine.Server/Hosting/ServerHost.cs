@@ -49,6 +49,7 @@ static class ServerHost
             await app.StartAsync(cancellationToken);
             await output.WriteLineAsync($"SyncEngine is listening on {string.Join(", ", app.Urls)}");
             await StopRequestedAsync(app.Lifetime, cancellationToken);
+            await app.Services.GetRequiredService<Connectors.Hub.ChannelFeed>().FarewellAsync();
             await FarewellAsync(app.Services.GetRequiredService<ChangeProcessor>());
             await app.StopAsync(CancellationToken.None);
             return 0;
