@@ -4,6 +4,7 @@ using Npgsql;
 using SyncEngine.Connectors.Outbox;
 using SyncEngine.Connectors.Targets;
 using SyncEngine.Postgres.Administration;
+using SyncEngine.Postgres.Outbox;
 
 namespace SyncEngine.IntegrationTests.Connectors.Outbox;
 
@@ -13,6 +14,7 @@ sealed class OutboxDatabase : IAsyncDisposable
     private static readonly string[] scripts = ["sync/schema.sql", "outbox/outbox.sql", "outbox/nodes.sql", "outbox/notify.sql", "outbox/trigger.sql", "outbox/progress.sql", "outbox/dead_letters.sql"];
 
     private readonly List<TestNode> nodes = [];
+    private readonly List<string> roles = [];
 
     private OutboxDatabase(TestDatabase database) => Database = database;
 
@@ -41,7 +43,17 @@ sealed class OutboxDatabase : IAsyncDisposable
         return outbox;
     }
 
-    public Task CreateTablesAsync(IEnumerable<string>? only = null) => ExecuteAsync(string.Join('\n', (only ?? scripts).Select(Script)));
+    public Task CreateTablesAsync(IEnumerable<string>? only = null, OutboxNames? names = null) =>
+        ExecuteAsync(string.Join('\n', (only ?? scripts).Select(script => Script(script, names ?? new OutboxNames()))));
+
+    /// <summary>Somebody who may log in, and nothing else yet.</summary>
+    public async Task<string> CreateRoleAsync(string name, string options = "")
+    {
+        var role = $"{Database.Name}_{name}";
+        await ExecuteAsync($"CREATE ROLE {role} LOGIN PASSWORD '{TestDatabase.RolePassword}' {options}");
+        roles.Add(role);
+        return role;
+    }
 
     public async Task ExecuteAsync(string sql, object? parameters = null)
     {
@@ -60,9 +72,19 @@ sealed class OutboxDatabase : IAsyncDisposable
         ScalarAsync<long>("INSERT INTO public.outbox (mutation_id, channel, name, data) VALUES (@name, @channel, @name, @data::jsonb) RETURNING sequence_id", new { channel, name, data });
 
     /// <summary>A node that publishes to the target until it is stopped or killed.</summary>
-    public TestNode Start(RecordingTarget target, ICommitOrder? order = null, OutboxOptions? options = null)
+    public TestNode Start(RecordingTarget target, ICommitOrder? order = null, OutboxOptions? options = null) => Start(target.As(new object()), order, options);
+
+    /// <param name="target">The node's own: it ends with it.</param>
+    /// <param name="role">Who it is in the database, made with <see cref="TestDatabase.RolePassword"/>; a superuser unless given.</param>
+    public TestNode Start(IMessageTarget target, ICommitOrder? order = null, OutboxOptions? options = null, string? role = null)
     {
-        var node = new TestNode(Database.Address.ConnectionString, options ?? Options, target, order);
+        var address = new NpgsqlConnectionStringBuilder(Database.ConnectionString);
+        if (role is not null)
+        {
+            (address.Username, address.Password) = (role, TestDatabase.RolePassword);
+        }
+
+        var node = new TestNode(address.ConnectionString, options ?? Options, target, order);
         nodes.Add(node);
         return node;
     }
@@ -74,16 +96,21 @@ sealed class OutboxDatabase : IAsyncDisposable
             await node.DisposeAsync();
         }
 
+        foreach (var role in roles)
+        {
+            await ExecuteAsync($"DROP OWNED BY {role}; DROP ROLE {role}");
+        }
+
         await Database.DisposeAsync();
     }
 
-    private static string Script(string path) => SqlScripts.Read(path)
-        .Replace(":\"outbox_schema\"", "public", StringComparison.Ordinal)
-        .Replace(":\"nodes_schema\"", "public", StringComparison.Ordinal)
-        .Replace(":\"outbox_table\"", "outbox", StringComparison.Ordinal)
-        .Replace(":\"nodes_table\"", "nodes", StringComparison.Ordinal)
-        .Replace(":\"outbox_notify\"", "outbox_notify", StringComparison.Ordinal)
-        .Replace(":\"outbox_trigger\"", "public_outbox_trigger", StringComparison.Ordinal);
+    private static string Script(string path, OutboxNames names) => SqlScripts.Read(path)
+        .Replace(":\"outbox_schema\"", Quoting.Identifier(names.Schema), StringComparison.Ordinal)
+        .Replace(":\"nodes_schema\"", Quoting.Identifier(names.NodesSchema), StringComparison.Ordinal)
+        .Replace(":\"outbox_table\"", Quoting.Identifier(names.Table), StringComparison.Ordinal)
+        .Replace(":\"nodes_table\"", Quoting.Identifier(names.NodesTable), StringComparison.Ordinal)
+        .Replace(":\"outbox_notify\"", Quoting.Identifier($"{names.Table}_notify"), StringComparison.Ordinal)
+        .Replace(":\"outbox_trigger\"", Quoting.Identifier($"{names.Schema}_{names.Table}_trigger"), StringComparison.Ordinal);
 }
 
 /// <summary>One process of a cluster, as far as the outbox goes.</summary>
@@ -95,14 +122,17 @@ sealed class TestNode : IAsyncDisposable
     private readonly NpgsqlDataSource database;
     private readonly Task running;
 
-    public TestNode(string address, OutboxOptions options, RecordingTarget target, ICommitOrder? order)
+    public TestNode(string address, OutboxOptions options, IMessageTarget target, ICommitOrder? order)
     {
+        Target = target;
         database = NpgsqlDataSource.Create(SessionSettings.Apply(new NpgsqlConnectionStringBuilder(address) { MaxPoolSize = 20, Timeout = 5, CommandTimeout = 10, ApplicationName = "node" }));
-        var connector = new OutboxConnector(options, [new TargetRoute("*", target.As(this))], database, order, Health, metrics, TimeProvider.System, NullLoggerFactory.Instance) { Crash = crashing.Token };
+        var connector = new OutboxConnector(options, [new TargetRoute("*", target)], database, order, Health, metrics, TimeProvider.System, NullLoggerFactory.Instance) { Crash = crashing.Token };
         running = connector.RunAsync(stopping.Token);
     }
 
     public OutboxHealth Health { get; } = new(TimeProvider.System);
+
+    public IMessageTarget Target { get; }
 
     /// <summary>As SIGTERM does.</summary>
     public async Task StopAsync()
@@ -116,11 +146,13 @@ sealed class TestNode : IAsyncDisposable
     {
         await crashing.CancelAsync();
         await StopAsync();
+        await Target.DisposeAsync();
     }
 
     public async ValueTask DisposeAsync()
     {
         await StopAsync();
+        await Target.DisposeAsync();
         await database.DisposeAsync();
         metrics.Dispose();
         stopping.Dispose();
