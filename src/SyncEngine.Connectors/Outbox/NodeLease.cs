@@ -2,7 +2,7 @@ namespace SyncEngine.Connectors.Outbox;
 
 /// <summary>
 /// A node's right to send: it holds while the node has said that it lives within its expiry. Measured from before each statement was sent, on a clock that
-/// only rises, so that it ends no later here than in the database's eyes.
+/// only rises, so that it ends no later here than in the database's eyes. Once it has run out it never holds again: others may have the node's channels.
 /// </summary>
 sealed class NodeLease(TimeSpan expiry, TimeProvider time)
 {
@@ -17,6 +17,11 @@ sealed class NodeLease(TimeSpan expiry, TimeProvider time)
     /// <param name="asked">The timestamp before the statement that has now succeeded.</param>
     public void Confirm(long asked)
     {
+        if (IsLost)
+        {
+            return;
+        }
+
         Volatile.Write(ref confirmedAt, asked);
         Volatile.Write(ref hasBegun, 1);
     }
