@@ -270,12 +270,12 @@ sealed partial class OutboxNode
     {
         metrics.Rounds.Add(1);
         var held = lanes.Held;
-        var rows = await table.LookReducedAsync(held, lanes.InWork, RowsPerLook, cancellationToken);
+        var (rows, hasWaiting) = await table.LookReducedAsync(held, lanes.InWork, RowsPerLook, cancellationToken);
         var taken = rows.GroupBy(row => row.Channel, StringComparer.Ordinal).SelectMany(channel => channel.Take(lanes.Room(channel.Key))).ToList();
         lanes.Add(taken);
-        if (taken.Count > 0)
+        if (hasWaiting)
         {
-            signal.WantSoon(); // rows that wait for an older writer are not told, nor that it has ended
+            signal.WantSoon(); // that the older writer has ended is not told
         }
 
         if (rows.Count == RowsPerLook && taken.Count > 0)

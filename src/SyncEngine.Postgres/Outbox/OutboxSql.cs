@@ -21,6 +21,8 @@ sealed class OutboxSql(OutboxNames names, OutboxShape shape)
     private const string IsNew = $"(o.lock_expiry IS NULL AND {Xid} >= base.horizon)";
     private const string IsFree = "(o.locked_by IS NULL OR o.lock_expiry IS NULL OR o.lock_expiry <= moment.now OR o.locked_by NOT IN (SELECT id FROM live))";
 
+    private const string ReducedMoment = $"(SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS ends, pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest, {Now} AS now) moment";
+
     private readonly string outbox = names.Outbox;
     private readonly string notProcessed = shape.HasProcessed ? "NOT o.processed" : "true";
 
@@ -69,11 +71,14 @@ sealed class OutboxSql(OutboxNames names, OutboxShape shape)
     /// <summary>Rows whose transaction is older than every one that still writes: nothing can appear before them any more.</summary>
     public string LookReduced => $"""
         SELECT {Row}
-        FROM {outbox} o, (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS ends, pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest, {Now} AS now) moment
+        FROM {outbox} o, {ReducedMoment}
         WHERE {notProcessed} AND {Xid} < moment.oldest AND (o.locked_by IS NULL OR o.lock_expiry <= moment.now OR o.lock_expiry IS NULL)
           AND o.channel <> ALL (@held) AND o.sequence_id <> ALL (@in_hand)
         ORDER BY o.sequence_id LIMIT @limit
         """;
+
+    /// <summary>Whether there are rows of which that is not true yet. To be asked first: what it does not find is told by the look after it, or by a notification.</summary>
+    public string IsWaitingReduced => $"SELECT EXISTS (SELECT FROM {outbox} o, {ReducedMoment} WHERE {notProcessed} AND {Xid} >= moment.oldest)";
 
     public string FreshIds => $"SELECT nextval({Quoting.Literal(shape.Sequence ?? "")}) FROM generate_series(1, @count)";
 

@@ -62,20 +62,28 @@ public sealed class OutboxTable
     }
 
     /// <summary>The reduced mode's look; rows come whole, as nothing is claimed.</summary>
-    public async Task<IReadOnlyList<OutboxRow>> LookReducedAsync(IReadOnlyCollection<string> heldChannels, IReadOnlyCollection<long> inHand, int limit, CancellationToken cancellationToken)
+    public async Task<ReducedLook> LookReducedAsync(IReadOnlyCollection<string> heldChannels, IReadOnlyCollection<long> inHand, int limit, CancellationToken cancellationToken)
     {
-        await using var command = Command(sql.LookReduced);
-        command.Parameters.Add(new NpgsqlParameter<string[]>("held", [.. heldChannels]));
-        command.Parameters.Add(new NpgsqlParameter<long[]>("in_hand", [.. inHand]));
-        command.Parameters.Add(new NpgsqlParameter<int>("limit", limit));
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var batch = new NpgsqlBatch(connection);
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(sql.IsWaitingReduced));
+        var look = new NpgsqlBatchCommand(sql.LookReduced);
+        look.Parameters.Add(new NpgsqlParameter<string[]>("held", [.. heldChannels]));
+        look.Parameters.Add(new NpgsqlParameter<long[]>("in_hand", [.. inHand]));
+        look.Parameters.Add(new NpgsqlParameter<int>("limit", limit));
+        batch.BatchCommands.Add(look);
+        Count(2);
+        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
+        await reader.ReadAsync(cancellationToken);
+        var hasWaiting = reader.GetBoolean(0);
+        await reader.NextResultAsync(cancellationToken);
         var rows = new List<OutboxRow>();
         while (await reader.ReadAsync(cancellationToken))
         {
             rows.Add(OutboxRound.RowAt(reader, 0));
         }
 
-        return rows;
+        return new ReducedLook(rows, hasWaiting);
     }
 
     /// <summary>Removes rows that are stored at their target. Returns the tombstone that was left, if any.</summary>
