@@ -20,7 +20,6 @@ sealed class OutboxSql(OutboxNames names, OutboxShape shape)
     private const string Row = "o.sequence_id::bigint, o.channel, o.mutation_id, o.name, o.rejected, o.data::text, o.headers::text";
     private const string IsNew = $"(o.lock_expiry IS NULL AND {Xid} >= base.horizon)";
     private const string IsFree = "(o.locked_by IS NULL OR o.lock_expiry IS NULL OR o.lock_expiry <= moment.now OR o.locked_by NOT IN (SELECT id FROM live))";
-
     private const string ReducedMoment = $"(SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS ends, pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest, {Now} AS now) moment";
 
     private readonly string outbox = names.Outbox;
