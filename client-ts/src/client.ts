@@ -131,7 +131,7 @@ export class SyncClient {
       if (this.connection.isOpen && this.holders.has(holder)) holder.opened();
     });
     return () => {
-      if (this.holders.delete(holder)) this.unwant();
+      if (this.holders.delete(holder)) this.clock.after(this.graceMilliseconds, () => this.unwant());
     };
   }
 
