@@ -154,13 +154,14 @@ export class Mutations implements Pending, ConnectionHolder {
     this.shown();
   }
 
-  mayShow(): boolean {
-    if (this.held === null && !this.entries.some((entry) => entry.isUnanswered)) return true;
-    if (this.held === null) this.hold();
-    return false;
+  moved(): void {
+    if (this.held !== null) return;
+    const hasOtherRows = [...this.views].some((view) => view.latest.rows !== view.base.rows);
+    if (hasOtherRows && this.entries.some((entry) => entry.isUnanswered)) this.hold();
+    // All of them, before the first one tells: they are at one cut.
+    else for (const view of this.views) view.show(view.latest);
   }
 
-  /** Lets those go which every result holds by now. */
   shown(): void {
     const views = [...this.views].filter(({ latest }) => latest.status !== "error");
     const isIn = (entry: Entry): boolean => entry.cut !== null && views.every(({ base }) => base.cut !== null && compareCuts(base.cut, entry.cut!) >= 0);
@@ -191,9 +192,7 @@ export class Mutations implements Pending, ConnectionHolder {
     this.held = null;
     for (const [view, state] of held) view.show(state);
     this.shown();
-    const hasMore = [...held].some(([view]) => view.latest.rows !== view.base.rows);
-    if (hasMore && this.entries.some((entry) => entry.isUnanswered)) this.hold();
-    else for (const [view] of held) view.show(view.latest);
+    this.moved();
     for (const view of this.views) view.notify();
     this.shown();
   }

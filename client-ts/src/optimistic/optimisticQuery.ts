@@ -17,9 +17,9 @@ export interface Pending {
   readonly entries: readonly Entry[];
   join(query: View): void;
   leave(query: View): void;
-  /** True when queries may show their new rows at once; else they will be told to. */
-  mayShow(): boolean;
-  /** Its rows have changed. */
+  /** The client has brought its results to another state: shows it in all queries, or later. */
+  moved(): void;
+  /** A query has told its listeners: lets those go which every query holds by now. */
   shown(): void;
   fail(mutation: Mutation, cause: unknown): void;
 }
@@ -115,7 +115,7 @@ export class OptimisticQuery<R = Row> implements View {
   }
 
   private changed(): void {
-    if (this.latest.rows === this.base.rows || this.pending.mayShow()) this.held = this.latest;
+    this.pending.moved();
     this.notify();
     this.pending.shown();
   }
