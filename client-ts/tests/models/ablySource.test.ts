@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
+import { compareIds } from "../../src/models/messageIds.js";
 import { ablySource, ModelsClient, type AblyMessage, type Model, type Sync } from "../../src/models/index.js";
 import { FakeAbly, type FakeChannel } from "../support/ably.js";
 import { merge, type Merged } from "../support/channel.js";
@@ -26,6 +27,30 @@ const published = (id: number, isRejected = false): AblyMessage => ({
   extras: { headers: { "x-ably-models-event-uuid": `m${id}`, ...(isRejected && { "x-ably-models-reject": "true" }) } },
 });
 const publish = (...ids: number[]): void => ids.forEach((id) => ably.publish("posts", published(id)));
+
+describe("the source", () => {
+  it("tells each message once and in order, also where history and what comes in overlap", async () => {
+    await channel.attach();
+    publish(1, 2);
+    const told: string[] = [];
+    const unexpected = (): never => {
+      throw new Error("not expected");
+    };
+    ablySource(ably, clock).open(
+      "posts",
+      "1",
+      { message: ({ id }) => told.push(id), live: () => told.push("live"), outOfReach: unexpected, discontinuity: unexpected, failed: unexpected },
+      { historyPageSize: 10, compareIds },
+    );
+    // It listens from here on, and asks for history later.
+    publish(3);
+    await settled();
+    publish(4);
+    await settled();
+    publish(5);
+    expect(told).toEqual(["2", "3", "4", "live", "5"]);
+  });
+});
 
 describe("a model over Ably's client", () => {
   it("replays history from where its state was read, and goes on live", async () => {
