@@ -43,6 +43,8 @@ export class Entry {
   cut: Cut | null = null;
   /** The backend may know of it, so that its confirmation is to be asked for. */
   isAsked = false;
+  /** Its time runs: a kept one has been taken, any other has begun. */
+  isTimed = false;
   isSettled = false;
   stopTimer = (): void => {};
   readonly confirmation: Promise<void>;

@@ -13,7 +13,10 @@ import { Watch } from "./watch.js";
 export interface MutationsOptions {
   /** Tells the backend of a change, where `mutate` is given no write of its own. Writes must be idempotent by mutation id when `persist` is set. */
   readonly send?: Send;
-  /** Milliseconds until a change that was written and that nobody has confirmed is rolled back; an outage begins them anew. Default 10,000. */
+  /**
+   * Milliseconds until a change that nobody has confirmed is rolled back: from `mutate` on, or for a kept one from when `send` was done. An outage
+   * begins them anew. Default 10,000.
+   */
   readonly timeoutMilliseconds?: number;
   /** Keeps changes that are sent by `send` over a reload, and sends them until they are taken. */
   readonly persist?: MutationStorage;
@@ -207,6 +210,7 @@ export class Mutations implements Pending, ConnectionHolder {
 
   private async write(entry: Entry, send: Send): Promise<void> {
     entry.isAsked = true;
+    entry.isTimed = true;
     this.startTimer(entry);
     this.watch.wake();
     const abort = new AbortController();
@@ -220,13 +224,14 @@ export class Mutations implements Pending, ConnectionHolder {
 
   /** A kept one has been sent. */
   private written(entry: Entry): void {
+    entry.isTimed = true;
     this.startTimer(entry);
     this.watch.wake();
   }
 
   private startTimer(entry: Entry): void {
     entry.stopTimer();
-    if (entry.isUnanswered && this.watch.isConnected) entry.stopTimer = this.clock.after(this.options.timeoutMilliseconds ?? 10_000, () => void this.expire(entry));
+    if (entry.isTimed && entry.isUnanswered && this.watch.isConnected) entry.stopTimer = this.clock.after(this.options.timeoutMilliseconds ?? 10_000, () => void this.expire(entry));
   }
 
   private async expire(entry: Entry): Promise<void> {

@@ -176,6 +176,28 @@ describe("a kept change", () => {
     expect(page.bodies()).toBe("a? b?");
   });
 
+  it("has its time from when it was taken, also after a reload", async () => {
+    offline();
+    const before = await open();
+    await writes.begin();
+    before.mutations.mutate({ mutationId: "a", name: "add", data: "tea" });
+    await settled();
+    before.end();
+    const after = await open();
+    await writes.begin("s2");
+    await engine.clock.pass(60_000);
+    await writes.deliverAll();
+    expect(after.bodies()).toBe("tea?");
+    online();
+    await engine.clock.pass(30_000);
+    await engine.clock.pass(10_000);
+    for (let round = 0; round < 3; round++) {
+      writes.giveUp();
+      await writes.deliverAll();
+    }
+    expect([after.bodies(), memory.keys]).toEqual(["", []]);
+  });
+
   it("is taken back and forgotten when the backend refuses it", async () => {
     send.mockRejectedValue(new WriteRefused("no such room"));
     const page = await open();
