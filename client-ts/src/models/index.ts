@@ -1,5 +1,6 @@
 export { ModelsClient } from "./modelsClient.js";
-export type { Model, ModelData, ModelListener, ModelSpec, ModelState, ModelStateChange, Sync, Synced } from "./model.js";
+export type { ModelData } from "./eventFold.js";
+export type { Model, ModelListener, ModelSpec, ModelState, ModelStateChange, Sync, Synced } from "./model.js";
 export type { ConfirmedEvent, Merge, ModelEvent, OptimisticEvent } from "./events.js";
 export type { EventBufferOptions, MessageRetentionPeriod, ModelsClientOptions, OptimisticEventOptions, RetryStrategy, SyncOptions } from "./options.js";
 export type { CompareIds, MessageReader, MessageSource, OpenOptions, SourceMessage } from "./messageSource.js";

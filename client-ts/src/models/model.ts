@@ -1,12 +1,9 @@
 import { callAll } from "../bulletin.js";
-import { RollbackError } from "../rollbackError.js";
-import { Confirmations } from "./confirmations.js";
-import type { ConfirmedEvent, Merge, ModelEvent, OptimisticEvent } from "./events.js";
-import { SeenIds } from "./messageIds.js";
+import { EventFold, type ModelData } from "./eventFold.js";
+import type { Merge, ModelEvent } from "./events.js";
 import { mostReplayed, type SourceMessage } from "./messageSource.js";
 import { advanceModel, type MachineEffect, type MachineEvent, type MachineState } from "./modelMachine.js";
 import type { OptimisticEventOptions, Settings } from "./options.js";
-import { rebase } from "./rebase.js";
 import { SlidingWindow } from "./slidingWindow.js";
 
 /** The state as the backend has it, and the id of the last event that is in it: both read in one transaction. */
@@ -33,16 +30,8 @@ export interface ModelStateChange {
   readonly reason?: Error;
 }
 
-export interface ModelData<T> {
-  /** With the pending events; the same object until something changes. */
-  readonly optimistic: T;
-  readonly confirmed: T;
-}
-
 export type ModelListener<T> = (error: Error | null, data?: T) => void;
 
-const eventUuidHeader = "x-ably-models-event-uuid";
-const rejectHeader = "x-ably-models-reject";
 /** Reading history takes time, in which the oldest messages expire. */
 const retentionMarginMilliseconds = 5_000;
 const reopenMilliseconds = 15_000;
@@ -85,11 +74,8 @@ export class Model<T, P extends readonly unknown[] = readonly unknown[]> {
   /** Messages of a replay, until it is complete; null while they are merged as they come. */
   private replayed: SourceMessage[] | null = null;
 
-  private current: ModelData<T> | null = null;
-  private seen: SeenIds | null = null;
-  private pending: readonly OptimisticEvent[] = [];
+  private readonly fold: EventFold<T>;
   private readonly window: SlidingWindow;
-  private readonly confirmations: Confirmations;
 
   private readonly listeners = new Map<ModelListener<T>, { readonly call: () => void; readonly fail: (error: Error) => void }>();
   private readonly stateListeners = new Set<{ readonly state: ModelState; readonly call: (change: ModelStateChange) => void }>();
@@ -98,7 +84,7 @@ export class Model<T, P extends readonly unknown[] = readonly unknown[]> {
     readonly spec: ModelSpec<T, P>,
     private readonly settings: Settings,
   ) {
-    this.confirmations = new Confirmations(settings.clock, (error) => this.rollBack(error));
+    this.fold = new EventFold(spec.channelName, spec.merge, settings, () => callAll(this.listeners.values()));
     this.window = new SlidingWindow(settings.bufferMilliseconds, settings.compareIds, settings.clock, (messages) => this.take(messages));
   }
 
@@ -108,7 +94,7 @@ export class Model<T, P extends readonly unknown[] = readonly unknown[]> {
 
   /** Null until the model was ready for the first time. */
   get data(): ModelData<T> | null {
-    return this.current;
+    return this.fold.data;
   }
 
   /** Reads the state with these parameters, and again with them whenever it must be. Answers when the model is ready. */
@@ -133,8 +119,7 @@ export class Model<T, P extends readonly unknown[] = readonly unknown[]> {
   /** Ends it, for good. Pending events are rolled back. */
   dispose(): Promise<void> {
     this.dispatch({ type: "dispose" });
-    for (const { mutationId } of this.pending) this.confirmations.settle(mutationId, new RollbackError("closed", mutationId, "the model was disposed"));
-    this.pending = [];
+    this.fold.close();
     this.listeners.clear();
     this.stateListeners.clear();
     return Promise.resolve();
@@ -147,8 +132,8 @@ export class Model<T, P extends readonly unknown[] = readonly unknown[]> {
     let shown: { readonly data: T } | null = null;
     const entry = {
       call: () => {
-        if (this.current === null) return;
-        const data = isOptimistic ? this.current.optimistic : this.current.confirmed;
+        if (this.data === null) return;
+        const data = isOptimistic ? this.data.optimistic : this.data.confirmed;
         if (shown !== null && Object.is(shown.data, data)) return;
         shown = { data };
         listener(null, data);
@@ -177,15 +162,8 @@ export class Model<T, P extends readonly unknown[] = readonly unknown[]> {
    * it is rolled back, and the way to have it rolled back. Called before the change is sent.
    */
   async optimistic(event: ModelEvent, options: OptimisticEventOptions = {}): Promise<[confirmation: Promise<void>, cancel: () => void]> {
-    if (!isName(event.mutationId) || !isName(event.name)) throw new Error("an optimistic event needs a mutationId and a name, both texts that are not empty");
-    if (this.current === null || this.state === "errored" || this.state === "disposed") throw new Error(`a model that is ${this.state} takes no optimistic events: sync it first`);
-    if (this.pending.some(({ mutationId }) => mutationId === event.mutationId)) throw new Error(`an optimistic event with the mutationId ${event.mutationId} is pending already`);
-    const optimistic: OptimisticEvent = { mutationId: event.mutationId, name: event.name, data: event.data, confirmed: false };
-    const merged = this.spec.merge(this.current.optimistic, optimistic);
-    const handle = this.confirmations.expect(optimistic.mutationId, options.timeout ?? this.settings.timeoutMilliseconds);
-    this.pending = [...this.pending, optimistic];
-    this.show({ optimistic: merged, confirmed: this.current.confirmed });
-    return handle;
+    if (this.data === null || this.state === "errored" || this.state === "disposed") throw new Error(`a model that is ${this.state} takes no optimistic events: sync it first`);
+    return this.fold.expect(event, options.timeout ?? this.settings.timeoutMilliseconds);
   }
 
   // ---- states
@@ -230,7 +208,7 @@ export class Model<T, P extends readonly unknown[] = readonly unknown[]> {
         break;
       case "reopen":
         this.read = null;
-        this.openAt(this.seen!.last);
+        this.openAt(this.fold.last!);
         break;
       case "close":
         this.feed = null;
@@ -294,8 +272,8 @@ export class Model<T, P extends readonly unknown[] = readonly unknown[]> {
   /** Opens the channel at the state that was read; earlier when events are pending that may be a part of it, to hear how they ended. */
   private open(): void {
     const { base } = this.read!;
-    const last = this.seen?.last;
-    if (this.pending.length > 0 && last !== undefined && this.settings.compareIds(last, base) < 0) this.openAt(last, () => this.openAt(base));
+    const { last, hasPending } = this.fold;
+    if (hasPending && last !== null && this.settings.compareIds(last, base) < 0) this.openAt(last, () => this.openAt(base));
     else this.openAt(base);
   }
 
@@ -331,10 +309,10 @@ export class Model<T, P extends readonly unknown[] = readonly unknown[]> {
   /** The channel still has everything since the last event. */
   private canCatchUp(): boolean {
     const milliseconds = this.settings.clock.now() - (this.awaySince ?? 0);
-    return this.seen !== null && milliseconds < this.settings.retentionMilliseconds - retentionMarginMilliseconds;
+    return this.fold.last !== null && milliseconds < this.settings.retentionMilliseconds - retentionMarginMilliseconds;
   }
 
-  // ---- events
+  // ---- messages
 
   private receive(message: SourceMessage): void {
     if (this.replayed === null) {
@@ -350,78 +328,19 @@ export class Model<T, P extends readonly unknown[] = readonly unknown[]> {
     this.replayed = null;
     this.awaySince = null;
     if (this.read !== null) {
-      this.seen = new SeenIds(this.read.base, this.settings.compareIds);
-      this.current = { optimistic: this.current?.optimistic ?? this.read.data, confirmed: this.read.data };
+      this.fold.replace(this.read.data, this.read.base);
       this.read = null;
     }
     this.take(messages);
   }
 
-  /** Merges confirmed events, and puts the pending ones upon them. */
   private take(messages: readonly SourceMessage[]): void {
-    const seen = this.seen!;
-    let confirmed = this.current!.confirmed;
-    const settled: [mutationId: string, error: RollbackError | null][] = [];
-    let end: (() => void) | null = null;
-    for (const message of messages) {
-      const standing = seen.look(message.id);
-      if (standing === "late") {
-        this.settings.warn(`the message ${message.id} of ${this.spec.channelName} came after later ones: the model reads its state anew`);
-        end = () => this.dispatch({ type: "sync" });
-        break;
-      }
-      const event = this.confirmedEvent(message);
-      if (event !== null && standing === "new" && !event.rejected) {
-        try {
-          confirmed = this.spec.merge(confirmed, event);
-        } catch (cause) {
-          end = () => this.dispatch({ type: "fail" }, errorOf(cause));
-          break;
-        }
-      }
-      if (standing === "new") seen.add(message.id);
-      const pending = event === null ? undefined : this.pending.find(({ mutationId }) => mutationId === event.mutationId);
-      if (pending === undefined || event === null) continue;
-      this.pending = this.pending.filter((other) => other !== pending);
-      settled.push([event.mutationId, event.rejected ? new RollbackError("rejected", event.mutationId, `events were rejected: ${pending.name}`) : null]);
-    }
-    this.putPending(confirmed);
-    for (const [mutationId, error] of settled) this.confirmations.settle(mutationId, error);
-    end?.();
+    const interruption = this.fold.take(messages);
+    if (interruption?.type === "unmergeable") this.dispatch({ type: "fail" }, errorOf(interruption.cause));
+    if (interruption?.type !== "late") return;
+    this.settings.warn(`the message ${interruption.id} of ${this.spec.channelName} came after later ones: the model reads its state anew`);
+    this.dispatch({ type: "sync" });
   }
-
-  private confirmedEvent({ id, name, data, headers }: SourceMessage): ConfirmedEvent | null {
-    const mutationId = headers[eventUuidHeader];
-    if (typeof mutationId === "string" && mutationId !== "") {
-      return { mutationId, name, data, confirmed: true, sequenceId: id, rejected: headers[rejectHeader] === "true" };
-    }
-    this.settings.warn(`the message ${id} of ${this.spec.channelName} has no header ${eventUuidHeader} and is skipped`);
-    return null;
-  }
-
-  private rollBack(error: RollbackError): void {
-    this.pending = this.pending.filter(({ mutationId }) => mutationId !== error.mutationId);
-    this.putPending(this.current!.confirmed);
-    this.confirmations.settle(error.mutationId, error);
-  }
-
-  private putPending(confirmed: T): void {
-    const { optimistic, pending, failed } = rebase(this.spec.merge, confirmed, this.pending);
-    this.pending = pending;
-    this.show({ optimistic, confirmed });
-    for (const { event, cause } of failed) {
-      this.confirmations.settle(event.mutationId, new RollbackError("failed", event.mutationId, `the event ${event.name} cannot be merged any more`, { cause }));
-    }
-  }
-
-  private show(data: ModelData<T>): void {
-    this.current = data;
-    callAll(this.listeners.values());
-  }
-}
-
-function isName(value: unknown): boolean {
-  return typeof value === "string" && value !== "";
 }
 
 function errorOf(cause: unknown): Error {

@@ -1,5 +1,6 @@
 import { useCallback, useSyncExternalStore } from "react";
-import type { Model, ModelData, ModelState } from "./model.js";
+import type { ModelData } from "./eventFold.js";
+import type { Model, ModelState } from "./model.js";
 
 const states: readonly ModelState[] = ["initialized", "syncing", "ready", "paused", "errored", "disposed"];
 

@@ -145,6 +145,16 @@ describe("a pending event", () => {
     expect(model.data!.optimistic).toEqual(["t", "a?"]);
   });
 
+  it("its confirmation comes late, after other messages: is dropped, and the state is read anew", async () => {
+    const [confirmation] = await expected("a");
+    sync.mockImplementation(() => Promise.resolve({ data: ["s", "a", "x"], sequenceId: "15" }));
+    source.send(message(15, "x"), message(12, "a"));
+    await confirmation;
+    await settled();
+    source.feed.reader.live();
+    expect(model.data!.optimistic).toEqual(["s", "a", "x"]);
+  });
+
   it("a pause, an error: stays, and its time runs", async () => {
     const [first] = await expected("a");
     await model.pause();
