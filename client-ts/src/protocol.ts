@@ -121,8 +121,11 @@ export interface ChannelMessage {
   readonly extras?: { readonly headers?: { readonly [name: string]: Json } };
 }
 
-/** What the stream of a channel tells: its messages in order; that all which were held have been told; that what comes after `from` is not held any more. */
+/**
+ * What the stream of a channel tells: its messages in order; that all which were held have been told; that what came after `from` is not held, so that
+ * all that is held follows; that it has ended.
+ */
 export type ChannelItem =
   | { readonly type: "message"; readonly channel: string; readonly message: ChannelMessage }
   | { readonly type: "live"; readonly id: string | null }
-  | ({ readonly type: "reset" } & ErrorBody);
+  | ({ readonly type: "reset" | "error" } & ErrorBody);

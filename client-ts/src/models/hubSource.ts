@@ -1,12 +1,13 @@
 import type { ChannelReader, ConnectionHolder, SyncClient } from "../client.js";
 import type { ChannelItem, ChannelMessage } from "../protocol.js";
-import { beginning, type MessageReader, type MessageSource, type SourceMessage } from "./messageSource.js";
+import { SyncError } from "../syncError.js";
+import { beginning, mostReplayed, type CompareIds, type MessageReader, type MessageSource, type SourceMessage } from "./messageSource.js";
 
 /** Channels of the engine's own hub: it tells what it holds after an id, and what follows. After a lost connection it goes on where it was. */
 export function hubSource(client: Pick<SyncClient, "hold" | "channel">): MessageSource {
   return {
-    open(channelName, after, reader) {
-      const feed = new HubFeed(client, channelName, after === beginning ? null : after, reader);
+    open(channelName, after, reader, { compareIds }) {
+      const feed = new HubFeed(client, channelName, after === beginning ? null : after, reader, compareIds);
       return () => feed.close();
     },
   };
@@ -16,6 +17,8 @@ class HubFeed implements ConnectionHolder, ChannelReader {
   private readonly release: () => void;
   private stop = (): void => {};
   private isLive = false;
+  /** All that is held, where the hub could not go on from the id: an id of the whole outbox need not be one of this channel. */
+  private held: ChannelMessage[] | null = null;
   private isOver = false;
 
   constructor(
@@ -23,6 +26,7 @@ class HubFeed implements ConnectionHolder, ChannelReader {
     private readonly channelName: string,
     private from: string | null,
     private readonly reader: MessageReader,
+    private readonly compareIds: CompareIds,
   ) {
     this.release = client.hold(this);
   }
@@ -34,19 +38,30 @@ class HubFeed implements ConnectionHolder, ChannelReader {
   lost(): void {
     this.stop();
     this.stop = () => {};
+    this.held = null;
   }
 
   item(item: ChannelItem): void {
     if (this.isOver) return;
-    if (item.type === "message") {
-      this.from = item.message.id;
-      this.reader.message(sourceMessage(item.message));
-    } else if (item.type === "live") {
-      this.from = item.id ?? this.from;
-      if (!this.isLive) this.reader.live();
-      this.isLive = true;
-    } else {
-      this.end(() => this.reader.outOfReach());
+    switch (item.type) {
+      case "message":
+        if (this.held === null) this.tell(item.message);
+        else if (this.held.push(item.message) > mostReplayed) this.end(() => this.reader.outOfReach());
+        break;
+      case "live":
+        if (!this.tellHeld()) break;
+        // 0 asks the hub to notice what is missed from the time on when the channel was empty.
+        this.from = item.id ?? beginning;
+        if (!this.isLive) this.reader.live();
+        this.isLive = true;
+        break;
+      case "reset":
+        if (this.isLive) this.end(() => this.reader.outOfReach());
+        else this.held = [];
+        break;
+      case "error":
+        this.end(() => this.reader.failed(new SyncError(item)));
+        break;
     }
   }
 
@@ -58,6 +73,24 @@ class HubFeed implements ConnectionHolder, ChannelReader {
 
   close(): void {
     this.end(() => {});
+  }
+
+  private tell(message: ChannelMessage): void {
+    this.from = message.id;
+    this.reader.message(sourceMessage(message));
+  }
+
+  /** Messages after the id are complete when what is held begins at it or before, or is nothing at all. */
+  private tellHeld(): boolean {
+    const { held, from } = this;
+    this.held = null;
+    if (held === null) return true;
+    if (from !== null && held.length > 0 && this.compareIds(held[0]!.id, from) > 0) {
+      this.end(() => this.reader.outOfReach());
+      return false;
+    }
+    for (const message of held) if (!this.isOver && (from === null || this.compareIds(message.id, from) > 0)) this.tell(message);
+    return !this.isOver;
   }
 
   private end(tell: () => void): void {

@@ -90,6 +90,56 @@ describe("a model over the engine's hub", () => {
     expect(model.data!.confirmed).toEqual(["new"]);
   });
 
+  it("goes on from an id of the whole outbox that is none of this channel: the hub tells all that it holds", async () => {
+    const sync100 = { data: ["s"], sequenceId: "100" };
+    sync.mockResolvedValue(sync100);
+    const ready = model.sync();
+    await settled();
+    await engine.hub.send(cut("0/10"));
+    send({ type: "reset", code: "must_refetch" }, published(6), published(7), published(101), { type: "live", id: "101" });
+    await ready;
+    expect([model.data!.confirmed, sync.mock.calls.length]).toEqual([["s", "m101"], 1]);
+  });
+
+  it("takes a channel that holds nothing for being up to date, and asks from its emptiness on", async () => {
+    const ready = model.sync();
+    await settled();
+    await engine.hub.send(cut("0/10"));
+    send({ type: "reset", code: "must_refetch" }, { type: "live", id: null });
+    await ready;
+    await engine.hub.end();
+    await engine.clock.pass(1_000);
+    await engine.hub.send(cut("0/20"));
+    expect(stream().values).toEqual(["posts", "0"]);
+    send(published(7), { type: "live", id: "7" });
+    expect(model.data!.confirmed).toEqual(["s", "m7"]);
+  });
+
+  it("reads its state anew, after a wait, when all that is held came after its id", async () => {
+    const ready = model.sync();
+    await settled();
+    await engine.hub.send(cut("0/10"));
+    send({ type: "reset", code: "must_refetch" }, published(8), { type: "live", id: "8" });
+    expect([model.state, model.data]).toEqual(["syncing", null]);
+    sync.mockResolvedValue({ data: ["new"], sequenceId: "8" });
+    await engine.clock.pass(1_000);
+    // Nobody had held the connection meanwhile.
+    expect(engine.hubs).toHaveLength(2);
+    await engine.hub.send(cut("0/20"));
+    send({ type: "live", id: "8" });
+    await ready;
+    expect(model.data!.confirmed).toEqual(["new"]);
+  });
+
+  it("is told why its stream has ended, and asks again", async () => {
+    const reasons: unknown[] = [];
+    await becomeReady();
+    model.on("syncing", ({ reason }) => reasons.push(reason));
+    send({ type: "error", code: "permission_denied", message: "not yours" });
+    expect(reasons).toMatchObject([{ code: "permission_denied", message: "not yours" }]);
+    expect(stream().values).toEqual(["posts", "6"]);
+  });
+
   it("waits and asks again when the channel is refused", async () => {
     await becomeReady();
     const refusal = new SyncError({ code: "source_unavailable", message: "not now" });
