@@ -83,3 +83,7 @@ export function newMutationId(): string {
   bytes[8] = (bytes[8]! & 0x3f) | 0x80;
   return [...bytes].map((byte, index) => ([4, 6, 8, 10].includes(index) ? "-" : "") + byte.toString(16).padStart(2, "0")).join("");
 }
+
+export function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}

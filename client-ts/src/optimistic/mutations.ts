@@ -3,11 +3,12 @@ import { systemClock, type Clock } from "../clock.js";
 import { compareCuts } from "../cut.js";
 import type { LiveQuery, LiveState, Row } from "../liveQuery.js";
 import { RollbackError } from "../rollbackError.js";
-import { Entry, newMutationId, type Change, type Mutation, type MutationHandle, type Send } from "./mutation.js";
+import { Kept } from "./kept.js";
+import { Entry, messageOf, newMutationId, type Change, type Mutation, type MutationHandle, type Send } from "./mutation.js";
 import { OptimisticQuery, type Pending, type View } from "./optimisticQuery.js";
 import { Outgoing } from "./outgoing.js";
 import type { Apply } from "./overlay.js";
-import { decodeMutation, encodeMutation, webLock, type Lock, type MutationStorage } from "./storage.js";
+import { webLock, type Lock, type MutationStorage } from "./storage.js";
 import { Watch } from "./watch.js";
 
 export interface MutationsOptions {
@@ -48,12 +49,10 @@ export class Mutations implements Pending, ConnectionHolder {
   entries: readonly Entry[] = [];
   private readonly views = new Set<View>();
   private readonly watch: Watch;
-  private readonly outgoing: Outgoing | null;
+  private readonly kept: Kept | null = null;
+  private readonly outgoing: Outgoing | null = null;
   private readonly clock: Clock;
-  private readonly warn: (text: string) => void;
   private readonly maxPending: number;
-  private readonly maxCharacters: number;
-  private readonly keepMilliseconds: number;
   private release: (() => void) | null = null;
   private isClosed = false;
   /** The states that came while the hub is asked about the unanswered; null while it is not. */
@@ -64,28 +63,32 @@ export class Mutations implements Pending, ConnectionHolder {
     private readonly options: MutationsOptions = {},
   ) {
     this.clock = options.clock ?? systemClock;
-    this.warn = options.warn ?? ((text) => console.warn(text));
     this.maxPending = options.maxPending ?? 100;
-    this.maxCharacters = options.maxCharacters ?? 262_144;
-    this.keepMilliseconds = options.keepMilliseconds ?? 86_400_000;
     this.watch = new Watch(
       (id, milliseconds) => client.awaitWrite(id, milliseconds),
       this.clock,
       () => this.entries.filter((entry) => entry.isUnanswered),
       (entry, outcome) => this.answered(entry, outcome),
     );
-    if (options.persist !== undefined && options.send === undefined) throw new Error("changes that are kept need a send, which sends them after a reload");
-    this.outgoing =
-      options.persist === undefined
-        ? null
-        : new Outgoing(
-            options.send!,
-            this.clock,
-            (entry) => this.written(entry),
-            (entry, cause) => this.rollBack(entry, new RollbackError("failed", entry.mutation.mutationId, messageOf(cause), { cause })),
-            (entry, cause) => this.isYoung(entry, cause),
-          );
-    this.restored = options.persist === undefined ? Promise.resolve() : this.restore(options.persist);
+    this.restored = Promise.resolve();
+    if (options.persist === undefined) return;
+    if (options.send === undefined) throw new Error("changes that are kept need a send, which sends them after a reload");
+    this.kept = new Kept(options.persist, {
+      maxPending: this.maxPending,
+      maxCharacters: options.maxCharacters ?? 262_144,
+      keepMilliseconds: options.keepMilliseconds ?? 86_400_000,
+      lock: options.lock ?? webLock,
+      clock: this.clock,
+      warn: options.warn ?? ((text) => console.warn(text)),
+    });
+    this.outgoing = new Outgoing(
+      options.send,
+      this.clock,
+      (entry) => this.written(entry),
+      (entry, cause) => this.rollBack(entry, new RollbackError("failed", entry.mutation.mutationId, messageOf(cause), { cause })),
+      (entry, cause) => this.isWorthRetrying(entry, cause),
+    );
+    this.restored = this.restore(this.kept);
   }
 
   /** The pending changes, in their order. */
@@ -106,14 +109,14 @@ export class Mutations implements Pending, ConnectionHolder {
     if (this.entries.some((entry) => entry.mutation.mutationId === mutationId)) throw new Error(`a change with the mutationId ${mutationId} is pending already`);
     if (this.entries.length >= this.maxPending) throw new RangeError(`${this.maxPending} changes are pending already: wait until some are confirmed`);
     const mutation: Mutation = { mutationId, name, data, at: this.clock.now() };
-    const isKept = this.options.persist !== undefined && write === undefined;
-    if (isKept) this.requireRoom(mutation);
+    const kept = write === undefined ? this.kept : null;
+    kept?.requireRoom([...this.entries.filter(({ isKept }) => isKept).map((entry) => entry.mutation), mutation]);
     const send = write ?? this.options.send;
     if (send === undefined) throw new Error("a change needs a write, or the mutations the option send");
 
-    const entry = new Entry(mutation, isKept);
+    const entry = new Entry(mutation, kept !== null);
     this.add(entry);
-    if (isKept) void this.keep(entry, this.options.persist!);
+    if (kept !== null) void this.keep(entry, kept);
     else void this.write(entry, send);
     return { mutationId, confirmation: entry.confirmation, cancel: () => this.rollBack(entry, new RollbackError("cancelled", mutationId, "optimistic change cancelled")) };
   }
@@ -263,7 +266,7 @@ export class Mutations implements Pending, ConnectionHolder {
 
   private settle(entry: Entry, error: RollbackError | null): void {
     entry.settle(error);
-    if (entry.isKept) this.options.persist!.remove(entry.mutation.mutationId).catch((cause: unknown) => this.warn(`a change could not be forgotten: ${messageOf(cause)}`));
+    if (entry.isKept) this.kept?.remove(entry.mutation.mutationId);
   }
 
   private changed(): void {
@@ -277,57 +280,26 @@ export class Mutations implements Pending, ConnectionHolder {
 
   // ---- what outlives the page
 
-  private requireRoom(mutation: Mutation): void {
-    const characters = [...this.entries.filter(({ isKept }) => isKept).map((entry) => entry.mutation), mutation].reduce((sum, other) => sum + encodeMutation(other).length, 0);
-    if (characters > this.maxCharacters) throw new RangeError(`the pending changes have more than ${this.maxCharacters} characters: wait until some are confirmed`);
-  }
-
   /** Holds the change's lock until it is settled. */
-  private async keep(entry: Entry, storage: MutationStorage): Promise<void> {
-    await this.locked(storage, entry.mutation.mutationId, async () => {
-      try {
-        if (!entry.isSettled) await storage.put(entry.mutation.mutationId, encodeMutation(entry.mutation));
-      } catch (cause) {
-        this.warn(`the change ${entry.mutation.name} will not survive a reload: ${messageOf(cause)}`);
-      }
+  private async keep(entry: Entry, kept: Kept): Promise<void> {
+    await kept.locked(entry.mutation.mutationId, async () => {
+      if (!entry.isSettled) await kept.put(entry.mutation);
+      // It may have been settled, and forgotten, while it was being put.
+      if (entry.isSettled && !this.isClosed) kept.remove(entry.mutation.mutationId);
       await this.sendAndSettle(entry);
     });
   }
 
-  private async restore(storage: MutationStorage): Promise<void> {
-    let stored: Awaited<ReturnType<MutationStorage["list"]>>;
-    try {
-      stored = await storage.list();
-    } catch (cause) {
-      this.warn(`the changes of ${storage.name} cannot be read: ${messageOf(cause)}`);
-      return;
-    }
-    const found: { readonly mutation: Mutation; readonly text: string }[] = [];
-    for (const [mutationId, text] of stored) {
-      const mutation = decodeMutation(mutationId, text);
-      if (mutation !== null) found.push({ mutation, text });
-      else this.drop(storage, mutationId, "is none that this version has written");
-    }
-    found.sort((left, right) => left.mutation.at - right.mutation.at);
-    let count = 0;
-    let characters = 0;
-    for (const { mutation, text } of found) {
-      if (mutation.at + this.keepMilliseconds < this.clock.now()) this.drop(storage, mutation.mutationId, "is too old");
-      else if (++count > this.maxPending || (characters += text.length) > this.maxCharacters) this.drop(storage, mutation.mutationId, "is one too many");
-      else void this.adopt(storage, mutation);
-    }
-  }
-
-  private drop(storage: MutationStorage, mutationId: string, why: string): void {
-    this.warn(`the change ${mutationId} in ${storage.name} ${why}, and is dropped`);
-    storage.remove(mutationId).catch((cause: unknown) => this.warn(messageOf(cause)));
+  private async restore(kept: Kept): Promise<void> {
+    for (const mutation of await kept.read()) void this.adopt(kept, mutation);
   }
 
   /** Waits until no other tab has the change, and takes it up where that one left it. */
-  private async adopt(storage: MutationStorage, mutation: Mutation): Promise<void> {
-    await this.locked(storage, mutation.mutationId, async () => {
-      const isStillThere = (await storage.list()).some(([mutationId]) => mutationId === mutation.mutationId);
-      if (!isStillThere || this.isClosed || this.entries.some((entry) => entry.mutation.mutationId === mutation.mutationId)) return;
+  private async adopt(kept: Kept, mutation: Mutation): Promise<void> {
+    const { mutationId } = mutation;
+    await kept.locked(mutationId, async () => {
+      const isStillThere = await kept.has(mutationId);
+      if (!isStillThere || this.isClosed || this.entries.some((entry) => entry.mutation.mutationId === mutationId)) return;
       const entry = new Entry(mutation, true);
       // The page before may have sent it.
       entry.isAsked = true;
@@ -345,22 +317,10 @@ export class Mutations implements Pending, ConnectionHolder {
     await entry.confirmation.catch(() => {});
   }
 
-  private async locked(storage: MutationStorage, mutationId: string, work: () => Promise<void>): Promise<void> {
-    try {
-      await (this.options.lock ?? webLock)(`syncengine:${storage.name}:${mutationId}`, work);
-    } catch (cause) {
-      this.warn(`the change ${mutationId} could not be taken up: ${messageOf(cause)}`);
-    }
-  }
-
-  private isYoung(entry: Entry, cause: unknown): boolean {
+  private isWorthRetrying(entry: Entry, cause: unknown): boolean {
     if (entry.isSettled) return false;
-    if (entry.mutation.at + this.keepMilliseconds >= this.clock.now()) return true;
+    if (!this.kept!.isOld(entry.mutation)) return true;
     this.rollBack(entry, new RollbackError("timeout", entry.mutation.mutationId, `the change could not be sent: ${messageOf(cause)}`, { cause }));
     return false;
   }
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }
