@@ -9,3 +9,4 @@ CREATE TABLE IF NOT EXISTS sync.channel_messages (
     time timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (channel, id)
 );
+COMMENT ON TABLE sync.channel_messages IS 'SyncEngine: what the hub target keeps of each channel for a while';

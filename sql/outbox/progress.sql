@@ -5,3 +5,4 @@ CREATE TABLE IF NOT EXISTS sync.outbox_progress (
     seen pg_snapshot NOT NULL,    -- what the last look saw: whatever it did not see and is numbered at or below highest came late
     writer xid8                   -- the last look's own transaction, whose renumbered rows did not come late
 );
+COMMENT ON TABLE sync.outbox_progress IS 'SyncEngine: how far each outbox has been numbered';

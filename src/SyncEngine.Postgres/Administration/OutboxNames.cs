@@ -1,0 +1,57 @@
+using System.Security.Cryptography;
+using System.Text;
+
+namespace SyncEngine.Postgres.Administration;
+
+/// <summary>Where an outbox is: its tables, and what belongs to them.</summary>
+public sealed record OutboxNames(string Schema = "public", string Table = "outbox", string NodesSchema = "public", string NodesTable = "nodes")
+{
+    /// <summary>Bytes that PostgreSQL keeps of a name (NAMEDATALEN − 1).</summary>
+    public const int MaxBytes = 63;
+
+    /// <summary>The outbox as SQL writes it, and as the tables of schema <c>sync</c> name it.</summary>
+    public string Outbox => Quoting.Identifier(Schema, Table);
+
+    public string Nodes => Quoting.Identifier(NodesSchema, NodesTable);
+
+    /// <summary>The notify function, in the outbox's schema.</summary>
+    public string NotifyFunction => Fit(Table, "_notify");
+
+    public string Trigger => Fit($"{Schema}_{Table}", "_trigger");
+
+    /// <summary>For <see cref="SqlScripts.Read(string, IReadOnlyDictionary{string, string})"/>.</summary>
+    internal IReadOnlyDictionary<string, string> Variables => new Dictionary<string, string>(StringComparer.Ordinal)
+    {
+        ["outbox_schema"] = Schema,
+        ["outbox_table"] = Table,
+        ["outbox_notify"] = NotifyFunction,
+        ["outbox_trigger"] = Trigger,
+        ["nodes_schema"] = NodesSchema,
+        ["nodes_table"] = NodesTable,
+    };
+
+    /// <summary>A name that is too long keeps its end, and instead of its middle has a digest, so that two long names stay two.</summary>
+    private static string Fit(string name, string end)
+    {
+        if (Encoding.UTF8.GetByteCount(name + end) <= MaxBytes)
+        {
+            return name + end;
+        }
+
+        var digest = "_" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name)).AsSpan(0, 4));
+        var room = MaxBytes - digest.Length - end.Length;
+        var beginning = new StringBuilder();
+        foreach (var rune in name.EnumerateRunes())
+        {
+            room -= rune.Utf8SequenceLength;
+            if (room < 0)
+            {
+                break;
+            }
+
+            beginning.Append(rune);
+        }
+
+        return beginning + digest + end;
+    }
+}
