@@ -11,8 +11,8 @@ static partial class AblyCheck
     /// <returns>The option and what is wrong with it; null when all is well.</returns>
     public static string? Problem(AblyOptions options) => options switch
     {
-        _ when !HasCredentials(options) => $"{nameof(options.Key)} is needed for publishing to Ably: appId.keyId:secret (or Token, or AuthUrl)",
-        { Key: { } key } when !string.IsNullOrWhiteSpace(key) && !KeyForm().IsMatch(key) => $"{nameof(options.Key)} must be an API key of the form appId.keyId:secret",
+        _ when !HasCredentials(options) => $"{nameof(options.Key)} is needed for publishing to Ably: appId.keyId:keySecret (or Token, or AuthUrl)",
+        { Key: { } key } when !string.IsNullOrWhiteSpace(key) && !KeyForm().IsMatch(key) => $"{nameof(options.Key)} must be an API key of the form appId.keyId:keySecret",
         { UseTokens: true } when string.IsNullOrWhiteSpace(options.Key) => $"{nameof(options.UseTokens)} needs a Key",
         { AuthUrl: { } url } when !string.IsNullOrWhiteSpace(url) && !IsSafe(url) => $"{nameof(options.AuthUrl)} must be an https:// address (http:// on loopback alone)",
         { Endpoint: { } endpoint } when !string.IsNullOrWhiteSpace(endpoint) && !IsSafe(endpoint) => $"{nameof(options.Endpoint)} must be an https:// address (http:// on loopback alone)",

@@ -10,7 +10,14 @@ public sealed class AblyTarget(AblyOptions options, TimeProvider time, Random ra
 
     public string Name => "ably";
 
-    public IHealthPart Health => health;
+    public IHealthPart Health
+    {
+        get
+        {
+            health.Up();
+            return health;
+        }
+    }
 
     public int MessagesPerCall => 1;
 

@@ -11,7 +11,14 @@ public sealed class HubTarget(NpgsqlDataSource database, TimeProvider time, ILog
 
     public string Name => "hub";
 
-    public IHealthPart Health => health;
+    public IHealthPart Health
+    {
+        get
+        {
+            health.Up();
+            return health;
+        }
+    }
 
     public int MessagesPerCall => 1;
 

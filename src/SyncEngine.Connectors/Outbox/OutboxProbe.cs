@@ -97,9 +97,10 @@ public sealed class OutboxProbe(OutboxOptions options, NpgsqlDataSource database
         await using var command = new NpgsqlCommand(
             $"""
             SELECT CASE WHEN counted <= {ExactRows} THEN counted ELSE greatest(counted, (SELECT reltuples::bigint FROM pg_catalog.pg_class WHERE oid = $1::regclass)) END
-            FROM (SELECT count(*) AS counted FROM (SELECT FROM {table} LIMIT {ExactRows + 1}) AS some) AS bounded
+            FROM (SELECT count(*) AS counted FROM (SELECT FROM {table} LIMIT {ExactRows + 1}) AS at_most) AS bounded
             """,
-            connection) { Parameters = { new() { Value = table } } };
+            connection)
+        { Parameters = { new() { Value = table } } };
         return (long)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 
@@ -147,13 +148,13 @@ public sealed class OutboxProbe(OutboxOptions options, NpgsqlDataSource database
     {
         try
         {
-            await using var command = new NpgsqlCommand($"SELECT count(*) FROM (SELECT FROM sync.dead_letters WHERE source = $1 LIMIT {ExactRows + 1}) AS some", connection)
+            await using var command = new NpgsqlCommand($"SELECT count(*) FROM (SELECT FROM sync.dead_letters WHERE source = $1 LIMIT {ExactRows + 1}) AS at_most", connection)
             {
                 Parameters = { new() { Value = names.Outbox } },
             };
             return (long)(await command.ExecuteScalarAsync(cancellationToken))!;
         }
-        catch (PostgresException)
+        catch (PostgresException refused) when (refused.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName or PostgresErrorCodes.InsufficientPrivilege)
         {
             // No such table, or no privilege: then there are no dead letters of this engine.
             return 0;

@@ -162,7 +162,9 @@ public sealed class OutboxInstallation(NpgsqlDataSource dataSource, OutboxNames 
 
         // What the hub keeps is kept for a while only; but another outbox may use it.
         var isShared = await TableShape.ReadAsync(connection, "sync", "outbox_progress", cancellationToken) is not null;
-        findings.Add(await RemoveTableAsync(connection, "sync", "channel_messages", isShared ? "true" : "false", "other outboxes use it", cancellationToken));
+        findings.Add(isShared
+            ? new Finding(FindingKind.Note, "table \"sync\".\"channel_messages\" is kept: other outboxes use it")
+            : await RemoveTableAsync(connection, "sync", "channel_messages", "false", "", cancellationToken));
         await connection.ExecuteAsync(new CommandDefinition(
             """
             DO $$

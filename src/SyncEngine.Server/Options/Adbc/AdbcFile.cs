@@ -40,9 +40,9 @@ static class AdbcFile
     internal static IReadOnlyDictionary<AdbcKey, AdbcValue> Parse(string text, string file)
     {
         var values = new Dictionary<AdbcKey, AdbcValue>();
+        var parser = new Parser(new StringReader(text));
         try
         {
-            var parser = new Parser(new StringReader(text));
             parser.Consume<StreamStart>();
             if (parser.TryConsume<DocumentStart>(out _))
             {
@@ -53,8 +53,8 @@ static class AdbcFile
         }
         catch (YamlException broken)
         {
-            // The parser's own text may quote a value.
-            throw new OperatorException($"{file} is not YAML: see line {broken.Start.Line}, column {broken.Start.Column}", broken);
+            // The parser's own text may quote a value, and its place is at times that of the whole document.
+            throw new OperatorException($"{file} is not YAML: see near line {Math.Max(broken.End.Line, parser.Current?.End.Line ?? 1)}", broken);
         }
     }
 
