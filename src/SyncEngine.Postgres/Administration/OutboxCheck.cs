@@ -45,6 +45,11 @@ sealed class OutboxCheck(NpgsqlDataSource dataSource, OutboxNames names, bool is
     public async IAsyncEnumerable<Finding> RunAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
+        if (connection.PostgreSqlVersion.Major < 14)
+        {
+            yield return new Finding(FindingKind.Missing, $"PostgreSQL {connection.PostgreSqlVersion} is too old for the outbox; 14 to 18 are supported");
+        }
+
         var role = Quoting.Identifier((await connection.ExecuteScalarAsync<string>(new CommandDefinition("SELECT current_user::text", cancellationToken: cancellationToken)))!);
         var outbox = await TableShape.ReadAsync(connection, names.Schema, names.Table, cancellationToken);
         var nodes = await TableShape.ReadAsync(connection, names.NodesSchema, names.NodesTable, cancellationToken);
@@ -52,27 +57,28 @@ sealed class OutboxCheck(NpgsqlDataSource dataSource, OutboxNames names, bool is
         var memory = await SyncTablesAsync(connection, role, cancellationToken);
         var mode = ModeOf(outbox, nodes, sequence, memory.All(finding => finding.Kind == FindingKind.Good));
 
-        foreach (var finding in Table(outbox, names.Schema, names.Table, outboxColumns, role, ["SELECT", "UPDATE", "DELETE"], mode))
+        var isReduced = mode == OutboxMode.Reduced && !outbox!.May("UPDATE");
+        foreach (var finding in Table(outbox, names.Schema, names.Table, outboxColumns, role, ["SELECT", "UPDATE", "DELETE"], isReduced))
         {
             yield return finding;
         }
 
         if (outbox is not null)
         {
-            foreach (var finding in Extras(outbox, sequence, role, mode).Concat(await TriggerAsync(connection, cancellationToken)))
+            foreach (var finding in Extras(outbox, sequence, role, isReduced).Concat(await TriggerAsync(connection, cancellationToken)))
             {
                 yield return finding;
             }
         }
 
-        foreach (var finding in Table(nodes, names.NodesSchema, names.NodesTable, nodesColumns, role, ["SELECT", "INSERT", "UPDATE", "DELETE"], mode))
+        foreach (var finding in Table(nodes, names.NodesSchema, names.NodesTable, nodesColumns, role, ["SELECT", "INSERT", "UPDATE", "DELETE"], isReduced))
         {
             yield return finding;
         }
 
         foreach (var finding in memory)
         {
-            yield return mode == OutboxMode.Reduced && finding.Kind == FindingKind.Missing ? finding with { Kind = FindingKind.Note } : finding;
+            yield return isReduced && finding.Kind == FindingKind.Missing ? finding with { Kind = FindingKind.Note } : finding;
         }
 
         yield return Told(mode);
@@ -96,12 +102,12 @@ sealed class OutboxCheck(NpgsqlDataSource dataSource, OutboxNames names, bool is
         _ => throw new System.Diagnostics.UnreachableException(),
     };
 
-    /// <summary>A table, its columns and the privileges. What the reduced mode does without is worth a note there.</summary>
+    /// <summary>A table, its columns and the privileges. What the reduced mode does without is worth a note there, where the role was not given more.</summary>
     private static IEnumerable<Finding> Table(
-        TableShape? shape, string schema, string table, (string Name, string[] Types)[] columns, string role, string[] privileges, OutboxMode mode)
+        TableShape? shape, string schema, string table, (string Name, string[] Types)[] columns, string role, string[] privileges, bool isReduced)
     {
         var quoted = Quoting.Identifier(schema, table);
-        var lacking = mode == OutboxMode.Reduced ? FindingKind.Note : FindingKind.Missing;
+        var lacking = isReduced ? FindingKind.Note : FindingKind.Missing;
         if (shape is null)
         {
             yield return new Finding(lacking, $"table {quoted} does not exist", Create(quoted, columns));
@@ -150,7 +156,7 @@ sealed class OutboxCheck(NpgsqlDataSource dataSource, OutboxNames names, bool is
             + "data jsonb, headers jsonb, locked_by text, lock_expiry timestamp without time zone, processed boolean NOT NULL DEFAULT false)";
 
     /// <summary>What is worth having, and what only some of the engine needs.</summary>
-    private IEnumerable<Finding> Extras(TableShape outbox, SequenceRow? sequence, string role, OutboxMode mode)
+    private IEnumerable<Finding> Extras(TableShape outbox, SequenceRow? sequence, string role, bool isReduced)
     {
         if (outbox.Column("processed") is not { Type: "boolean" })
         {
@@ -165,11 +171,11 @@ sealed class OutboxCheck(NpgsqlDataSource dataSource, OutboxNames names, bool is
 
         if (sequence is null)
         {
-            yield return new Finding(mode == OutboxMode.Reduced ? FindingKind.Note : FindingKind.Missing, $"column sequence_id of {names.Outbox} has no sequence of its own: late rows cannot be renumbered");
+            yield return new Finding(isReduced ? FindingKind.Note : FindingKind.Missing, $"column sequence_id of {names.Outbox} has no sequence of its own: late rows cannot be renumbered");
         }
         else if (!sequence.MayDraw)
         {
-            yield return new Finding(mode == OutboxMode.Reduced ? FindingKind.Note : FindingKind.Missing, $"role {role} lacks USAGE on sequence {sequence.Name}", $"GRANT USAGE, UPDATE ON SEQUENCE {sequence.Name} TO {role}");
+            yield return new Finding(isReduced ? FindingKind.Note : FindingKind.Missing, $"role {role} lacks USAGE on sequence {sequence.Name}", $"GRANT USAGE, UPDATE ON SEQUENCE {sequence.Name} TO {role}");
         }
         else if (!sequence.MaySet)
         {

@@ -8,13 +8,14 @@ namespace SyncEngine.Server.Hosting;
 /// <summary>The database that holds the outbox: the main one, through the same pool, or one of its own.</summary>
 sealed class OutboxDatabase : IAsyncDisposable
 {
-    private readonly bool isOwn;
-
-    private OutboxDatabase(NpgsqlDataSource dataSource, bool isOwn)
+    private OutboxDatabase(NpgsqlDataSource dataSource, bool isMain)
     {
         DataSource = dataSource;
-        this.isOwn = isOwn;
+        IsMain = isMain;
     }
+
+    /// <summary>The stream of changes tells of the outbox, too.</summary>
+    public bool IsMain { get; }
 
     public NpgsqlDataSource DataSource { get; }
 
@@ -22,13 +23,13 @@ sealed class OutboxDatabase : IAsyncDisposable
     {
         if (settings.Address is null)
         {
-            return new OutboxDatabase(mainDataSource, isOwn: false);
+            return new OutboxDatabase(mainDataSource, isMain: true);
         }
 
         var address = MainDatabase.Prepare(new NpgsqlConnectionStringBuilder(settings.Address.ConnectionString), OptionsReader.Database(configuration));
         address.Pooling = main.Pooling;
-        return address.EquivalentTo(main) ? new OutboxDatabase(mainDataSource, isOwn: false) : new OutboxDatabase(NpgsqlDataSource.Create(address), isOwn: true);
+        return address.EquivalentTo(main) ? new OutboxDatabase(mainDataSource, isMain: true) : new OutboxDatabase(NpgsqlDataSource.Create(address), isMain: false);
     }
 
-    public ValueTask DisposeAsync() => isOwn ? DataSource.DisposeAsync() : ValueTask.CompletedTask;
+    public ValueTask DisposeAsync() => IsMain ? ValueTask.CompletedTask : DataSource.DisposeAsync();
 }

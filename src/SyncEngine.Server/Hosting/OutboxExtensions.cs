@@ -27,7 +27,7 @@ static class OutboxExtensions
             options,
             provider.GetRequiredService<OutboxRoutes>().All,
             database.DataSource,
-            provider.GetService<ICommitOrder>(),
+            database.IsMain ? provider.GetService<ICommitOrder>() : null,
             provider.GetRequiredService<OutboxHealth>(),
             provider.GetRequiredService<OutboxMetrics>(),
             provider.GetRequiredService<TimeProvider>(),
