@@ -15,6 +15,9 @@ sealed partial class OutboxLoop(
 {
     private static readonly TimeSpan pause = TimeSpan.FromSeconds(5);
 
+    /// <summary>What can be made has been made, or could not: before, a look would find tables missing that are on their way.</summary>
+    private readonly TaskCompletionSource prepared = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         if (settings.AdbcFile is { } file)
@@ -24,7 +27,7 @@ sealed partial class OutboxLoop(
 
         try
         {
-            await Task.WhenAll(KeepAsync(PublishAsync, stoppingToken), KeepAsync(probe.RunAsync, stoppingToken));
+            await Task.WhenAll(KeepAsync(PublishAsync, stoppingToken), KeepAsync(LookAsync, stoppingToken));
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
@@ -34,8 +37,22 @@ sealed partial class OutboxLoop(
 
     private async Task PublishAsync(CancellationToken cancellationToken)
     {
-        await PrepareAsync(cancellationToken);
+        try
+        {
+            await PrepareAsync(cancellationToken);
+        }
+        finally
+        {
+            prepared.TrySetResult();
+        }
+
         await connector.RunAsync(cancellationToken);
+    }
+
+    private async Task LookAsync(CancellationToken cancellationToken)
+    {
+        await prepared.Task.WaitAsync(cancellationToken);
+        await probe.RunAsync(cancellationToken);
     }
 
     /// <summary>Tables by option; what the engine remembers beside them always, where the role may.</summary>
@@ -99,19 +116,19 @@ sealed partial class OutboxLoop(
 
     private static partial class Log
     {
-        [LoggerMessage(2101, LogLevel.Information, "the configuration of adbc was read from {File}")]
+        [LoggerMessage(2401, LogLevel.Information, "the configuration of adbc was read from {File}")]
         public static partial void AdbcFile(ILogger logger, string file);
 
-        [LoggerMessage(2102, LogLevel.Information, "outbox: {Made}")]
+        [LoggerMessage(2402, LogLevel.Information, "outbox: {Made}")]
         public static partial void Made(ILogger logger, string made);
 
-        [LoggerMessage(2103, LogLevel.Warning, "the outbox goes on without what could not be made: {Reason}; the command \"check\" says what is missing")]
+        [LoggerMessage(2403, LogLevel.Warning, "the outbox goes on without what could not be made: {Reason}; the command \"check\" says what is missing")]
         public static partial void NotMade(ILogger logger, string reason);
 
-        [LoggerMessage(2104, LogLevel.Error, "the outbox has failed and begins again")]
+        [LoggerMessage(2404, LogLevel.Error, "the outbox has failed and begins again")]
         public static partial void Failed(ILogger logger, Exception failure);
 
-        [LoggerMessage(2105, LogLevel.Warning, "the outbox begins again: {Reason}")]
+        [LoggerMessage(2405, LogLevel.Warning, "the outbox begins again: {Reason}")]
         public static partial void Unavailable(ILogger logger, string reason);
     }
 }

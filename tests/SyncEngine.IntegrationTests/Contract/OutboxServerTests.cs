@@ -81,12 +81,26 @@ public sealed class OutboxServerTests(PostgresFixture postgres) : IAsyncLifetime
         await using var server = ServerProcess.Start("--urls=http://127.0.0.1:0", "--adbc-config", file);
         var address = await server.ListeningAsync();
         using var main = new HttpClient { BaseAddress = address };
-        await SettledAsync(main, "down");
+        await SettledAsync(main, "outbox.outbox_table", "down");
         await database.ExecuteAsync("""
             CREATE TABLE nodes (id text PRIMARY KEY, expiry timestamp NOT NULL);
             CREATE TABLE outbox (sequence_id serial PRIMARY KEY, mutation_id text NOT NULL, channel text NOT NULL, name text NOT NULL, rejected boolean NOT NULL DEFAULT false, data jsonb, headers jsonb, locked_by text, lock_expiry timestamp);
             """);
-        await SettledAsync(main, "up");
+        await SettledAsync(main, "outbox.outbox_table", "up");
+    }
+
+    [Fact]
+    public async Task A_database_of_the_outbox_that_is_away_leaves_live_queries_alone()
+    {
+        await using var server = ServerProcess.Start("--urls=http://127.0.0.1:0", $"--database={database.Url}", "--SyncEngine:Outbox:Database=postgres://u:p@127.0.0.1:1/away", "--SyncEngine:Outbox:HealthRefresh=100 ms");
+        using var main = new HttpClient { BaseAddress = await server.ListeningAsync() };
+        await SettledAsync(main, "outbox.outbox_table", "down");
+        await SettledAsync(main, "replication", "up");
+        using var query = new StringContent("""{"query": "SELECT 1 AS one"}""", Encoding.UTF8, "application/json");
+        using var subscribed = await main.PostAsync("/subscribe", query, TestContext.Current.CancellationToken);
+        Assert.Equal(HttpStatusCode.Created, subscribed.StatusCode);
+        server.Terminate();
+        Assert.Equal(0, await server.ExitCodeAsync());
     }
 
     [Theory]
@@ -115,13 +129,13 @@ public sealed class OutboxServerTests(PostgresFixture postgres) : IAsyncLifetime
         health: { address: "127.0.0.1:{{port.ToString(CultureInfo.InvariantCulture)}}", refreshInterval: 100ms }
         """);
 
-    private static async Task SettledAsync(HttpClient http, string status)
+    private static async Task SettledAsync(HttpClient http, string part, string status)
     {
         await Replication.Eventually.TrueAsync(async () =>
         {
             using var response = await http.GetAsync("/health/ready", TestContext.Current.CancellationToken);
             using var body = JsonDocument.Parse(await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
-            return body.RootElement.GetProperty("parts").GetProperty("outbox.outbox_table").GetProperty("status").GetString() == status;
+            return body.RootElement.GetProperty("parts").GetProperty(part).GetProperty("status").GetString() == status;
         });
     }
 
