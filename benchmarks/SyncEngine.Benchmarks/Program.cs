@@ -1,4 +1,5 @@
 using SyncEngine.Benchmarks;
+using SyncEngine.Benchmarks.Ably;
 using SyncEngine.Benchmarks.Drain;
 using SyncEngine.Benchmarks.Fanout;
 using SyncEngine.Benchmarks.Latency;
@@ -10,7 +11,7 @@ using SyncEngine.Benchmarks.Subscribing;
 // A benchmark is one class in this list.
 IBenchmark[] benchmarks =
 [
-    new DrainBenchmark(), new LatencyBenchmark(), new SubscriptionsBenchmark(), new ConnectionsBenchmark(), new FanoutBenchmark(), new SubscribeBenchmark(), new MatchBenchmark(),
+    new DrainBenchmark(), new LatencyBenchmark(), new SubscriptionsBenchmark(), new ConnectionsBenchmark(), new FanoutBenchmark(), new SubscribeBenchmark(), new MatchBenchmark(), new AblyBenchmark(),
 ];
 
 using var stop = new CancellationTokenSource();

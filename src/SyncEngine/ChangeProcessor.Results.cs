@@ -466,6 +466,7 @@ public sealed partial class ChangeProcessor
         hasStarted = true;
         Volatile.Write(ref interruption, null);
         relations.Clear();
+        observer?.OnStarted(started.IsContinuation);
         if (started.IsContinuation)
         {
             foreach (var query in queries.All)

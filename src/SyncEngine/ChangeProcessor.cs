@@ -38,6 +38,7 @@ public sealed partial class ChangeProcessor : IAsyncDisposable
     private readonly ResultReader reader;
     private readonly List<LiveQuery> awaitingPosition = [];
     private readonly CancellationTokenSource stopping = new();
+    private IInsertObserver? observer;
     private Lsn position;
     private bool hasStarted;
     private string? interruption;
@@ -151,6 +152,17 @@ public sealed partial class ChangeProcessor : IAsyncDisposable
         return more;
     }
 
+    /// <summary>Tells an observer the inserts of a relation from some moment after this call on; one observer, the last that asked.</summary>
+    public Task ObserveAsync(uint relationOid, IInsertObserver newObserver, CancellationToken cancellationToken) => InvokeAsync(
+        () =>
+        {
+            observer = newObserver;
+            queries.ObservedRelation = relationOid;
+            newObserver.OnStarted(isContinuation: false);
+            return true;
+        },
+        cancellationToken);
+
     /// <summary>Runs something on the loop and returns its result.</summary>
     internal async Task<T> InvokeAsync<T>(Func<T> action, CancellationToken cancellationToken)
     {
@@ -263,6 +275,7 @@ public sealed partial class ChangeProcessor : IAsyncDisposable
         log.Record(new Commit(transaction.Xid, transaction.EndLsn, transaction.Touched, transaction.WatchVersion));
         var before = position;
         var hasDdl = false;
+        var hasObserved = false;
         long changes = 0;
         foreach (var chunk in transaction.Chunks)
         {
@@ -274,6 +287,12 @@ public sealed partial class ChangeProcessor : IAsyncDisposable
                 {
                     case ChangeKind.Insert or ChangeKind.Update or ChangeKind.Delete:
                         queries.MatcherOf(reading.RelationOid)?.Process(reading, step);
+                        if (reading.Kind == ChangeKind.Insert && reading.RelationOid == queries.ObservedRelation)
+                        {
+                            observer!.OnInserted(reading.Relation, reading.New);
+                            hasObserved = true;
+                        }
+
                         break;
                     case ChangeKind.Truncate:
                         var truncate = reading.Truncate;
@@ -317,6 +336,11 @@ public sealed partial class ChangeProcessor : IAsyncDisposable
         }
 
         Advance(transaction.EndLsn);
+        if (hasObserved)
+        {
+            observer!.OnCommitted();
+        }
+
         if (hasDdl)
         {
             Pause();

@@ -1,9 +1,10 @@
 using System.ComponentModel.DataAnnotations;
+using System.Text.RegularExpressions;
 
 namespace SyncEngine.Connectors.Ably;
 
 /// <summary>How Ably is reached, and as whom.</summary>
-public sealed record AblyOptions
+public sealed partial record AblyOptions
 {
     public const string Section = "SyncEngine:Ably";
 
@@ -29,4 +30,31 @@ public sealed record AblyOptions
     /// <summary>Requests under way at once; when all are taken, the next messages of different channels share batch requests. Default 16.</summary>
     [Range(1, 256)]
     public int ConcurrentRequests { get; init; } = 16;
+
+    /// <summary>What is wrong, in one line that names the key and repeats no secret; null when nothing is.</summary>
+    public string? FindProblem()
+    {
+        string[] given = [.. new[] { (nameof(Key), Key), (nameof(Token), Token), (nameof(AuthUrl), AuthUrl) }.Where(credential => !string.IsNullOrEmpty(credential.Item2)).Select(credential => $"{Section}:{credential.Item1}")];
+        return given switch
+        {
+            [] => $"{Section}:{nameof(Key)} is missing; {nameof(Token)} or {nameof(AuthUrl)} may be given instead",
+            [_, _, ..] => $"{string.Join(" and ", given)} contradict each other; give one of them",
+            _ when !string.IsNullOrEmpty(Key) && !KeyShape().IsMatch(Key) => $"{Section}:{nameof(Key)} is not of the form appId.keyId:keySecret",
+            _ when UseTokens && string.IsNullOrEmpty(Key) => $"{Section}:{nameof(UseTokens)} needs {Section}:{nameof(Key)}",
+            _ when Endpoint is not null && !IsAddress(Endpoint) => $"{Section}:{nameof(Endpoint)} is neither an https:// address nor an http:// address on loopback",
+            _ when !string.IsNullOrEmpty(AuthUrl) && !IsAddress(AuthUrl) => $"{Section}:{nameof(AuthUrl)} is neither an https:// address nor an http:// address on loopback",
+            _ when Endpoint is not null && new Uri(Endpoint).Query.Length > 0 => $"{Section}:{nameof(Endpoint)} has a query",
+            _ when MaxMessageBytes is < 1024 or > 1024 * 1024 => $"{Section}:{nameof(MaxMessageBytes)} is not between 1024 and 1048576",
+            _ when ConcurrentRequests is < 1 or > 256 => $"{Section}:{nameof(ConcurrentRequests)} is not between 1 and 256",
+            _ => null,
+        };
+    }
+
+    private static bool IsAddress(string text) =>
+        Uri.TryCreate(text, UriKind.Absolute, out var address)
+        && (string.Equals(address.Scheme, Uri.UriSchemeHttps, StringComparison.Ordinal) || string.Equals(address.Scheme, Uri.UriSchemeHttp, StringComparison.Ordinal) && address.IsLoopback)
+        && address.UserInfo.Length == 0 && address.Fragment.Length == 0;
+
+    [GeneratedRegex(@"^[^.:\s]+\.[^.:\s]+:\S+\z", RegexOptions.CultureInvariant, 1000)]
+    private static partial Regex KeyShape();
 }

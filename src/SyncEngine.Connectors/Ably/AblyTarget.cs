@@ -4,28 +4,306 @@ using SyncEngine.Observability;
 
 namespace SyncEngine.Connectors.Ably;
 
-public sealed class AblyTarget(AblyOptions options, TimeProvider time, Random random, ILogger<AblyTarget> logger) : IMessageTarget
+/// <summary>Publishes to Ably over REST, one idempotent message at a time on each channel. docs/decisions/ably-over-rest.md</summary>
+/// <remarks>
+/// Lifecycle: from construction, when it begins to ask whether Ably can be reached, to disposal, which breaks off what is under way.
+/// Backpressure: so many requests at once, see <see cref="AblyQueue"/>; senders wait. Stored: nothing but a token, in memory.
+/// After a crash: the same messages come again under the same ids, which Ably knows for two minutes.
+/// </remarks>
+public sealed class AblyTarget : IMessageTarget
 {
-    private readonly HealthPart health = new("outbox.ably", time);
+    private static readonly TimeSpan probeInterval = TimeSpan.FromSeconds(5);
+
+    private readonly AblyOptions options;
+    private readonly TimeProvider time;
+    private readonly ILogger logger;
+    private readonly CancellationTokenSource lifetime = new();
+    private readonly AblyHttp http;
+    private readonly AblyCredentials credentials;
+    private readonly AblyQueue queue;
+    private readonly AblyHealth health;
+    private readonly Task probing;
+    private readonly Lock senderAccess = new(); // senders start beside each other
+    private readonly HashSet<Task> senders = [];
+
+    public AblyTarget(AblyOptions options, TimeProvider time, Random random, ILogger<AblyTarget> logger)
+        : this(options, AblyHosts.For(options, time, random), AblyTimeouts.Default, time, logger)
+    {
+    }
+
+    internal AblyTarget(AblyOptions options, AblyHosts hosts, AblyTimeouts timeouts, TimeProvider time, ILogger<AblyTarget> logger)
+    {
+        if (options.FindProblem() is { } problem)
+        {
+            throw new ArgumentException(problem, nameof(options));
+        }
+
+        this.options = options;
+        this.time = time;
+        this.logger = logger;
+        http = new AblyHttp(AblyHttp.CreateHandler(timeouts, options.ConcurrentRequests + 1), hosts, timeouts, time, logger);
+        credentials = new AblyCredentials(options, http, time, logger, lifetime.Token);
+        queue = new AblyQueue(options.ConcurrentRequests);
+        health = new AblyHealth(time, logger);
+        probing = ProbeAsync(lifetime.Token);
+    }
 
     public string Name => "ably";
 
-    public IHealthPart Health
+    public IHealthPart Health => health.Part;
+
+    /// <summary>Ids of messages in one array would have to share a base, and every row has an id of its own.</summary>
+    public int MessagesPerCall => 1;
+
+    public async Task<PublishResult> PublishAsync(IReadOnlyList<OutboundMessage> messages, CancellationToken cancellationToken)
     {
-        get
+        cancellationToken.ThrowIfCancellationRequested();
+        AblyMessage message;
+        try
         {
-            health.Up();
-            return health;
+            message = AblyMessage.From(messages[0], options.MaxMessageBytes);
+        }
+        catch (AblyRefusedException exception)
+        {
+            return new PublishResult(0, exception.Refusal);
+        }
+
+        if (queue.IsFull)
+        {
+            return new PublishResult(0, new Refusal(RefusalKind.Retry, "busy", "too many channels wait for Ably"));
+        }
+
+        var pending = new PendingMessage(message, cancellationToken);
+        await using var givingUp = cancellationToken.Register(pending.GiveUp);
+        Start(pending);
+        return await pending.Answer;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (lifetime.IsCancellationRequested)
+        {
+            return;
+        }
+
+        await lifetime.CancelAsync();
+        Task[] running;
+        lock (senderAccess)
+        {
+            running = [.. senders, probing];
+        }
+
+        await Task.WhenAll(running);
+        http.Dispose();
+        lifetime.Dispose();
+    }
+
+    private void Start(PendingMessage pending)
+    {
+        if (queue.Start(pending) is not { } call)
+        {
+            return;
+        }
+
+        lock (senderAccess)
+        {
+            ObjectDisposedException.ThrowIf(lifetime.IsCancellationRequested, this);
+            var sender = SendAllAsync(call);
+            senders.Add(sender);
+            _ = sender.ContinueWith(Forget, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        }
+
+        void Forget(Task ended)
+        {
+            lock (senderAccess)
+            {
+                senders.Remove(ended);
+            }
         }
     }
 
-    public int MessagesPerCall => 1;
-
-    public Task<PublishResult> PublishAsync(IReadOnlyList<OutboundMessage> messages, CancellationToken cancellationToken)
+    /// <summary>One of the requests that may be under way: sends, then takes what waits, until nothing does.</summary>
+    private async Task SendAllAsync(AblyCall first)
     {
-        _ = (options, random, logger);
-        throw new NotSupportedException();
+        await Task.Yield(); // the sender is not made to write the request
+        for (var call = first; call is not null; call = queue.Next(call))
+        {
+            var work = call.Messages;
+            try
+            {
+                await (work.Count == 1 ? SendOneAsync(work[0]) : SendBatchAsync(work));
+            }
+            catch (OperationCanceledException)
+            {
+                Abandon(work);
+            }
+            catch (AblyRefusedException exception)
+            {
+                Refuse(work, exception.Refusal);
+            }
+            catch (Exception exception)
+            {
+                Log.Unforeseen(logger, exception);
+                CompleteAll(work, new Refusal(RefusalKind.Retry, "internal", "publishing failed in a way that was not foreseen; see the log"));
+            }
+        }
     }
 
-    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    private async Task SendOneAsync(PendingMessage pending)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(lifetime.Token, pending.CancellationToken);
+        var answer = await SendAsync(pending.Message.Path, pending.Message.Json, either.Token);
+        if (answer.IsSuccess)
+        {
+            Store(pending);
+        }
+        else
+        {
+            Refuse([pending], AblyErrors.Classify(answer));
+        }
+    }
+
+    private async Task SendBatchAsync(IReadOnlyList<PendingMessage> batch)
+    {
+        var answer = await SendAsync(AblyBatch.Path, AblyBatch.Write(batch.Select(pending => pending.Message)), lifetime.Token);
+        if (answer.Status is 404 or 405)
+        {
+            SendSingly(batch);
+            return;
+        }
+
+        var results = AblyBatch.Read(answer);
+        if (results.Count == 0)
+        {
+            if (answer.Code == AblyErrors.TooManyChannels)
+            {
+                queue.LimitBatches(batch.Count / 2); // the account's limit is lower than the usual one
+            }
+
+            // Nobody knows which of them is to blame, so none is refused for good: each is sent alone next.
+            var refusal = AblyErrors.Classify(answer);
+            Refuse(batch, refusal.Kind is RefusalKind.Never ? refusal with { Kind = RefusalKind.Retry } : refusal);
+            return;
+        }
+
+        foreach (var pending in batch)
+        {
+            if (!results.TryGetValue(pending.Message.Channel, out var refusal))
+            {
+                Refuse([pending], new Refusal(RefusalKind.Retry, "unanswered", "Ably's answer to a batch left the channel out"));
+            }
+            else if (refusal is null)
+            {
+                Store(pending);
+            }
+            else
+            {
+                Refuse([pending], refusal);
+            }
+        }
+    }
+
+    /// <summary>The endpoint knows no batches: they are requests of their own from now on, on this request and those that are free.</summary>
+    private void SendSingly(IReadOnlyList<PendingMessage> batch)
+    {
+        if (queue.LimitBatches(1))
+        {
+            Log.NoBatches(logger);
+        }
+
+        foreach (var pending in batch)
+        {
+            Start(pending);
+        }
+    }
+
+    private async Task<AblyAnswer> SendAsync(string path, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
+    {
+        var authorization = await credentials.GetAsync(cancellationToken);
+        var answer = await http.SendAsync(HttpMethod.Post, path, body, authorization, cancellationToken);
+        if (!AblyErrors.IsAboutToken(answer.Code) || !credentials.CanRenew)
+        {
+            return answer;
+        }
+
+        credentials.Forget(authorization);
+        return await http.SendAsync(HttpMethod.Post, path, body, await credentials.GetAsync(cancellationToken), cancellationToken);
+    }
+
+    private void Store(PendingMessage pending)
+    {
+        health.Succeeded();
+        queue.Ended(pending.Message.Channel, isStored: true);
+        pending.Complete(new PublishResult(1));
+    }
+
+    private void Refuse(IReadOnlyList<PendingMessage> work, Refusal refusal)
+    {
+        refusal = refusal with { Reason = credentials.Mask(refusal.Reason) };
+        health.Failed(refusal, work.Count == 1 ? work[0].Message.Channel : null);
+        CompleteAll(work, refusal);
+    }
+
+    /// <summary>The sender has stopped waiting, or the target ends.</summary>
+    private void Abandon(IReadOnlyList<PendingMessage> work)
+    {
+        foreach (var pending in work.Where(pending => pending.CancellationToken.IsCancellationRequested))
+        {
+            pending.GiveUp();
+        }
+
+        CompleteAll(work, new Refusal(RefusalKind.Retry, "stopped", "the target was stopped"));
+    }
+
+    private void CompleteAll(IReadOnlyList<PendingMessage> work, Refusal refusal)
+    {
+        foreach (var pending in work)
+        {
+            if (!AblyErrors.BlamesNobody(refusal))
+            {
+                queue.Ended(pending.Message.Channel, isStored: false);
+            }
+
+            pending.Complete(new PublishResult(0, refusal));
+        }
+    }
+
+    /// <summary>Asks whether Ably can be published to while nothing that was published tells so: at the start, and after it could not be reached.</summary>
+    private async Task ProbeAsync(CancellationToken cancellationToken)
+    {
+        await Task.Yield();
+        using var timer = new PeriodicTimer(probeInterval, time);
+        try
+        {
+            do
+            {
+                if (health.IsOpen)
+                {
+                    await ProbeOnceAsync(cancellationToken);
+                }
+            }
+            while (await timer.WaitForNextTickAsync(cancellationToken));
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // the end that was asked for
+        }
+    }
+
+    private async Task ProbeOnceAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await credentials.ProveAsync(cancellationToken);
+            health.Proved();
+        }
+        catch (AblyRefusedException exception)
+        {
+            health.NotProved(exception.Refusal with { Reason = credentials.Mask(exception.Refusal.Reason) });
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException)
+        {
+            Log.Unforeseen(logger, exception);
+        }
+    }
 }

@@ -1,32 +1,101 @@
-using Microsoft.Extensions.Logging;
-using Npgsql;
+using System.Diagnostics;
+using System.Globalization;
 using SyncEngine.Connectors.Targets;
 using SyncEngine.Observability;
+using SyncEngine.Postgres.Channels;
 
 namespace SyncEngine.Connectors.Hub;
 
-public sealed class HubTarget(NpgsqlDataSource database, TimeProvider time, ILogger<HubTarget> logger) : IMessageTarget
+/// <summary>The engine's own hub: messages are stored in <c>sync.channel_messages</c>, from where every engine on the database delivers them (<see cref="ChannelFeed"/>).</summary>
+/// <remarks>
+/// Lifecycle: from construction to disposal it deletes what has expired, and so notices whether the table is there.
+/// Stored: messages for <c>SyncEngine:Outbox:HubRetention</c>. After a crash the same messages may come again; they are stored once.
+/// </remarks>
+public sealed class HubTarget : IMessageTarget
 {
-    private readonly HealthPart health = new("outbox.hub", time);
+    private static readonly TimeSpan shortestPause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan longestPause = TimeSpan.FromSeconds(30);
+
+    private readonly ChannelMessages messages;
+    private readonly TimeProvider time;
+    private readonly HealthPart health;
+    private readonly CancellationTokenSource stopping = new();
+    private readonly Task sweeping;
+
+    public HubTarget(ChannelMessages messages, TimeProvider time)
+    {
+        this.messages = messages;
+        this.time = time;
+        health = new HealthPart("outbox.hub", time);
+        sweeping = Task.Run(() => SweepAsync(stopping.Token));
+    }
 
     public string Name => "hub";
 
-    public IHealthPart Health
+    public IHealthPart Health => health;
+
+    public int MessagesPerCall => 100;
+
+    public async Task<PublishResult> PublishAsync(IReadOnlyList<OutboundMessage> outbound, CancellationToken cancellationToken)
     {
-        get
+        // What has no proper id ends the run before it.
+        var stored = new List<ChannelMessage>(outbound.Count);
+        foreach (var message in outbound)
         {
-            health.Up();
-            return health;
+            if (!long.TryParse(message.Id, NumberStyles.None, CultureInfo.InvariantCulture, out var id))
+            {
+                break;
+            }
+
+            stored.Add(new ChannelMessage(id, message.Name, message.Data, message.Headers));
+        }
+
+        var result = stored.Count == 0 ? new StoreResult(0) : await messages.StoreAsync(outbound[0].Channel, stored, cancellationToken);
+        Tell(result.Failure);
+        return result switch
+        {
+            { Failure: { } failure } => new PublishResult(result.Stored, new Refusal(KindOf(failure.Kind), failure.Code, failure.Reason)),
+            _ when stored.Count < outbound.Count => new PublishResult(result.Stored, new Refusal(RefusalKind.Never, "invalid_id", "the id is not a number of PostgreSQL's type bigint")),
+            _ => new PublishResult(result.Stored),
+        };
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await stopping.CancelAsync();
+        await sweeping.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        stopping.Dispose();
+    }
+
+    private async Task SweepAsync(CancellationToken cancellationToken)
+    {
+        var pause = messages.Retention / 10;
+        pause = pause < shortestPause ? shortestPause : pause > longestPause ? longestPause : pause;
+        while (true)
+        {
+            Tell(await messages.SweepAsync(cancellationToken));
+            await Task.Delay(pause, time, cancellationToken);
         }
     }
 
-    public int MessagesPerCall => 1;
-
-    public Task<PublishResult> PublishAsync(IReadOnlyList<OutboundMessage> messages, CancellationToken cancellationToken)
+    /// <summary>A message that does not fit is no fault of the target's.</summary>
+    private void Tell(StoreFailure? failure)
     {
-        _ = (database, logger);
-        throw new NotSupportedException();
+        if (failure is null or { Kind: StoreFailureKind.Unfit })
+        {
+            health.Up();
+        }
+        else
+        {
+            health.Down(failure.Reason);
+        }
     }
 
-    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    private static RefusalKind KindOf(StoreFailureKind kind) => kind switch
+    {
+        StoreFailureKind.Unavailable => RefusalKind.Retry,
+        StoreFailureKind.NotReady => RefusalKind.Pause,
+        StoreFailureKind.Unfit => RefusalKind.Never,
+        _ => throw new UnreachableException(),
+    };
 }

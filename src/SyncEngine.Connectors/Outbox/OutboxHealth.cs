@@ -20,6 +20,12 @@ public sealed class OutboxHealth(TimeProvider time)
     /// <summary>The nodes table is there and may be used.</summary>
     public HealthPart NodesTable { get; } = new("outbox.nodes_table", time);
 
+    /// <summary>Why the connector does not work at present; null while it does.</summary>
+    public string? Fault { get; set; }
+
+    /// <summary>How it works: <c>full</c> or <c>reduced</c>, and with how many nodes.</summary>
+    public string? Mode { get; set; }
+
     /// <summary>Rows in the tables when they were last looked at.</summary>
     public long OutboxEntries { get; set; }
 

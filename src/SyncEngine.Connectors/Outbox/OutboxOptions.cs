@@ -77,6 +77,10 @@ public sealed record OutboxOptions
     /// <summary>Which channels go where; the first rule that fits decides. Default: all to <c>ably</c> where Ably has credentials, else to <c>hub</c>.</summary>
     public IReadOnlyList<TargetRule> Targets { get; init; } = [];
 
+    /// <summary>How long the hub target keeps messages for clients that come back; after a longer absence they are told to refetch. Default 10 min.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "30.00:00:00")]
+    public TimeSpan HubRetention { get; init; } = TimeSpan.FromMinutes(10);
+
     /// <summary>HOST:PORT of adbc's own health and metrics address; opens adbc's /health and /metrics there. Default none (2259 with adbc's configuration).</summary>
     public string? HealthAddress { get; init; }
 

@@ -1,6 +1,7 @@
 using Npgsql;
 using SyncEngine.Observability;
 using SyncEngine.Postgres.Administration;
+using SyncEngine.Postgres.Outbox;
 
 namespace SyncEngine.Connectors.Outbox;
 
@@ -62,7 +63,15 @@ public sealed class OutboxProbe(OutboxOptions options, NpgsqlDataSource database
         try
         {
             health.OutboxEntries = await CountAsync(connection, names.Outbox, cancellationToken);
-            health.OutboxTable.Up(await TellTriggerAsync(connection, cancellationToken));
+            var trigger = await TellTriggerAsync(connection, cancellationToken);
+            if (health.Fault is { } fault)
+            {
+                health.OutboxTable.Down(fault);
+            }
+            else
+            {
+                health.OutboxTable.Up(trigger);
+            }
         }
         catch (PostgresException refused)
         {
@@ -76,11 +85,11 @@ public sealed class OutboxProbe(OutboxOptions options, NpgsqlDataSource database
         try
         {
             health.NodesEntries = await CountAsync(connection, names.Nodes, cancellationToken);
-            health.NodesTable.Up();
+            health.NodesTable.Up(health.Mode);
         }
         catch (PostgresException refused)
         {
-            if (await IsReducedAsync(connection, cancellationToken))
+            if (health.Mode?.StartsWith("reduced", StringComparison.Ordinal) == true || await IsReducedAsync(connection, cancellationToken))
             {
                 health.NodesTable.Up("not used in the reduced mode");
                 return;

@@ -1,6 +1,8 @@
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using SyncEngine.Connectors.Ably;
 using SyncEngine.Connectors.Hub;
+using SyncEngine.Postgres.Channels;
 
 namespace SyncEngine.Connectors.Targets;
 
@@ -11,9 +13,9 @@ public static class TargetCatalog
     public static IReadOnlyList<TargetKind> All { get; } =
     [
         TargetKind.Of<AblyOptions>(
-            "ably", AblyOptions.Section, AblyCheck.HasCredentials, AblyCheck.Problem,
+            "ably", AblyOptions.Section, options => $"{options.Key}{options.Token}{options.AuthUrl}".Length > 0, options => options.FindProblem(),
             (options, parts) => new AblyTarget(options, parts.Time, parts.Random, parts.Loggers.CreateLogger<AblyTarget>())),
-        TargetKind.Of("hub", parts => new HubTarget(parts.Database, parts.Time, parts.Loggers.CreateLogger<HubTarget>())),
+        TargetKind.Of("hub", parts => new HubTarget(parts.Services.GetRequiredService<ChannelMessages>(), parts.Time)),
     ];
 
     public static TargetKind? Find(string name) => All.FirstOrDefault(kind => kind.Name.Equals(name, StringComparison.OrdinalIgnoreCase));

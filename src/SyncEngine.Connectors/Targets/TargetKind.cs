@@ -38,7 +38,7 @@ public sealed class TargetKind
     public static TargetKind Of(string name, Func<TargetParts, IMessageTarget> create) => new(name, _ => true, _ => null, (_, parts) => create(parts));
 
     /// <param name="isConfigured">Whether the options are enough to send with.</param>
-    /// <param name="problem">What is wrong with options that a rule needs: a property's name and what is the matter with it; null for nothing.</param>
+    /// <param name="problem">What is wrong with options that a rule needs, in one line that names the key; null for nothing.</param>
     public static TargetKind Of<TOptions>(
         string name, string section, Func<TOptions, bool> isConfigured, Func<TOptions, string?> problem, Func<TOptions, TargetParts, IMessageTarget> create)
         where TOptions : class =>

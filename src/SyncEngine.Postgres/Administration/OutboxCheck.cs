@@ -1,23 +1,9 @@
 using System.Runtime.CompilerServices;
 using Dapper;
 using Npgsql;
+using SyncEngine.Postgres.Outbox;
 
 namespace SyncEngine.Postgres.Administration;
-
-/// <summary>How an outbox can be run with what is there and what the role may do.</summary>
-public enum OutboxMode
-{
-    /// <summary>Not at all.</summary>
-    None,
-
-    /// <summary>With SELECT and DELETE alone: one node, rows in the order of their ids, nothing renumbered.</summary>
-    Reduced,
-
-    /// <summary>Full, but what was numbered is remembered in memory only, and a refused row holds its channel.</summary>
-    WithoutMemory,
-
-    Full,
-}
 
 /// <summary>Compares an outbox with what the engine needs: a line for each table, column, privilege and trigger, with the SQL that mends it.</summary>
 sealed class OutboxCheck(NpgsqlDataSource dataSource, OutboxNames names, bool isFixedRate)
@@ -55,9 +41,8 @@ sealed class OutboxCheck(NpgsqlDataSource dataSource, OutboxNames names, bool is
         var nodes = await TableShape.ReadAsync(connection, names.NodesSchema, names.NodesTable, cancellationToken);
         var sequence = outbox is null ? null : await SequenceAsync(connection, cancellationToken);
         var memory = await SyncTablesAsync(connection, role, cancellationToken);
-        var mode = ModeOf(outbox, nodes, sequence, memory.All(finding => finding.Kind == FindingKind.Good));
+        var (outlook, isReduced) = Outlook(outbox, nodes, sequence, memory.All(finding => finding.Kind == FindingKind.Good));
 
-        var isReduced = mode == OutboxMode.Reduced && !outbox!.May("UPDATE");
         foreach (var finding in Table(outbox, names.Schema, names.Table, outboxColumns, role, ["SELECT", "UPDATE", "DELETE"], isReduced))
         {
             yield return finding;
@@ -81,26 +66,39 @@ sealed class OutboxCheck(NpgsqlDataSource dataSource, OutboxNames names, bool is
             yield return isReduced && finding.Kind == FindingKind.Missing ? finding with { Kind = FindingKind.Note } : finding;
         }
 
-        yield return Told(mode);
+        yield return outlook;
     }
 
-    private static OutboxMode ModeOf(TableShape? outbox, TableShape? nodes, SequenceRow? sequence, bool hasMemory) => (outbox, nodes) switch
+    /// <summary>How it will run, by the rules of <see cref="OutboxShape"/>.</summary>
+    private static (Finding Told, bool IsReduced) Outlook(TableShape? outbox, TableShape? nodes, SequenceRow? sequence, bool hasMemory)
     {
-        ({ } table, { } others) when table.May("SELECT", "UPDATE", "DELETE") && others.May("SELECT", "INSERT", "UPDATE", "DELETE") && sequence is { MayDraw: true } =>
-            hasMemory ? OutboxMode.Full : OutboxMode.WithoutMemory,
-        ({ } table, _) when table.May("SELECT", "DELETE") => OutboxMode.Reduced,
-        _ => OutboxMode.None,
-    };
+        if (outbox?.May("SELECT", "DELETE") != true)
+        {
+            return (new Finding(FindingKind.Missing, "the outbox cannot run: it needs its table, with SELECT and DELETE at least"), false);
+        }
 
-    private static Finding Told(OutboxMode mode) => mode switch
-    {
-        OutboxMode.Full => new Finding(FindingKind.Good, "the outbox runs in full: any number of nodes, late rows renumbered"),
-        OutboxMode.WithoutMemory => new Finding(
-            FindingKind.Note, "the outbox runs in full, but remembers its numbers in memory only: after a restart a recreated table may repeat ids, and a refused row holds its channel; run the command \"setup\""),
-        OutboxMode.Reduced => new Finding(FindingKind.Note, "the outbox runs in its reduced mode (SELECT and DELETE alone): one node, late rows are waited for instead of renumbered"),
-        OutboxMode.None => new Finding(FindingKind.Missing, "the outbox cannot run: it needs its table, with SELECT and DELETE at least"),
-        _ => throw new System.Diagnostics.UnreachableException(),
-    };
+        if (!outbox.May("UPDATE"))
+        {
+            return (new Finding(FindingKind.Note, "the outbox runs in its reduced mode (SELECT and DELETE alone): one node, late rows are waited for instead of renumbered"), true);
+        }
+
+        if (nodes is null)
+        {
+            return (new Finding(FindingKind.Missing, "the outbox cannot run: it needs the nodes table (or, for its reduced mode, no UPDATE on the outbox)"), false);
+        }
+
+        if (!nodes.May("SELECT", "INSERT", "UPDATE", "DELETE"))
+        {
+            return (new Finding(FindingKind.Note, "the outbox runs in its reduced mode for want of privileges on the nodes table: one node, late rows are waited for instead of renumbered"), false);
+        }
+
+        return (
+            sequence is not { MayDraw: true } ? new Finding(FindingKind.Note, "the outbox runs in full, but late rows keep their ids: nothing may be drawn from the sequence")
+            : !hasMemory ? new Finding(
+                FindingKind.Note, "the outbox runs in full, but remembers its numbers in memory only: after a restart a recreated table may repeat ids, and a refused row holds its channel; run the command \"setup\"")
+            : new Finding(FindingKind.Good, "the outbox runs in full: any number of nodes, late rows renumbered"),
+            false);
+    }
 
     /// <summary>A table, its columns and the privileges. What the reduced mode does without is worth a note there, where the role was not given more.</summary>
     private static IEnumerable<Finding> Table(
@@ -229,7 +227,7 @@ sealed class OutboxCheck(NpgsqlDataSource dataSource, OutboxNames names, bool is
     private Task<SequenceRow?> SequenceAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
         connection.QuerySingleOrDefaultAsync<SequenceRow>(new CommandDefinition(
             """
-            SELECT s.oid::regclass::text AS "Name", has_sequence_privilege(s.oid, 'USAGE') OR has_sequence_privilege(s.oid, 'UPDATE') AS "MayDraw",
+            SELECT s.oid::regclass::text AS "Name", has_sequence_privilege(s.oid, 'USAGE') AS "MayDraw",
                 has_sequence_privilege(s.oid, 'UPDATE') AS "MaySet"
             FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'sequence_id'
                 JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND d.refobjsubid = a.attnum AND d.deptype IN ('a', 'i')

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Dapper;
 using Npgsql;
+using SyncEngine.Postgres.Outbox;
 
 namespace SyncEngine.Postgres.Administration;
 

@@ -1,4 +1,5 @@
 using Npgsql;
+using SyncEngine.Postgres.Outbox;
 
 namespace SyncEngine.Postgres.Administration;
 

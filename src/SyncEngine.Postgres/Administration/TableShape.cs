@@ -1,5 +1,6 @@
 using Dapper;
 using Npgsql;
+using SyncEngine.Postgres.Outbox;
 
 namespace SyncEngine.Postgres.Administration;
 

@@ -13,6 +13,7 @@ using SyncEngine.Postgres.Replication;
 using SyncEngine.Postgres.Sessions;
 using SyncEngine.Postgres.Snapshots;
 using SyncEngine.Server.Authentication;
+using SyncEngine.Server.Channels;
 using SyncEngine.Server.Commands;
 using SyncEngine.Server.Endpoints;
 using SyncEngine.Server.Errors;
@@ -25,9 +26,10 @@ namespace SyncEngine.Server.Hosting;
 /// <summary>Puts the engine together: which implementation serves which port.</summary>
 static class EngineServices
 {
+    /// <param name="channels">Where the outbox is, and so what the hub target keeps.</param>
     /// <param name="noStream">Why the database cannot stream changes: live queries are off then. Null when it can.</param>
     public static void AddSyncEngine(
-        this IServiceCollection services, IConfiguration configuration, string contentRoot, MainDatabase database, NpgsqlDataSource dataSource, ReplicationOptions replication, Finding? noStream)
+        this IServiceCollection services, IConfiguration configuration, string contentRoot, MainDatabase database, NpgsqlDataSource dataSource, NpgsqlDataSource channels, ReplicationOptions replication, Finding? noStream)
     {
         services.AddSyncOptions(configuration, contentRoot);
         var limits = OptionsBinder.Bind<LimitOptions>(configuration, LimitOptions.Section);
@@ -76,6 +78,7 @@ static class EngineServices
 
         services.AddSyncAuthentication(configuration, isEmbedded: database.Embedded is not null);
         services.AddSyncErrors();
+        services.AddChannels(configuration, channels);
         services.AddSyncCors(configuration);
         services.AddSingleton<IRoleCheck, RoleCheck>();
         services.AddSyncObservability(configuration);
@@ -115,6 +118,7 @@ static class EngineServices
         app.UseSyncAuthentication();
         app.MapSubscribe();
         app.MapEvents();
+        app.MapChannels();
         app.MapSubscribeSocket();
         app.MapSchema();
         app.MapDemo();

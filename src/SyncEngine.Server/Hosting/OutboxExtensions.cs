@@ -11,12 +11,14 @@ namespace SyncEngine.Server.Hosting;
 static class OutboxExtensions
 {
     /// <param name="database">Disposed of by the caller, after the host.</param>
+    /// <param name="hasStream">The main database streams its changes, and so tells the order of commits.</param>
     /// <param name="isEmbedded">On a PostgreSQL of our own what is missing is made unless configured otherwise.</param>
-    public static void AddSyncOutbox(this IServiceCollection services, IConfiguration configuration, OutboxSettings settings, OutboxDatabase database, bool isEmbedded)
+    public static void AddSyncOutbox(this IServiceCollection services, IConfiguration configuration, OutboxSettings settings, OutboxDatabase database, bool isEmbedded, bool hasStream)
     {
         var options = isEmbedded ? WithEmbeddedDefaults(settings.Options, configuration) : settings.Options;
         settings = settings with { Options = options };
         services.AddSingleton(settings);
+        services.AddSingleton(options);
         services.AddSingleton(database);
         services.AddSingleton<OutboxHealth>();
         services.AddSingleton<OutboxMetrics>();
@@ -27,7 +29,7 @@ static class OutboxExtensions
             options,
             provider.GetRequiredService<OutboxRoutes>().All,
             database.DataSource,
-            database.IsMain ? provider.GetService<ICommitOrder>() : null,
+            database.IsMain && hasStream ? ActivatorUtilities.CreateInstance<StreamCommitOrder>(provider) : null,
             provider.GetRequiredService<OutboxHealth>(),
             provider.GetRequiredService<OutboxMetrics>(),
             provider.GetRequiredService<TimeProvider>(),

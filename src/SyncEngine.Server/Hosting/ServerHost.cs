@@ -45,11 +45,12 @@ static class ServerHost
                 return Failed;
             }
 
-            builder.Services.AddSyncEngine(builder.Configuration, builder.Environment.ContentRootPath, database, dataSource, replication, missing);
             await using var outboxDatabase = outbox is null ? null : OutboxDatabase.Open(outbox, builder.Configuration, address, dataSource);
+            builder.Services.AddSyncEngine(
+                builder.Configuration, builder.Environment.ContentRootPath, database, dataSource, outboxDatabase?.DataSource ?? dataSource, replication, missing);
             if (outbox is not null)
             {
-                builder.Services.AddSyncOutbox(builder.Configuration, outbox, outboxDatabase!, isEmbedded: database.Embedded is not null);
+                builder.Services.AddSyncOutbox(builder.Configuration, outbox, outboxDatabase!, isEmbedded: database.Embedded is not null, hasStream: missing is null);
             }
 
             builder.Services.AddSingleton<IHostLifetime, CallersLifetime>();
@@ -58,6 +59,7 @@ static class ServerHost
             await app.StartAsync(cancellationToken);
             await output.WriteLineAsync($"SyncEngine is listening on {string.Join(", ", app.Urls)}");
             await StopRequestedAsync(app.Lifetime, cancellationToken);
+            await app.Services.GetRequiredService<Connectors.Hub.ChannelFeed>().FarewellAsync();
             if (missing is null)
             {
                 await FarewellAsync(app.Services.GetRequiredService<ChangeProcessor>());

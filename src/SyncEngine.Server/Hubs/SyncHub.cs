@@ -9,7 +9,7 @@ using SyncEngine.Subscriptions;
 namespace SyncEngine.Server.Hubs;
 
 /// <summary>CONTRACT §3: the hub <c>/sync</c>. Methods take exactly the arguments shown; a refusal is a HubException <c>code: text</c>.</summary>
-sealed class SyncHub(ChangeProcessor processor, SubscriptionService service, CallerAuthenticator callers, HubErrors errors) : Hub
+sealed class SyncHub(ChangeProcessor processor, SubscriptionService service, Channels.ChannelDoor channels, CallerAuthenticator callers, HubErrors errors) : Hub
 {
     private const string OpenStreamKey = "open-stream";
     private const string PrincipalKey = "principal";
@@ -36,6 +36,10 @@ sealed class SyncHub(ChangeProcessor processor, SubscriptionService service, Cal
             ? errors.Translated(OpenAsync(opening, cancellationToken), cancellationToken)
             : throw new SyncException(ErrorCode.InvalidRequest, "this connection has an open stream already");
     }
+
+    /// <summary>Messages of a channel of the outbox's hub target, after the one with the id <paramref name="from"/>.</summary>
+    public IAsyncEnumerable<FrameBatch> Channel(string name, string? from, CancellationToken cancellationToken) =>
+        errors.Translated(channels.BatchesAsync(() => CurrentPrincipal, name, from, cancellationToken), cancellationToken);
 
     private async IAsyncEnumerable<FrameBatch> StreamAsync(string subscriptionId, string? from, [EnumeratorCancellation] CancellationToken cancellationToken)
     {

@@ -5,6 +5,7 @@ using Npgsql;
 using SyncEngine.Connectors.Outbox;
 using SyncEngine.Connectors.Targets;
 using SyncEngine.Postgres.Administration;
+using SyncEngine.Postgres.Outbox;
 using SyncEngine.Server.Options.Adbc;
 
 namespace SyncEngine.Server.Options;
@@ -97,7 +98,7 @@ sealed record OutboxSettings(
         var known = TargetCatalog.All.ToDictionary(kind => kind.Name, kind => new ConfiguredTarget(kind, kind.HasOptions ? OptionsBinder.Bind(configuration, kind.Section!, kind.OptionsType!) : null), StringComparer.OrdinalIgnoreCase);
         if (options.Targets.Count == 0)
         {
-            return [("*", known.Values.First(target => target.Kind.IsConfigured(target.Options)) is var first && first.Kind.Problem(first.Options) is { } problem ? throw Unfit(first, problem) : first)];
+            return [("*", known.Values.First(target => target.Kind.IsConfigured(target.Options)) is var first && first.Kind.Problem(first.Options) is { } problem ? throw new OperatorException(problem) : first)];
         }
 
         var rules = new List<(string Pattern, ConfiguredTarget Target)>();
@@ -110,7 +111,7 @@ sealed record OutboxSettings(
 
             if (target.Kind.Problem(target.Options) is { } problem)
             {
-                throw Unfit(target, problem);
+                throw new OperatorException(problem);
             }
 
             rules.Add((rule.Channels, target));
@@ -122,8 +123,6 @@ sealed record OutboxSettings(
     private static HealthAddress? ReadHealthAddress(OutboxOptions options) => string.IsNullOrWhiteSpace(options.HealthAddress)
         ? null
         : HealthAddress.TryParse(options.HealthAddress, out var address) ? address : throw Wrong(nameof(options.HealthAddress), "must be HOST:PORT or :PORT, HOST an IP address or localhost");
-
-    private static OperatorException Unfit(ConfiguredTarget target, string problem) => new($"{target.Kind.Section}:{problem}");
 
     private static OperatorException Wrong(string key, string what) => new($"{Section}:{key} {what}");
 }

@@ -41,6 +41,10 @@ public sealed class FrameBody
     /// <summary>The change itself, so that a full queue can merge several.</summary>
     internal RowDiff? Diff { get; }
 
+    /// <summary>A frame that is not of a query, such as the hub's channels have.</summary>
+    /// <param name="members">JSON members after <c>type</c>, each with a comma before it.</param>
+    public static FrameBody Of(string type, byte[] members) => new(type, null, members);
+
     internal static FrameBody OfCut(Lsn cut) => new("cut", cut, Encoding.ASCII.GetBytes($",\"cut\":\"{cut}\""));
 
     internal static FrameBody Live(Lsn cut, byte[]? plan = null)
@@ -49,11 +53,11 @@ public sealed class FrameBody
         return new("live", cut, plan is null ? Encoding.ASCII.GetBytes(text) : [.. Encoding.ASCII.GetBytes(text + ",\"plan\":"), .. plan]);
     }
 
-    internal static FrameBody Reset(ErrorCode code) => new("reset", null, Encoding.ASCII.GetBytes($",\"code\":\"{code.Name}\""));
+    public static FrameBody Reset(ErrorCode code) => new("reset", null, Encoding.ASCII.GetBytes($",\"code\":\"{code.Name}\""));
 
     internal static FrameBody Stale(SyncException error) => new("stale", null, Members(error));
 
-    internal static FrameBody Error(SyncException error) => new("error", null, Members(error));
+    public static FrameBody Error(SyncException error) => new("error", null, Members(error));
 
     /// <summary>A result in chunks of about <paramref name="chunkBytes"/>; at least one.</summary>
     internal static IReadOnlyList<FrameBody> Snapshot(IReadOnlyList<EncodedRow> rows, int chunkBytes)

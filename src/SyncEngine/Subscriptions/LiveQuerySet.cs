@@ -17,6 +17,7 @@ sealed class LiveQuerySet(IChangeSource source, RelationMap relations, EngineOpt
     private readonly Dictionary<uint, TableEntry> tables = [];
     private readonly HashSet<LiveQuery> readingAnything = [];
     private readonly HashSet<LiveQuery> readingClock = [];
+    private uint observedRelation;
 
     public IReadOnlyCollection<LiveQuery> All => all;
 
@@ -24,6 +25,17 @@ sealed class LiveQuerySet(IChangeSource source, RelationMap relations, EngineOpt
 
     /// <summary>Their answers change by themselves.</summary>
     public IReadOnlyCollection<LiveQuery> ReadingClock => readingClock;
+
+    /// <summary>A relation whose rows are kept although no query may read it; zero for none.</summary>
+    public uint ObservedRelation
+    {
+        get => observedRelation;
+        set
+        {
+            observedRelation = value;
+            Watch();
+        }
+    }
 
     public LiveQuery FindOrAdd(QueryPlan plan, ImmutableArray<string?> parameters)
     {
@@ -89,7 +101,7 @@ sealed class LiveQuerySet(IChangeSource source, RelationMap relations, EngineOpt
 
         if (added)
         {
-            var version = source.Watch(tables.Keys);
+            var version = Watch();
             foreach (var entry in tables.Values.Where(entry => entry.WatchVersion == 0))
             {
                 entry.WatchVersion = version;
@@ -150,9 +162,11 @@ sealed class LiveQuerySet(IChangeSource source, RelationMap relations, EngineOpt
 
         if (removed)
         {
-            source.Watch(tables.Keys);
+            Watch();
         }
     }
+
+    private long Watch() => source.Watch(observedRelation == 0 ? tables.Keys : [.. tables.Keys, observedRelation]);
 
     private static string ParametersKey(ImmutableArray<string?> parameters)
     {

@@ -37,6 +37,9 @@ public sealed class SyncHubClient : IAsyncDisposable
     public IAsyncEnumerable<JsonElement> OpenAsync(CancellationToken cancellationToken = default) =>
         connection.StreamAsync<JsonElement>("Open", cancellationToken);
 
+    public IAsyncEnumerable<JsonElement> ChannelAsync(string? name, string? from = null, CancellationToken cancellationToken = default) =>
+        connection.StreamAsync<JsonElement>("Channel", name, from, cancellationToken);
+
     public Task AttachAsync(string subscriptionId, string? from = null, CancellationToken cancellationToken = default) =>
         connection.InvokeAsync("Attach", subscriptionId, from, cancellationToken);
 

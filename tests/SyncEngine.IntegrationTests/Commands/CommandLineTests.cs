@@ -143,7 +143,7 @@ public sealed class CommandLineTests(PostgresFixture postgres) : IAsyncLifetime
         await FailsAsync("--poll-fixed-rate must be true or false", ["check", .. flags, "--poll-fixed-rate=perhaps"]);
         Assert.Equal(0, await RunAsync(["check", .. flags, "--poll-fixed-rate"]));
         Assert.Contains("fixed rate and needs no trigger", output.ToString(), StringComparison.Ordinal);
-        await FailsAsync("ADBC_ABLY_API_KEY is needed", "check", "--postgres-connection-uri", database.Url);
+        await FailsAsync("ADBC_ABLY_API_KEY is missing", "check", "--postgres-connection-uri", database.Url);
         await FailsAsync("no outbox is configured", "create", "tables", "--database", database.Url);
         await FailsAsync("\"--ably-api-kye\" is not", "check", "--ably-api-kye", "x");
     }

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
+using SyncEngine.AblySimulator;
 using Xunit;
 
 namespace SyncEngine.IntegrationTests.Contract;
@@ -12,13 +13,19 @@ public sealed class OutboxServerTests(PostgresFixture postgres) : IAsyncLifetime
 {
     private readonly string file = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName() + ".yaml");
     private TestDatabase database = null!;
+    private SimulatedAbly ably = null!;
 
-    public async ValueTask InitializeAsync() => database = await postgres.CreateDatabaseAsync();
+    public async ValueTask InitializeAsync()
+    {
+        database = await postgres.CreateDatabaseAsync();
+        ably = await SimulatedAbly.StartAsync();
+    }
 
     public async ValueTask DisposeAsync()
     {
         File.Delete(file);
         await database.DisposeAsync();
+        await ably.DisposeAsync();
     }
 
     [Fact]
@@ -26,7 +33,7 @@ public sealed class OutboxServerTests(PostgresFixture postgres) : IAsyncLifetime
     {
         var port = FreePort();
         Write(database.Url, port, "true");
-        var (server, address) = await ServerProcess.RunAsync(ServerProcess.Start("--urls=http://127.0.0.1:0", "--adbc-config", file));
+        var (server, address) = await ServerProcess.RunAsync(ServerProcess.Start("--urls=http://127.0.0.1:0", $"--SyncEngine:Ably:Endpoint={ably.Address}", "--adbc-config", file));
         await using (server)
         {
             Assert.Contains($"the configuration of adbc was read from {file}", server.Output, StringComparison.Ordinal);
@@ -45,8 +52,10 @@ public sealed class OutboxServerTests(PostgresFixture postgres) : IAsyncLifetime
             using var notThere = await main.GetAsync("/health", TestContext.Current.CancellationToken);
             Assert.Equal(HttpStatusCode.NotFound, notThere.StatusCode);
             Assert.Equal(1, await database.ScalarAsync<int>("SELECT count(*) FROM pg_trigger WHERE tgname = 'public_outbox_trigger'"));
+            await PublishesAsync();
             server.Terminate();
             Assert.Equal(0, await server.ExitCodeAsync());
+            Assert.Equal(0, await database.ScalarAsync<int>("SELECT count(*) FROM nodes"));
         }
     }
 
@@ -56,7 +65,7 @@ public sealed class OutboxServerTests(PostgresFixture postgres) : IAsyncLifetime
         var role = $"{database.Name}_adbc";
         await database.ExecuteAsync($"CREATE ROLE {role} LOGIN PASSWORD '{TestDatabase.RolePassword}'; GRANT CREATE, USAGE ON SCHEMA public TO {role}");
         Write($"postgres://{role}:{TestDatabase.RolePassword}@{database.Address.Host}:{database.Address.Port}/{database.Name}", FreePort(), "true");
-        var (server, address) = await ServerProcess.RunAsync(ServerProcess.Start("--urls=http://127.0.0.1:0", "--config", file));
+        var (server, address) = await ServerProcess.RunAsync(ServerProcess.Start("--urls=http://127.0.0.1:0", $"--SyncEngine:Ably:Endpoint={ably.Address}", "--config", file));
         await using (server)
         {
             Assert.Contains("live queries are off", server.Output, StringComparison.Ordinal);
@@ -67,6 +76,7 @@ public sealed class OutboxServerTests(PostgresFixture postgres) : IAsyncLifetime
             using var refused = await main.PostAsync("/subscribe", query, TestContext.Current.CancellationToken);
             Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
             Assert.Contains("source_unavailable", await refused.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+            await PublishesAsync();
             server.Terminate();
             Assert.Equal(0, await server.ExitCodeAsync());
         }
@@ -78,7 +88,7 @@ public sealed class OutboxServerTests(PostgresFixture postgres) : IAsyncLifetime
     public async Task A_table_that_is_missing_takes_nothing_but_readiness()
     {
         Write(database.Url, FreePort(), "false");
-        await using var server = ServerProcess.Start("--urls=http://127.0.0.1:0", "--adbc-config", file);
+        await using var server = ServerProcess.Start("--urls=http://127.0.0.1:0", $"--SyncEngine:Ably:Endpoint={ably.Address}", "--adbc-config", file);
         var address = await server.ListeningAsync();
         using var main = new HttpClient { BaseAddress = address };
         await SettledAsync(main, "outbox.outbox_table", "down");
@@ -119,10 +129,18 @@ public sealed class OutboxServerTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal(0, await database.ScalarAsync<int>("SELECT count(*) FROM pg_class WHERE oid >= 16384"));
     }
 
+    private async Task PublishesAsync()
+    {
+        await database.ExecuteAsync("INSERT INTO outbox (mutation_id, channel, name, data, headers) VALUES ('1', 'foo', 'test', '{}', '{}')");
+        var message = Assert.Single(await ably.WaitForAsync("foo", 1, TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken));
+        Assert.Equal(("1", "test"), (message.Id, message.Name));
+        await Replication.Eventually.TrueAsync(async () => await database.ScalarAsync<bool>("SELECT count(*) = 1 AND bool_and(processed) FROM outbox"));
+    }
+
     private void Write(string url, int port, string autoCreate) => File.WriteAllText(
         file,
         $$"""
-        ably: { apiKey: "app.key:secret" }
+        ably: { apiKey: "{{ably.Key}}" }
         postgres: { connectionUri: "{{url}}" }
         outboxTable: { autoCreate: {{autoCreate}} }
         nodesTable: { autoCreate: {{autoCreate}} }

@@ -2,6 +2,7 @@ using Npgsql;
 using SyncEngine.Connectors.Outbox;
 using SyncEngine.Observability;
 using SyncEngine.Postgres.Administration;
+using SyncEngine.Postgres.Outbox;
 using Xunit;
 
 namespace SyncEngine.IntegrationTests.Connectors.Outbox;

@@ -2,6 +2,7 @@ using System.Net;
 using Microsoft.Extensions.Configuration;
 using SyncEngine.Connectors.Ably;
 using SyncEngine.Postgres.Administration;
+using SyncEngine.Postgres.Outbox;
 using SyncEngine.Server.Options;
 using Xunit;
 
@@ -50,7 +51,7 @@ public sealed class OutboxSettingsTests
     [InlineData("SyncEngine:Outbox:Targets must be a list", "Outbox:Targets", "ably")]
     [InlineData("SyncEngine:Outbox:Targets:0:Target must be one of ably, hub, not \"kafka\"", "Outbox:Targets:0:Target", "kafka")]
     [InlineData("SyncEngine:Outbox:Targets:0:Target ", "Outbox:Targets:0:Channels", "*")]
-    [InlineData("SyncEngine:Ably:Key is needed", "Outbox:Targets:0:Target", "ably")]
+    [InlineData("SyncEngine:Ably:Key is missing", "Outbox:Targets:0:Target", "ably")]
     [InlineData("the database address cannot be read: it is neither", "Outbox:Database", "somewhere")]
     public void What_does_not_fit_is_one_line_that_names_the_key(string line, string key, string value)
     {
@@ -64,7 +65,6 @@ public sealed class OutboxSettingsTests
     [InlineData("Key", "app.key")]
     [InlineData("Endpoint", "http://ably.example")]
     [InlineData("Endpoint", "ably.example")]
-    [InlineData("AuthUrl", "ftp://auth.example")]
     [InlineData("MaxMessageBytes", "3")]
     public void Options_of_Ably_are_checked_where_a_rule_needs_them(string key, string value)
     {

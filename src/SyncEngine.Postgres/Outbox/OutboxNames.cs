@@ -1,15 +1,19 @@
 using System.Security.Cryptography;
 using System.Text;
+using SyncEngine.Postgres.Administration;
 
-namespace SyncEngine.Postgres.Administration;
+namespace SyncEngine.Postgres.Outbox;
 
-/// <summary>Where an outbox is: its tables, and what belongs to them.</summary>
+/// <summary>Where an outbox and its nodes are, in any schema and under any names.</summary>
 public sealed record OutboxNames(string Schema = "public", string Table = "outbox", string NodesSchema = "public", string NodesTable = "nodes")
 {
     /// <summary>Bytes that PostgreSQL keeps of a name (NAMEDATALEN − 1).</summary>
     public const int MaxBytes = 63;
 
-    /// <summary>The outbox as SQL writes it, and as the tables of schema <c>sync</c> name it.</summary>
+    /// <summary>The NOTIFY channel of adbc, which the published trigger function uses.</summary>
+    public const string NotifyChannel = "ably_adbc";
+
+    /// <summary>For SQL text, and the name under which progress and dead letters are kept.</summary>
     public string Outbox => Quoting.Identifier(Schema, Table);
 
     public string Nodes => Quoting.Identifier(NodesSchema, NodesTable);

@@ -1,8 +1,9 @@
 using System.Text;
 using SyncEngine.Postgres.Administration;
+using SyncEngine.Postgres.Outbox;
 using Xunit;
 
-namespace SyncEngine.Tests.Postgres.Administration;
+namespace SyncEngine.Tests.Postgres.Outbox;
 
 public sealed class OutboxNamesTests
 {

@@ -1,0 +1,66 @@
+using System.Buffers;
+using System.Globalization;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using SyncEngine.Errors;
+using SyncEngine.Postgres.Channels;
+using SyncEngine.Subscriptions;
+
+namespace SyncEngine.Connectors.Hub;
+
+/// <summary>A frame of a channel, encoded once for everybody who gets it.</summary>
+/// <param name="ResumeId">What a client resumes from after it; empty: from nothing; null: as before.</param>
+public readonly record struct ChannelFrame(Frame Frame, string? ResumeId)
+{
+    private static readonly JsonWriterOptions relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    public static ChannelFrame Message(string channel, ChannelMessage message)
+    {
+        var id = IdText(message.Id);
+        return Of("message", id, json =>
+        {
+            json.WriteString("channel", channel);
+            json.WriteStartObject("message");
+            json.WriteString("id", id);
+            json.WriteString("name", message.Name);
+            if (message.Data is not null)
+            {
+                json.WriteString("data", message.Data);
+                json.WriteString("encoding", "json");
+            }
+
+            json.WriteNumber("timestamp", message.Time.ToUnixTimeMilliseconds());
+            json.WriteStartObject("extras");
+            json.WritePropertyName("headers");
+            json.WriteRawValue(message.Headers, skipInputValidation: true);
+            json.WriteEndObject();
+            json.WriteEndObject();
+        });
+    }
+
+    /// <summary>Everything held has been sent.</summary>
+    /// <param name="last">The last message that the client has; null for none.</param>
+    public static ChannelFrame Live(long? last) => Of("live", last is { } id ? IdText(id) : null, json => json.WriteString("id", last is { } told ? IdText(told) : null));
+
+    public static ChannelFrame Reset() => new(new Frame(null, FrameBody.Reset(ErrorCode.MustRefetch)), "");
+
+    public static ChannelFrame Error(SyncException error) => new(new Frame(null, FrameBody.Error(error)), null);
+
+    private static ChannelFrame Of(string type, string? resumeId, Action<Utf8JsonWriter> writeMembers)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(buffer, relaxed))
+        {
+            json.WriteStartObject();
+            writeMembers(json);
+            json.WriteEndObject();
+        }
+
+        // {"id":…} becomes ,"id":…
+        var members = buffer.WrittenSpan[..^1].ToArray();
+        members[0] = (byte)',';
+        return new ChannelFrame(new Frame(null, FrameBody.Of(type, members)), resumeId);
+    }
+
+    private static string IdText(long id) => id.ToString(CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,148 @@
+using System.Buffers.Text;
+using SyncEngine.Changes;
+using SyncEngine.Ports;
+
+namespace SyncEngine.Connectors.Outbox;
+
+/// <summary>The commit order of outbox rows, from the stream of changes. It remembers the last <see cref="Remembered"/> rows.</summary>
+/// <remarks>An outbox that is not published, or in another database, is never told of; then there is no epoch, and nobody waits.</remarks>
+public sealed class StreamCommitOrder(ChangeProcessor processor) : ICommitOrder, IInsertObserver
+{
+    private const int Remembered = 100_000;
+
+    private readonly Lock access = new(); // told on the processor's loop, asked by the connector's
+    private readonly Dictionary<long, long> places = [];
+    private readonly Queue<long> ages = new();
+    private readonly ColumnSlice[] slices = new ColumnSlice[1_664];
+    private TaskCompletionSource told = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private long epoch;
+    private long place;
+    private bool isTold;
+
+    public event Action? Committed;
+
+    public long? Epoch
+    {
+        get
+        {
+            lock (access)
+            {
+                return isTold ? epoch : null;
+            }
+        }
+    }
+
+    public Task FollowAsync(uint relationOid, CancellationToken cancellationToken) => processor.ObserveAsync(relationOid, this, cancellationToken);
+
+    public long? PlaceOf(long sequenceId)
+    {
+        lock (access)
+        {
+            return places.TryGetValue(sequenceId, out var known) ? known : null;
+        }
+    }
+
+    public async Task WaitForAsync(IReadOnlyCollection<long> sequenceIds, TimeSpan patience, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var began = time.GetTimestamp();
+        while (true)
+        {
+            Task next;
+            lock (access)
+            {
+                if (!isTold || sequenceIds.All(places.ContainsKey))
+                {
+                    return;
+                }
+
+                next = told.Task;
+            }
+
+            try
+            {
+                var left = patience - time.GetElapsedTime(began);
+                await next.WaitAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, time, cancellationToken);
+            }
+            catch (TimeoutException)
+            {
+                lock (access)
+                {
+                    // Not even one: the table is not in the publication any more.
+                    isTold &= sequenceIds.Any(places.ContainsKey);
+                }
+
+                return;
+            }
+        }
+    }
+
+    void IInsertObserver.OnStarted(bool isContinuation)
+    {
+        lock (access)
+        {
+            if (!isContinuation)
+            {
+                epoch++;
+                isTold = false;
+                places.Clear();
+                ages.Clear();
+            }
+        }
+    }
+
+    void IInsertObserver.OnInserted(Relation relation, TupleData row)
+    {
+        var column = IndexOfId(relation);
+        if (column < 0 || row.ColumnCount > slices.Length)
+        {
+            return;
+        }
+
+        row.Locate(slices);
+        if (!Utf8Parser.TryParse(row.Text(slices[column]), out long id, out _))
+        {
+            return;
+        }
+
+        lock (access)
+        {
+            // An id that a recreated table uses again stands for its new row.
+            if (places.TryAdd(id, place))
+            {
+                ages.Enqueue(id);
+            }
+
+            places[id] = place;
+            while (ages.Count > Remembered)
+            {
+                places.Remove(ages.Dequeue());
+            }
+        }
+    }
+
+    void IInsertObserver.OnCommitted()
+    {
+        lock (access)
+        {
+            place++;
+            isTold = true;
+            told.TrySetResult();
+            told = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
+
+        Committed?.Invoke();
+    }
+
+    private static int IndexOfId(Relation relation)
+    {
+        for (var i = 0; i < relation.Columns.Length; i++)
+        {
+            if (relation.Columns[i].Name.Equals("sequence_id", StringComparison.Ordinal))
+            {
+                return i;
+            }
+        }
+
+        return -1;
+    }
+}

@@ -1,0 +1,253 @@
+using System.Globalization;
+using Npgsql;
+
+namespace SyncEngine.Postgres.Outbox;
+
+/// <summary>What a look asks for.</summary>
+/// <param name="Node">Who asks.</param>
+/// <param name="Remembered">The progress, where no table keeps it; null before the first look.</param>
+/// <param name="HeldChannels">Channels that need no rows now. Their new rows are told all the same.</param>
+/// <param name="WithOwn">Rows that this node locked, too: what became of an earlier claim is not known.</param>
+/// <param name="Limit">Of the known rows, and of the new ones.</param>
+public sealed record LookRequest(string Node, OutboxProgress? Remembered, IReadOnlyCollection<string> HeldChannels, bool WithOwn, int Limit);
+
+/// <summary>One round (docs/decisions/outbox-rounds.md): a transaction that looks, numbers, claims and commits. Disposed of without a commit it has changed nothing.</summary>
+public sealed class OutboxRound : IAsyncDisposable
+{
+    private const int NumbersAtMost = 1_000_000;
+
+    private readonly NpgsqlConnection connection;
+    private readonly NpgsqlTransaction transaction;
+    private readonly OutboxSql sql;
+    private readonly OutboxShape shape;
+    private readonly Action<int> count;
+
+    internal OutboxRound(NpgsqlConnection connection, NpgsqlTransaction transaction, OutboxSql sql, OutboxShape shape, Action<int> count)
+    {
+        this.connection = connection;
+        this.transaction = transaction;
+        this.sql = sql;
+        this.shape = shape;
+        this.count = count;
+    }
+
+    public async Task<OutboxLook> LookAsync(LookRequest request, CancellationToken cancellationToken)
+    {
+        await using var batch = new NpgsqlBatch(connection, transaction);
+        var look = new NpgsqlBatchCommand(sql.Look);
+        look.Parameters.Add(new NpgsqlParameter<string>("node", request.Node));
+        look.Parameters.Add(new NpgsqlParameter<string[]>("held", [.. request.HeldChannels]));
+        look.Parameters.Add(new NpgsqlParameter<bool>("own_too", request.WithOwn));
+        look.Parameters.Add(new NpgsqlParameter<int>("limit", request.Limit));
+        if (!shape.KeepsProgress)
+        {
+            look.Parameters.Add(new NpgsqlParameter<long>("highest", request.Remembered?.Highest ?? 0));
+            look.Parameters.Add(new NpgsqlParameter<long?>("horizon", request.Remembered?.Horizon));
+        }
+
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(OutboxSql.BoundIdling));
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(sql.LockRounds));
+        batch.BatchCommands.Add(look);
+        count(4);
+        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
+        return await ReadAsync(reader, request.Limit, cancellationToken);
+    }
+
+    /// <summary>Numbers from the table's own sequence, rising and all above the bound.</summary>
+    /// <exception cref="OutboxUnavailableException">The sequence is behind and may not be moved that far.</exception>
+    public async Task<IReadOnlyList<long>> TakeNumbersAsync(int howMany, long above, CancellationToken cancellationToken)
+    {
+        var numbers = await NextAsync(howMany, cancellationToken);
+        if (numbers[0] > above)
+        {
+            return numbers;
+        }
+
+        // A recreated table, a restarted sequence, or values that this session had cached.
+        await using (var forget = new NpgsqlCommand(OutboxSql.ForgetSequences, connection, transaction))
+        {
+            await forget.ExecuteNonQueryAsync(cancellationToken);
+        }
+
+        if (shape.CanSetSequence)
+        {
+            await using var move = new NpgsqlCommand(sql.MoveSequence, connection, transaction);
+            move.Parameters.Add(new NpgsqlParameter<long>("above", above));
+            await move.ExecuteNonQueryAsync(cancellationToken);
+            count(2);
+        }
+
+        for (var taken = 0; taken < NumbersAtMost;)
+        {
+            numbers = await NextAsync(howMany, cancellationToken);
+            if (numbers[0] > above)
+            {
+                return numbers;
+            }
+
+            var skip = (int)Math.Clamp(above - numbers[^1], 0, NumbersAtMost / 10);
+            taken += howMany + skip;
+            if (skip > 0)
+            {
+                await NextAsync(skip, cancellationToken);
+            }
+        }
+
+        throw new OutboxUnavailableException(shape.Sequence!, $"the sequence is behind {above}, the highest id ever published, and may not be set; GRANT UPDATE ON SEQUENCE {shape.Sequence}", isNodes: false);
+    }
+
+    /// <summary>Writes what was decided, keeps the progress and commits. Returns the rows that were taken, whole, in order of id.</summary>
+    /// <param name="progress">Null where it has not changed.</param>
+    /// <param name="mustFix">The look has seen new rows about which nothing is decided: they keep their ids.</param>
+    public async Task<IReadOnlyList<OutboxRow>> CommitAsync(
+        IReadOnlyList<RowDecision> decisions, OutboxProgress? progress, bool mustFix, string node, TimeSpan lockDuration, CancellationToken cancellationToken)
+    {
+        var taken = new List<OutboxRow>();
+        await using var batch = new NpgsqlBatch(connection, transaction);
+        if (decisions.Count > 0)
+        {
+            batch.BatchCommands.Add(Decide(decisions, node, lockDuration));
+        }
+
+        if (mustFix)
+        {
+            batch.BatchCommands.Add(new NpgsqlBatchCommand(sql.Fix));
+        }
+
+        if (progress is not null && shape.KeepsProgress)
+        {
+            var keep = new NpgsqlBatchCommand(sql.KeepProgress);
+            keep.Parameters.Add(new NpgsqlParameter<long>("highest", progress.Highest));
+            keep.Parameters.Add(new NpgsqlParameter<long>("horizon", progress.Horizon!.Value));
+            batch.BatchCommands.Add(keep);
+        }
+
+        if (batch.BatchCommands.Count == 0)
+        {
+            return taken; // the rollback costs as much as a commit
+        }
+
+        count(batch.BatchCommands.Count + 1);
+        await using (var reader = await batch.ExecuteReaderAsync(cancellationToken))
+        {
+            while (await reader.ReadAsync(cancellationToken))
+            {
+                if (reader.GetBoolean(0))
+                {
+                    taken.Add(RowAt(reader, 1));
+                }
+            }
+
+            while (await reader.NextResultAsync(cancellationToken))
+            {
+                // Drained, so that an error of a later statement is not lost.
+            }
+        }
+
+        await transaction.CommitAsync(cancellationToken);
+        taken.Sort((left, right) => left.Id.CompareTo(right.Id));
+        return taken;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await transaction.DisposeAsync();
+        await connection.DisposeAsync();
+    }
+
+    internal static OutboxRow RowAt(NpgsqlDataReader reader, int at) => new(
+        reader.GetInt64(at),
+        reader.GetString(at + 1),
+        reader.GetString(at + 2),
+        reader.GetString(at + 3),
+        !reader.IsDBNull(at + 4) && reader.GetBoolean(at + 4),
+        reader.IsDBNull(at + 5) ? null : reader.GetString(at + 5),
+        reader.IsDBNull(at + 6) ? null : reader.GetString(at + 6));
+
+    private NpgsqlBatchCommand Decide(IReadOnlyList<RowDecision> decisions, string node, TimeSpan lockDuration)
+    {
+        var decide = new NpgsqlBatchCommand(sql.Decide);
+        decide.Parameters.Add(new NpgsqlParameter<long[]>("ids", [.. decisions.Select(decision => decision.Id)]));
+        decide.Parameters.Add(new NpgsqlParameter<long[]>("finals", [.. decisions.Select(decision => decision.FinalId)]));
+        decide.Parameters.Add(new NpgsqlParameter<bool[]>("taken", [.. decisions.Select(decision => decision.IsTaken)]));
+        decide.Parameters.Add(new NpgsqlParameter<string>("node", node));
+        decide.Parameters.Add(new NpgsqlParameter<TimeSpan>("lock", lockDuration));
+        return decide;
+    }
+
+    private async Task<OutboxLook> ReadAsync(NpgsqlDataReader reader, int limit, CancellationToken cancellationToken)
+    {
+        OutboxProgress? progress = null;
+        var highest = 0L;
+        var horizon = 0L;
+        var nodes = new List<string>();
+        var own = new List<WaitingRow>();
+        var known = new List<WaitingRow>();
+        var appeared = new List<WaitingRow>();
+        var busy = new HashSet<string>(StringComparer.Ordinal);
+        var tombstones = new List<long>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            switch (reader.GetInt32(0))
+            {
+                case 0:
+                    highest = reader.GetInt64(1);
+                    progress = new OutboxProgress(reader.GetInt64(3), reader.GetString(2) == "true" ? reader.GetInt64(4) : null);
+                    horizon = reader.GetInt64(5);
+                    if (reader.GetInt64(6) != shape.Oid)
+                    {
+                        throw new OutboxChangedException();
+                    }
+
+                    break;
+                case 1:
+                    nodes.Add(reader.GetString(2));
+                    break;
+                case 2:
+                    known.Add(WaitingAt(reader));
+                    break;
+                case 3:
+                    appeared.Add(WaitingAt(reader));
+                    break;
+                case 4:
+                    busy.Add(reader.GetString(2));
+                    break;
+                case 5:
+                    own.Add(WaitingAt(reader) with { IsOwn = true });
+                    break;
+                case 6:
+                    tombstones.Add(reader.GetInt64(1));
+                    break;
+                default:
+                    throw new System.Diagnostics.UnreachableException();
+            }
+        }
+
+        return new OutboxLook(progress!, highest, horizon, nodes, Cut(own, int.MaxValue, out _), Cut(known, limit, out var isKnownCut), isKnownCut, Cut(appeared, limit, out var isNewCut), isNewCut, busy, tombstones);
+    }
+
+    private static WaitingRow WaitingAt(NpgsqlDataReader reader) => new(reader.GetInt64(1), reader.GetString(2), reader.GetInt64(3), reader.GetBoolean(7));
+
+    private static List<WaitingRow> Cut(List<WaitingRow> rows, int limit, out bool isCut)
+    {
+        rows.Sort((left, right) => left.Id.CompareTo(right.Id));
+        isCut = rows.Count > limit;
+        return isCut ? rows[..limit] : rows;
+    }
+
+    private async Task<IReadOnlyList<long>> NextAsync(int howMany, CancellationToken cancellationToken)
+    {
+        await using var next = new NpgsqlCommand(sql.FreshIds, connection, transaction);
+        next.Parameters.Add(new NpgsqlParameter<int>("count", howMany));
+        count(1);
+        var numbers = new List<long>(howMany);
+        await using var reader = await next.ExecuteReaderAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            numbers.Add(reader.GetInt64(0));
+        }
+
+        numbers.Sort();
+        return numbers;
+    }
+}

@@ -1,0 +1,106 @@
+using Dapper;
+using Npgsql;
+
+namespace SyncEngine.Postgres.Outbox;
+
+/// <summary>How an outbox can be worked on, by what its tables are and what the role may do.</summary>
+public enum OutboxMode
+{
+    /// <summary>Any number of nodes; late rows are numbered again.</summary>
+    Full,
+
+    /// <summary>With SELECT and DELETE alone: one node at a time; rows wait until no older transaction writes.</summary>
+    Reduced,
+}
+
+/// <summary>The outbox as it was found: read once, and again when the table has become another one.</summary>
+/// <param name="Oid">Of the outbox table.</param>
+/// <param name="HasProcessed">Older tables have no <c>processed</c>; their last row is not kept.</param>
+/// <param name="Sequence">Quoted name of the sequence behind sequence_id; null when there is none that could be advanced.</param>
+/// <param name="CanSetSequence">UPDATE on the sequence; without it it is moved by taking numbers from it.</param>
+/// <param name="KeepsProgress">sync.outbox_progress may be written: numbers survive a restart even when the table does not.</param>
+/// <param name="KeepsDeadLetters">sync.dead_letters may be written.</param>
+public sealed record OutboxShape(uint Oid, OutboxMode Mode, bool HasProcessed, string? Sequence, bool CanSetSequence, bool KeepsProgress, bool KeepsDeadLetters)
+{
+    private const string Query = """
+        WITH outbox AS (SELECT to_regclass(@outbox) AS relation), nodes AS (SELECT to_regclass(@nodes) AS relation),
+        sequence AS (SELECT pg_get_serial_sequence(@outbox, 'sequence_id') AS name FROM outbox
+                     WHERE EXISTS (SELECT FROM pg_attribute WHERE attrelid = relation AND attname = 'sequence_id' AND NOT attisdropped AND attidentity <> 'a'))
+        SELECT (outbox.relation::oid)::bigint AS "Oid",
+               nodes.relation IS NOT NULL AS "HasNodes",
+               has_table_privilege(outbox.relation, 'SELECT') AND has_table_privilege(outbox.relation, 'DELETE') AS "CanTake",
+               has_table_privilege(outbox.relation, 'UPDATE') AS "CanUpdate",
+               coalesce((SELECT bool_and(has_table_privilege(nodes.relation, privilege)) FROM unnest(ARRAY['SELECT','INSERT','UPDATE','DELETE']) AS privilege), false) AS "CanJoin",
+               EXISTS (SELECT FROM pg_attribute WHERE attrelid = outbox.relation AND attname = 'processed' AND NOT attisdropped) AS "HasProcessed",
+               (SELECT name FROM sequence WHERE has_sequence_privilege(name, 'USAGE')) AS "Sequence",
+               coalesce((SELECT has_sequence_privilege(name, 'UPDATE') FROM sequence), false) AS "CanSetSequence",
+               coalesce(has_schema_privilege(to_regnamespace('sync'), 'USAGE')
+                   AND has_table_privilege(to_regclass('sync.outbox_progress'), 'SELECT')
+                   AND has_table_privilege(to_regclass('sync.outbox_progress'), 'INSERT')
+                   AND has_table_privilege(to_regclass('sync.outbox_progress'), 'UPDATE'), false) AS "KeepsProgress",
+               coalesce(has_schema_privilege(to_regnamespace('sync'), 'USAGE')
+                   AND has_table_privilege(to_regclass('sync.dead_letters'), 'INSERT'), false) AS "KeepsDeadLetters"
+        FROM outbox, nodes
+        """;
+
+    /// <exception cref="OutboxUnavailableException">A table is missing, or the role may not even read and delete.</exception>
+    public static async Task<OutboxShape> ReadAsync(NpgsqlConnection connection, OutboxNames names, CancellationToken cancellationToken)
+    {
+        Found found;
+        try
+        {
+            found = await connection.QuerySingleAsync<Found>(new CommandDefinition(Query, new { outbox = names.Outbox, nodes = names.Nodes }, cancellationToken: cancellationToken));
+        }
+        catch (PostgresException refused) when (refused.SqlState is PostgresErrorCodes.InsufficientPrivilege or PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName)
+        {
+            throw new OutboxUnavailableException(names.Outbox, refused.MessageText, isNodes: false);
+        }
+
+        if (found.Oid is not { } oid)
+        {
+            throw new OutboxUnavailableException(names.Outbox, "the table does not exist; run -- setup, or set AutoCreate", isNodes: false);
+        }
+
+        if (!found.CanTake)
+        {
+            throw new OutboxUnavailableException(names.Outbox, $"permission denied; GRANT SELECT, DELETE ON {names.Outbox}", isNodes: false);
+        }
+
+        if (found.CanUpdate && !found.HasNodes)
+        {
+            throw new OutboxUnavailableException(names.Nodes, "the table does not exist; run -- setup, or set AutoCreateNodes", isNodes: true);
+        }
+
+        return new OutboxShape((uint)oid, found is { CanUpdate: true, CanJoin: true } ? OutboxMode.Full : OutboxMode.Reduced, found.HasProcessed, found.Sequence, found.CanSetSequence, found.KeepsProgress, found.KeepsDeadLetters);
+    }
+
+    private sealed record Found
+    {
+        public long? Oid { get; init; }
+
+        public bool HasNodes { get; init; }
+
+        public bool CanTake { get; init; }
+
+        public bool CanUpdate { get; init; }
+
+        public bool CanJoin { get; init; }
+
+        public bool HasProcessed { get; init; }
+
+        public string? Sequence { get; init; }
+
+        public bool CanSetSequence { get; init; }
+
+        public bool KeepsProgress { get; init; }
+
+        public bool KeepsDeadLetters { get; init; }
+    }
+}
+
+/// <summary>A table of the outbox cannot be used at present; it is looked at again until it can.</summary>
+/// <param name="isNodes">The nodes table is the one.</param>
+public sealed class OutboxUnavailableException(string table, string reason, bool isNodes) : Exception($"unable to connect to table: {table}: {reason}")
+{
+    public bool IsNodes => isNodes;
+}

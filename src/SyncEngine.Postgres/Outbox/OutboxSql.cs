@@ -1,0 +1,148 @@
+using SyncEngine.Postgres.Administration;
+
+namespace SyncEngine.Postgres.Outbox;
+
+/// <summary>The statements on one outbox, printed once for its names and its shape.</summary>
+/// <remarks>
+/// Times are UTC without zone, by the database's clock alone. A row's id is fixed when <c>lock_expiry</c> is set: it is in work, was in work, or has been numbered
+/// (<c>-infinity</c>, nobody's). A row's <c>xmin</c> has 32 bits: it is completed from the snapshot's end, below which every visible row's transaction lies.
+/// <para>
+/// Which rows a look is the first to see is told by the last look's horizon, the oldest transaction that was running then, and not by its snapshot: a snapshot does not
+/// list subtransactions (https://www.postgresql.org/docs/current/functions-info.html, pg_visible_in_snapshot). Below the horizon everything had been seen; what was
+/// seen above it was fixed at once (<see cref="Fix"/>).
+/// </para>
+/// </remarks>
+sealed class OutboxSql(OutboxNames names, OutboxShape shape)
+{
+    private const string Now = "timezone('UTC', clock_timestamp())";
+    private const string Xid = "(moment.ends - ((moment.ends - o.xmin::text::bigint) & 4294967295))";
+    private const string Bytes = "coalesce(pg_column_size(o.data), 0)::bigint + coalesce(pg_column_size(o.headers), 0)";
+    private const string Row = "o.sequence_id::bigint, o.channel, o.mutation_id, o.name, o.rejected, o.data::text, o.headers::text";
+    private const string IsNew = $"(o.lock_expiry IS NULL AND {Xid} >= base.horizon)";
+    private const string IsFree = "(o.locked_by IS NULL OR o.lock_expiry IS NULL OR o.lock_expiry <= moment.now OR o.locked_by NOT IN (SELECT id FROM live))";
+
+    private readonly string outbox = names.Outbox;
+    private readonly string notProcessed = shape.HasProcessed ? "NOT o.processed" : "true";
+
+    /// <summary>
+    /// Rounds of all nodes are one after another. LOCK takes no snapshot, so that the round's one snapshot, taken after it, sees what the round before has written. Heartbeats are not in its way.
+    /// </summary>
+    public string LockRounds => $"LOCK TABLE {names.Nodes} IN SHARE UPDATE EXCLUSIVE MODE";
+
+    /// <summary>The one node of the reduced mode.</summary>
+    public static string LockNode => "SELECT pg_try_advisory_lock(1398361668, @key)";
+
+    public static string BoundIdling => "SET LOCAL idle_in_transaction_session_timeout = '10s'";
+
+    /// <summary>Kinds: 0 the head, 1 a live node, 2 a known row, 3 a new row, 4 a busy channel, 5 a row of the asking node, 6 a tombstone.</summary>
+    public string Look => $"""
+        WITH progress AS MATERIALIZED ({(shape.KeepsProgress
+            ? $"SELECT highest, horizon::text::bigint AS horizon FROM sync.outbox_progress WHERE outbox = {Quoting.Literal(outbox)}"
+            : "SELECT @highest AS highest, @horizon AS horizon WHERE @horizon IS NOT NULL")}),
+        moment AS MATERIALIZED (SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest, pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS ends, {Now} AS now),
+        live AS MATERIALIZED (SELECT n.id FROM {names.Nodes} n, moment WHERE n.expiry > moment.now),
+        base AS MATERIALIZED (
+            SELECT coalesce((SELECT highest FROM progress), (SELECT max(o.sequence_id) FROM {outbox} o WHERE {(shape.HasProcessed ? "o.processed OR " : "")}o.lock_expiry IS NOT NULL), 0)::bigint AS highest,
+                   coalesce((SELECT horizon FROM progress), 0) AS horizon, EXISTS (SELECT FROM progress) AS is_kept)
+        SELECT 0, coalesce((SELECT max(o.sequence_id) FROM {outbox} o), 0)::bigint, base.is_kept::text, base.highest, base.horizon, moment.oldest, {Quoting.Literal(outbox)}::regclass::oid::bigint, false FROM moment, base
+        UNION ALL
+        SELECT 1, 0, live.id, 0, 0, 0, 0, false FROM live
+        UNION ALL
+        (SELECT 2, o.sequence_id, o.channel, {Bytes}, 0, 0, 0, o.lock_expiry IS NOT NULL
+         FROM {outbox} o, moment, base
+         WHERE {notProcessed} AND {IsFree} AND NOT {IsNew} AND o.channel <> ALL (@held)
+         ORDER BY o.sequence_id LIMIT @limit + 1)
+        UNION ALL
+        (SELECT 3, o.sequence_id, o.channel, {Bytes}, 0, 0, 0, false
+         FROM {outbox} o, moment, base
+         WHERE {notProcessed} AND {IsNew}
+         ORDER BY o.sequence_id LIMIT @limit + 1)
+        UNION ALL
+        (SELECT DISTINCT 4, 0, o.channel, 0, 0, 0, 0, false
+         FROM {outbox} o, moment
+         WHERE o.locked_by <> @node AND {notProcessed} AND o.lock_expiry > moment.now AND o.locked_by IN (SELECT id FROM live))
+        UNION ALL
+        (SELECT 5, o.sequence_id, o.channel, {Bytes}, 0, 0, 0, true FROM {outbox} o WHERE @own_too AND o.locked_by = @node AND {notProcessed})
+        {(shape.HasProcessed ? $"UNION ALL (SELECT 6, o.sequence_id, NULL, 0, 0, 0, 0, false FROM {outbox} o WHERE o.processed LIMIT 100)" : "")}
+        """;
+
+    /// <summary>Rows whose transaction is older than every one that still writes: nothing can appear before them any more.</summary>
+    public string LookReduced => $"""
+        SELECT {Row}
+        FROM {outbox} o, (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS ends, pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest, {Now} AS now) moment
+        WHERE {notProcessed} AND {Xid} < moment.oldest AND (o.locked_by IS NULL OR o.lock_expiry <= moment.now OR o.lock_expiry IS NULL)
+          AND o.channel <> ALL (@held) AND o.sequence_id <> ALL (@in_hand)
+        ORDER BY o.sequence_id LIMIT @limit
+        """;
+
+    public string FreshIds => $"SELECT nextval({Quoting.Literal(shape.Sequence ?? "")}) FROM generate_series(1, @count)";
+
+    /// <summary>With room above, so that a writer who takes a number meanwhile cannot be overtaken by the setting.</summary>
+    public string MoveSequence => $"SELECT setval({Quoting.Literal(shape.Sequence ?? "")}, @above + 10000) FROM {shape.Sequence} WHERE last_value <= @above";
+
+    /// <summary>Values cached by this session lie below the sequence's new place.</summary>
+    public static string ForgetSequences => "DISCARD SEQUENCES";
+
+    public string Decide => $"""
+        UPDATE {outbox} o
+        SET sequence_id = d.final, locked_by = CASE WHEN d.taken THEN @node END, lock_expiry = CASE WHEN d.taken THEN {Now} + @lock ELSE '-infinity' END
+        FROM unnest(@ids, @finals, @taken) AS d (id, final, taken)
+        WHERE o.sequence_id = d.id
+        RETURNING d.taken, {Row}
+        """;
+
+    /// <summary>Whatever this look has seen above its horizon and not decided about keeps its id.</summary>
+    public string Fix => $"""
+        UPDATE {outbox} o SET lock_expiry = '-infinity'
+        FROM (SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest, pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS ends) moment
+        WHERE o.lock_expiry IS NULL AND {notProcessed} AND {Xid} >= moment.oldest
+        """;
+
+    public string KeepProgress => $"""
+        INSERT INTO sync.outbox_progress AS p (outbox, highest, horizon)
+        VALUES ({Quoting.Literal(outbox)}, @highest, @horizon::text::xid8)
+        ON CONFLICT (outbox) DO UPDATE SET highest = greatest(p.highest, excluded.highest), horizon = excluded.horizon
+        """;
+
+    /// <summary>
+    /// Rows that are stored at their target go; the highest of the table stays as tombstone, for readers of max(sequence_id). A recreated table may have used an id
+    /// again: a row goes only while it is this node's, or has the same mutation.
+    /// </summary>
+    public string Settle => shape switch
+    {
+        { Mode: OutboxMode.Reduced } => $"""
+            WITH gone AS (DELETE FROM {outbox} o USING unnest(@ids, @mutations) AS d (id, mutation) WHERE o.sequence_id = d.id AND o.mutation_id = d.mutation)
+            SELECT NULL::bigint WHERE false
+            """,
+        { HasProcessed: true } => $"""
+            WITH top AS MATERIALIZED (SELECT max(sequence_id) AS id FROM {outbox}),
+            kept AS (UPDATE {outbox} o SET processed = true, locked_by = NULL, lock_expiry = NULL FROM top WHERE o.sequence_id = top.id AND o.sequence_id = ANY (@ids) AND o.locked_by = @node RETURNING o.sequence_id),
+            gone AS (DELETE FROM {outbox} o USING top WHERE o.sequence_id < top.id AND ((o.sequence_id = ANY (@ids) AND o.locked_by = @node) OR (o.sequence_id = ANY (@tombstones) AND o.processed)))
+            SELECT sequence_id::bigint FROM kept
+            """,
+        _ => $"""
+            WITH gone AS (DELETE FROM {outbox} o WHERE o.sequence_id = ANY (@ids) AND o.locked_by = @node)
+            SELECT NULL::bigint WHERE false
+            """,
+    };
+
+    public string DeadLetter => $"""
+        INSERT INTO sync.dead_letters (source, target, payload, code, error)
+        SELECT {Quoting.Literal(outbox)}, @target, (to_jsonb(o) - 'locked_by' - 'lock_expiry' - 'processed')::text, @code, @error
+        FROM {outbox} o WHERE o.sequence_id = @id AND {(shape.Mode == OutboxMode.Reduced ? "o.mutation_id = @mutation" : "o.locked_by = @node")}
+        """;
+
+    public string Beat => $"""
+        WITH own AS (INSERT INTO {names.Nodes} AS n (id, expiry) VALUES (@node, {Now} + @expiry) ON CONFLICT (id) DO UPDATE SET expiry = excluded.expiry),
+        gone AS (DELETE FROM {names.Nodes} n WHERE n.expiry <= {Now} AND n.id <> @node)
+        SELECT n.id FROM {names.Nodes} n WHERE n.expiry > {Now} AND n.id <> @node
+        """;
+
+    public string Leave => $"DELETE FROM {names.Nodes} n WHERE n.id = @node";
+
+    public string RenewLocks => $"UPDATE {outbox} o SET lock_expiry = {Now} + @lock WHERE o.sequence_id = ANY (@ids) AND o.locked_by = @node";
+
+    public string RemoveTombstones => $"DELETE FROM {outbox} o WHERE o.processed AND o.sequence_id < (SELECT max(sequence_id) FROM {outbox})";
+
+    public static string WakeOthers => $"SELECT pg_notify('{OutboxNames.NotifyChannel}', '')";
+}

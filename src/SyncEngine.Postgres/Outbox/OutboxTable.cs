@@ -1,0 +1,216 @@
+using System.Data;
+using Npgsql;
+using NpgsqlTypes;
+
+namespace SyncEngine.Postgres.Outbox;
+
+/// <summary>
+/// One outbox and its nodes, in the database. Every method is one short transaction, or one round trip, on a connection of the pool.
+/// </summary>
+/// <remarks>
+/// What fails is thrown as the driver threw it; <see cref="OutboxUnavailableException"/> where a table is missing or may not be used. Whoever sees
+/// <see cref="IsStale"/> reads the shape again: the table has become another one.
+/// </remarks>
+public sealed class OutboxTable
+{
+    private readonly NpgsqlDataSource database;
+    private readonly OutboxSql sql;
+    private long statements;
+
+    private OutboxTable(NpgsqlDataSource database, OutboxNames names, OutboxShape shape)
+    {
+        this.database = database;
+        Names = names;
+        Shape = shape;
+        sql = new OutboxSql(names, shape);
+    }
+
+    public OutboxNames Names { get; }
+
+    public OutboxShape Shape { get; }
+
+    /// <summary>How many statements were sent.</summary>
+    public long Statements => Interlocked.Read(ref statements);
+
+    /// <exception cref="OutboxUnavailableException"/>
+    public static async Task<OutboxTable> OpenAsync(NpgsqlDataSource database, OutboxNames names, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        return new OutboxTable(database, names, await OutboxShape.ReadAsync(connection, names, cancellationToken));
+    }
+
+    /// <summary>The tables were dropped, recreated, altered, or privileges changed.</summary>
+    public static bool IsStale(Exception failure) => failure is OutboxUnavailableException or OutboxChangedException or PostgresException
+    {
+        SqlState: PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.InvalidSchemaName
+            or PostgresErrorCodes.InsufficientPrivilege or PostgresErrorCodes.FeatureNotSupported
+    };
+
+    /// <summary>Begins a round: waits for the rounds of other nodes to end.</summary>
+    public async Task<OutboxRound> BeginRoundAsync(CancellationToken cancellationToken)
+    {
+        var connection = await database.OpenConnectionAsync(cancellationToken);
+        try
+        {
+            return new OutboxRound(connection, await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken), sql, Shape, Count);
+        }
+        catch
+        {
+            await connection.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>The reduced mode's look; rows come whole, as nothing is claimed.</summary>
+    public async Task<IReadOnlyList<OutboxRow>> LookReducedAsync(IReadOnlyCollection<string> heldChannels, IReadOnlyCollection<long> inHand, int limit, CancellationToken cancellationToken)
+    {
+        await using var command = Command(sql.LookReduced);
+        command.Parameters.Add(new NpgsqlParameter<string[]>("held", [.. heldChannels]));
+        command.Parameters.Add(new NpgsqlParameter<long[]>("in_hand", [.. inHand]));
+        command.Parameters.Add(new NpgsqlParameter<int>("limit", limit));
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var rows = new List<OutboxRow>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            rows.Add(OutboxRound.RowAt(reader, 0));
+        }
+
+        return rows;
+    }
+
+    /// <summary>Removes rows that are stored at their target. Returns the tombstone that was left, if any.</summary>
+    public async Task<long?> SettleAsync(string node, IReadOnlyList<SettledRow> rows, IReadOnlyCollection<long> tombstones, CancellationToken cancellationToken)
+    {
+        await using var command = Command(sql.Settle);
+        AddSettled(command.Parameters, node, rows, tombstones);
+        return (long?)await command.ExecuteScalarAsync(cancellationToken);
+    }
+
+    /// <summary>Moves a row to sync.dead_letters.</summary>
+    /// <param name="target">Its target and channel.</param>
+    public async Task DeadLetterAsync(string node, SettledRow row, string target, string code, string error, IReadOnlyCollection<long> tombstones, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        await using var batch = new NpgsqlBatch(connection, transaction);
+        var letter = new NpgsqlBatchCommand(sql.DeadLetter);
+        letter.Parameters.Add(new NpgsqlParameter<long>("id", row.Id));
+        letter.Parameters.Add(Shape.Mode == OutboxMode.Reduced ? new NpgsqlParameter<string>("mutation", row.MutationId) : new NpgsqlParameter<string>("node", node));
+        letter.Parameters.Add(new NpgsqlParameter<string>("target", target));
+        letter.Parameters.Add(new NpgsqlParameter<string>("code", code));
+        letter.Parameters.Add(new NpgsqlParameter<string>("error", error));
+        var settle = new NpgsqlBatchCommand(sql.Settle);
+        AddSettled(settle.Parameters, node, [row], tombstones);
+        batch.BatchCommands.Add(letter);
+        batch.BatchCommands.Add(settle);
+        Count(3);
+        await batch.ExecuteNonQueryAsync(cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+    }
+
+    /// <summary>Says that the node lives, forgets those that do not, renews its locks, removes tombstones of the past.</summary>
+    /// <returns>The other live nodes.</returns>
+    public async Task<IReadOnlyList<string>> BeatAsync(string node, TimeSpan expiry, IReadOnlyCollection<long> inWork, TimeSpan lockDuration, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var batch = new NpgsqlBatch(connection);
+        var beat = new NpgsqlBatchCommand(sql.Beat);
+        beat.Parameters.Add(new NpgsqlParameter<string>("node", node));
+        beat.Parameters.Add(new NpgsqlParameter<TimeSpan>("expiry", expiry));
+        batch.BatchCommands.Add(beat);
+        if (inWork.Count > 0)
+        {
+            var renew = new NpgsqlBatchCommand(sql.RenewLocks);
+            renew.Parameters.Add(new NpgsqlParameter<long[]>("ids", [.. inWork]));
+            renew.Parameters.Add(new NpgsqlParameter<string>("node", node));
+            renew.Parameters.Add(new NpgsqlParameter<TimeSpan>("lock", lockDuration));
+            batch.BatchCommands.Add(renew);
+        }
+
+        if (Shape.HasProcessed)
+        {
+            batch.BatchCommands.Add(new NpgsqlBatchCommand(sql.RemoveTombstones));
+        }
+
+        Count(batch.BatchCommands.Count);
+        var others = new List<string>();
+        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            others.Add(reader.GetString(0));
+        }
+
+        while (await reader.NextResultAsync(cancellationToken))
+        {
+            // Drained, so that an error of a later statement is not lost.
+        }
+
+        return others;
+    }
+
+    /// <summary>Takes the node off the list and wakes the others: its rows are theirs.</summary>
+    public async Task LeaveAsync(string node, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var batch = new NpgsqlBatch(connection);
+        var leave = new NpgsqlBatchCommand(sql.Leave);
+        leave.Parameters.Add(new NpgsqlParameter<string>("node", node));
+        batch.BatchCommands.Add(leave);
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(OutboxSql.WakeOthers));
+        Count(2);
+        await batch.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    /// <summary>The reduced mode's right to be the only one, held as long as the connection lives.</summary>
+    public static async Task<bool> TryBeOnlyNodeAsync(NpgsqlConnection connection, OutboxNames names, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(OutboxSql.LockNode, connection);
+        command.Parameters.Add(new NpgsqlParameter<int>("key", LockKey(names)));
+        return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;
+    }
+
+    /// <summary>Gives that right up before the connection goes back to its pool.</summary>
+    public static async Task YieldAsync(NpgsqlConnection connection)
+    {
+        try
+        {
+            await using var command = new NpgsqlCommand("SELECT pg_advisory_unlock_all()", connection);
+            await command.ExecuteNonQueryAsync(CancellationToken.None);
+        }
+        catch (Exception lost) when (lost is NpgsqlException or InvalidOperationException)
+        {
+            // The session has ended, and the lock with it.
+        }
+    }
+
+    private void AddSettled(NpgsqlParameterCollection parameters, string node, IReadOnlyList<SettledRow> rows, IReadOnlyCollection<long> tombstones)
+    {
+        parameters.Add(new NpgsqlParameter<long[]>("ids", [.. rows.Select(row => row.Id)]));
+        if (Shape.Mode == OutboxMode.Reduced)
+        {
+            parameters.Add(new NpgsqlParameter<string[]>("mutations", [.. rows.Select(row => row.MutationId)]));
+            return;
+        }
+
+        parameters.Add(new NpgsqlParameter<string>("node", node));
+        if (Shape.HasProcessed)
+        {
+            parameters.Add(new NpgsqlParameter<long[]>("tombstones", [.. tombstones]));
+        }
+    }
+
+    private NpgsqlCommand Command(string text)
+    {
+        Count(1);
+        return database.CreateCommand(text);
+    }
+
+    private void Count(int more) => Interlocked.Add(ref statements, more);
+
+    /// <summary>By name, not OID: a recreated table is the same outbox.</summary>
+    private static int LockKey(OutboxNames names) =>
+        System.Buffers.Binary.BinaryPrimitives.ReadInt32LittleEndian(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(names.Outbox)));
+}
+
+/// <summary>The table under the outbox's name is another one than the one whose shape was read.</summary>
+public sealed class OutboxChangedException() : Exception("the outbox table has become another one");

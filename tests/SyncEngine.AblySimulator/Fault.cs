@@ -1,0 +1,44 @@
+namespace SyncEngine.AblySimulator;
+
+/// <summary>Something that goes wrong on purpose.</summary>
+public abstract record Fault
+{
+    private Fault()
+    {
+    }
+
+    /// <summary>Refuses before anything is stored. On some channels of a batch: their specs alone.</summary>
+    public sealed record Refuse(int Status, int Code, TimeSpan? RetryAfter = null) : Fault;
+
+    /// <summary>Stores, then drops the connection: the lost acknowledgement.</summary>
+    public sealed record LoseAnswer : Fault;
+
+    /// <summary>Stores, then answers with a failure all the same.</summary>
+    public sealed record StoreThenFail(int Status = 500, int Code = 50000) : Fault;
+
+    /// <summary>Keeps the request, before storing, until the fault is lifted; then goes on as if nothing had been.</summary>
+    public sealed record Hang : Fault;
+
+    /// <summary>Drops the connection before anything is stored.</summary>
+    public sealed record Reset : Fault;
+
+    /// <summary>Waits before going on.</summary>
+    public sealed record Delay(TimeSpan Wait) : Fault;
+
+    /// <summary>An answer of the content network before Ably: its server header, and no JSON.</summary>
+    public sealed record ContentNetwork(int Status = 403) : Fault;
+
+    /// <summary>There is no such endpoint; as a rule for <see cref="Doors.Batch"/>.</summary>
+    public sealed record Missing(int Status = 404) : Fault;
+}
+
+/// <summary>The endpoints that a fault is about.</summary>
+[Flags]
+public enum Doors
+{
+    Single = 1,
+    Batch = 2,
+    Publishing = Single | Batch,
+    Tokens = 4,
+    All = Publishing | Tokens,
+}

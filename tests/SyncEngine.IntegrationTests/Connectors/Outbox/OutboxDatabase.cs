@@ -1,0 +1,129 @@
+using Dapper;
+using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
+using SyncEngine.Connectors.Outbox;
+using SyncEngine.Connectors.Targets;
+using SyncEngine.Postgres.Administration;
+
+namespace SyncEngine.IntegrationTests.Connectors.Outbox;
+
+/// <summary>A database with an outbox, and nodes that publish it: connectors of this process, each with a pool of its own.</summary>
+sealed class OutboxDatabase : IAsyncDisposable
+{
+    private static readonly string[] scripts = ["sync/schema.sql", "outbox/outbox.sql", "outbox/nodes.sql", "outbox/notify.sql", "outbox/trigger.sql", "outbox/progress.sql", "outbox/dead_letters.sql"];
+
+    private readonly List<TestNode> nodes = [];
+
+    private OutboxDatabase(TestDatabase database) => Database = database;
+
+    public TestDatabase Database { get; }
+
+    /// <summary>Short times, so that tests need not wait for what production waits for.</summary>
+    public OutboxOptions Options { get; set; } = new()
+    {
+        Heartbeat = TimeSpan.FromMilliseconds(200),
+        NodeExpiry = TimeSpan.FromSeconds(2),
+        LockDuration = TimeSpan.FromSeconds(4),
+        SafetyPoll = TimeSpan.FromSeconds(1),
+        RetryDelay = TimeSpan.FromMilliseconds(20),
+        MaxRetryDelay = TimeSpan.FromMilliseconds(200),
+    };
+
+    public static async Task<OutboxDatabase> CreateAsync(IPostgresServer server, bool hasProcessed = true, bool hasTrigger = true)
+    {
+        var outbox = new OutboxDatabase(await server.CreateDatabaseAsync());
+        await outbox.CreateTablesAsync(scripts.Where(script => hasTrigger || script != "outbox/trigger.sql"));
+        if (!hasProcessed)
+        {
+            await outbox.ExecuteAsync("ALTER TABLE public.outbox DROP COLUMN processed");
+        }
+
+        return outbox;
+    }
+
+    public Task CreateTablesAsync(IEnumerable<string>? only = null) => ExecuteAsync(string.Join('\n', (only ?? scripts).Select(Script)));
+
+    public async Task ExecuteAsync(string sql, object? parameters = null)
+    {
+        await using var connection = await Database.DataSource.OpenConnectionAsync();
+        await connection.ExecuteAsync(sql, parameters);
+    }
+
+    public async Task<T> ScalarAsync<T>(string sql, object? parameters = null)
+    {
+        await using var connection = await Database.DataSource.OpenConnectionAsync();
+        return (await connection.ExecuteScalarAsync<T>(sql, parameters))!;
+    }
+
+    /// <summary>A row whose name tells it from all others.</summary>
+    public Task<long> InsertAsync(string channel, string name, string data = "{}") =>
+        ScalarAsync<long>("INSERT INTO public.outbox (mutation_id, channel, name, data) VALUES (@name, @channel, @name, @data::jsonb) RETURNING sequence_id", new { channel, name, data });
+
+    /// <summary>A node that publishes to the target until it is stopped or killed.</summary>
+    public TestNode Start(RecordingTarget target, ICommitOrder? order = null, OutboxOptions? options = null)
+    {
+        var node = new TestNode(Database.Address.ConnectionString, options ?? Options, target, order);
+        nodes.Add(node);
+        return node;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var node in nodes)
+        {
+            await node.DisposeAsync();
+        }
+
+        await Database.DisposeAsync();
+    }
+
+    private static string Script(string path) => SqlScripts.Read(path)
+        .Replace(":\"outbox_schema\"", "public", StringComparison.Ordinal)
+        .Replace(":\"nodes_schema\"", "public", StringComparison.Ordinal)
+        .Replace(":\"outbox_table\"", "outbox", StringComparison.Ordinal)
+        .Replace(":\"nodes_table\"", "nodes", StringComparison.Ordinal)
+        .Replace(":\"outbox_notify\"", "outbox_notify", StringComparison.Ordinal)
+        .Replace(":\"outbox_trigger\"", "public_outbox_trigger", StringComparison.Ordinal);
+}
+
+/// <summary>One process of a cluster, as far as the outbox goes.</summary>
+sealed class TestNode : IAsyncDisposable
+{
+    private readonly CancellationTokenSource stopping = new();
+    private readonly CancellationTokenSource crashing = new();
+    private readonly OutboxMetrics metrics = new();
+    private readonly NpgsqlDataSource database;
+    private readonly Task running;
+
+    public TestNode(string address, OutboxOptions options, RecordingTarget target, ICommitOrder? order)
+    {
+        database = NpgsqlDataSource.Create(SessionSettings.Apply(new NpgsqlConnectionStringBuilder(address) { MaxPoolSize = 20, Timeout = 5, CommandTimeout = 10, ApplicationName = "node" }));
+        var connector = new OutboxConnector(options, [new TargetRoute("*", target.As(this))], database, order, Health, metrics, TimeProvider.System, NullLoggerFactory.Instance) { Crash = crashing.Token };
+        running = connector.RunAsync(stopping.Token);
+    }
+
+    public OutboxHealth Health { get; } = new(TimeProvider.System);
+
+    /// <summary>As SIGTERM does.</summary>
+    public async Task StopAsync()
+    {
+        await stopping.CancelAsync();
+        await running.WaitAsync(TimeSpan.FromSeconds(20), TimeProvider.System);
+    }
+
+    /// <summary>As kill -9 does: nothing is finished and nobody is told.</summary>
+    public async Task KillAsync()
+    {
+        await crashing.CancelAsync();
+        await StopAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync();
+        await database.DisposeAsync();
+        metrics.Dispose();
+        stopping.Dispose();
+        crashing.Dispose();
+    }
+}
