@@ -62,6 +62,7 @@ static class EngineServices
         services.AddSingleton<ChangeProcessor>();
         services.AddSingleton<SubscriptionService>();
         services.AddSingleton(new PublicationSetup(dataSource, replication));
+        services.AddSingleton(provider => new DemoWrites(provider.GetRequiredService<NpgsqlDataSource>()));
         services.AddSingleton(provider => new DemoActivity(provider.GetRequiredService<NpgsqlDataSource>(), TimeProvider.System));
         services.AddSingleton<RequestReader>();
         if (noStream is null)
