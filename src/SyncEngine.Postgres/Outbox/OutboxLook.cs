@@ -36,11 +36,6 @@ public sealed record OutboxLook(
     IReadOnlySet<string> BusyChannels,
     IReadOnlyList<long> Tombstones);
 
-/// <summary>What one look of the reduced mode found.</summary>
-/// <param name="Rows">In order of id.</param>
-/// <param name="HasWaiting">There are rows that wait for an older writer to end.</param>
-public sealed record ReducedLook(IReadOnlyList<OutboxRow> Rows, bool HasWaiting);
-
 /// <summary>What to write for a row: its final id, and whether this node takes it. Either way the id is fixed.</summary>
 public readonly record struct RowDecision(long Id, long FinalId, bool IsTaken);
 

@@ -20,7 +20,6 @@ sealed class OutboxSql(OutboxNames names, OutboxShape shape)
     private const string Row = "o.sequence_id::bigint, o.channel, o.mutation_id, o.name, o.rejected, o.data::text, o.headers::text";
     private const string IsNew = $"(o.lock_expiry IS NULL AND {Xid} >= base.horizon)";
     private const string IsFree = "(o.locked_by IS NULL OR o.lock_expiry IS NULL OR o.lock_expiry <= moment.now OR o.locked_by NOT IN (SELECT id FROM live))";
-    private const string ReducedMoment = $"(SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS ends, pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest, {Now} AS now) moment";
 
     private readonly string outbox = names.Outbox;
     private readonly string notProcessed = shape.HasProcessed ? "NOT o.processed" : "true";
@@ -67,17 +66,14 @@ sealed class OutboxSql(OutboxNames names, OutboxShape shape)
         {(shape.HasProcessed ? $"UNION ALL (SELECT 6, o.sequence_id, NULL, 0, 0, 0, 0, false FROM {outbox} o WHERE o.processed LIMIT 100)" : "")}
         """;
 
-    /// <summary>Rows whose transaction is older than every one that still writes: nothing can appear before them any more.</summary>
+    /// <summary>A row is ripe when its transaction is older than every one that still writes: nothing can appear before it any more.</summary>
     public string LookReduced => $"""
-        SELECT {Row}
-        FROM {outbox} o, {ReducedMoment}
-        WHERE {notProcessed} AND {Xid} < moment.oldest AND (o.locked_by IS NULL OR o.lock_expiry <= moment.now OR o.lock_expiry IS NULL)
+        SELECT {Row}, {Xid} < moment.oldest
+        FROM {outbox} o, (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS ends, pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest, {Now} AS now) moment
+        WHERE {notProcessed} AND (o.locked_by IS NULL OR o.lock_expiry <= moment.now OR o.lock_expiry IS NULL)
           AND o.channel <> ALL (@held) AND o.sequence_id <> ALL (@in_hand)
         ORDER BY o.sequence_id LIMIT @limit
         """;
-
-    /// <summary>Whether there are rows of which that is not true yet. To be asked first: what it does not find is told by the look after it, or by a notification.</summary>
-    public string IsWaitingReduced => $"SELECT EXISTS (SELECT FROM {outbox} o, {ReducedMoment} WHERE {notProcessed} AND {Xid} >= moment.oldest)";
 
     public string FreshIds => $"SELECT nextval({Quoting.Literal(shape.Sequence ?? "")}) FROM generate_series(1, @count)";
 
@@ -136,15 +132,24 @@ sealed class OutboxSql(OutboxNames names, OutboxShape shape)
         FROM {outbox} o WHERE o.sequence_id = @id AND {(shape.Mode == OutboxMode.Reduced ? "o.mutation_id = @mutation" : "o.locked_by = @node")}
         """;
 
+    public string Join => $"INSERT INTO {names.Nodes} AS n (id, expiry) VALUES (@node, {Now} + @expiry)";
+
+    /// <summary>Tells the node itself, too, if it still counted as alive; an expiry that has passed is not taken back, as others may have acted on it.</summary>
     public string Beat => $"""
-        WITH own AS (INSERT INTO {names.Nodes} AS n (id, expiry) VALUES (@node, {Now} + @expiry) ON CONFLICT (id) DO UPDATE SET expiry = excluded.expiry),
+        WITH own AS (UPDATE {names.Nodes} n SET expiry = {Now} + @expiry WHERE n.id = @node AND n.expiry > {Now} RETURNING n.id),
         gone AS (DELETE FROM {names.Nodes} n WHERE n.expiry <= {Now} AND n.id <> @node)
+        SELECT own.id FROM own
+        UNION ALL
         SELECT n.id FROM {names.Nodes} n WHERE n.expiry > {Now} AND n.id <> @node
         """;
 
     public string Leave => $"DELETE FROM {names.Nodes} n WHERE n.id = @node";
 
-    public string RenewLocks => $"UPDATE {outbox} o SET lock_expiry = {Now} + @lock WHERE o.sequence_id = ANY (@ids) AND o.locked_by = @node";
+    /// <summary>Not those that are being settled, nor those whose time has hardly begun.</summary>
+    public string RenewLocks => $"""
+        UPDATE {outbox} o SET lock_expiry = {Now} + @lock
+        WHERE o.sequence_id IN (SELECT r.sequence_id FROM {outbox} r WHERE r.sequence_id = ANY (@ids) AND r.locked_by = @node AND r.lock_expiry < {Now} + @lock * 0.7 FOR UPDATE SKIP LOCKED)
+        """;
 
     public string RemoveTombstones => $"DELETE FROM {outbox} o WHERE o.processed AND o.sequence_id < (SELECT max(sequence_id) FROM {outbox})";
 

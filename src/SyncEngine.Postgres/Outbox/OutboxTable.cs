@@ -61,29 +61,21 @@ public sealed class OutboxTable
         }
     }
 
-    /// <summary>The reduced mode's look; rows come whole, as nothing is claimed.</summary>
-    public async Task<ReducedLook> LookReducedAsync(IReadOnlyCollection<string> heldChannels, IReadOnlyCollection<long> inHand, int limit, CancellationToken cancellationToken)
+    /// <summary>The reduced mode's look; rows come whole, as nothing is claimed. A row that is not ripe, and what follows it on its channel, waits for an older writer.</summary>
+    public async Task<IReadOnlyList<(OutboxRow Row, bool IsRipe)>> LookReducedAsync(IReadOnlyCollection<string> heldChannels, IReadOnlyCollection<long> inHand, int limit, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        await using var batch = new NpgsqlBatch(connection);
-        batch.BatchCommands.Add(new NpgsqlBatchCommand(sql.IsWaitingReduced));
-        var look = new NpgsqlBatchCommand(sql.LookReduced);
-        look.Parameters.Add(new NpgsqlParameter<string[]>("held", [.. heldChannels]));
-        look.Parameters.Add(new NpgsqlParameter<long[]>("in_hand", [.. inHand]));
-        look.Parameters.Add(new NpgsqlParameter<int>("limit", limit));
-        batch.BatchCommands.Add(look);
-        Count(2);
-        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
-        await reader.ReadAsync(cancellationToken);
-        var hasWaiting = reader.GetBoolean(0);
-        await reader.NextResultAsync(cancellationToken);
-        var rows = new List<OutboxRow>();
+        await using var command = Command(sql.LookReduced);
+        command.Parameters.Add(new NpgsqlParameter<string[]>("held", [.. heldChannels]));
+        command.Parameters.Add(new NpgsqlParameter<long[]>("in_hand", [.. inHand]));
+        command.Parameters.Add(new NpgsqlParameter<int>("limit", limit));
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var rows = new List<(OutboxRow, bool)>();
         while (await reader.ReadAsync(cancellationToken))
         {
-            rows.Add(OutboxRound.RowAt(reader, 0));
+            rows.Add((OutboxRound.RowAt(reader, 0), reader.GetBoolean(7)));
         }
 
-        return new ReducedLook(rows, hasWaiting);
+        return rows;
     }
 
     /// <summary>Removes rows that are stored at their target. Returns the tombstone that was left, if any.</summary>
@@ -116,8 +108,17 @@ public sealed class OutboxTable
         await transaction.CommitAsync(cancellationToken);
     }
 
+    /// <summary>Puts the node on the list.</summary>
+    public async Task JoinAsync(string node, TimeSpan expiry, CancellationToken cancellationToken)
+    {
+        await using var command = Command(sql.Join);
+        command.Parameters.Add(new NpgsqlParameter<string>("node", node));
+        command.Parameters.Add(new NpgsqlParameter<TimeSpan>("expiry", expiry));
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
     /// <summary>Says that the node lives, forgets those that do not, renews its locks, removes tombstones of the past.</summary>
-    /// <returns>The other live nodes.</returns>
+    /// <returns>The live nodes; this one is missing when its expiry had passed already.</returns>
     public async Task<IReadOnlyList<string>> BeatAsync(string node, TimeSpan expiry, IReadOnlyCollection<long> inWork, TimeSpan lockDuration, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
@@ -141,11 +142,11 @@ public sealed class OutboxTable
         }
 
         Count(batch.BatchCommands.Count);
-        var others = new List<string>();
+        var live = new List<string>();
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
         {
-            others.Add(reader.GetString(0));
+            live.Add(reader.GetString(0));
         }
 
         while (await reader.NextResultAsync(cancellationToken))
@@ -153,7 +154,7 @@ public sealed class OutboxTable
             // Drained, so that an error of a later statement is not lost.
         }
 
-        return others;
+        return live;
     }
 
     /// <summary>Takes the node off the list and wakes the others: its rows are theirs.</summary>
