@@ -245,16 +245,16 @@ sealed partial class OutboxNode
         var numbers = plan.NumbersNeeded > 0 ? await round.TakeNumbersAsync(plan.NumbersNeeded, highest, cancellationToken) : [];
         var next = 0;
         var decisions = plan.Rows.Select(row => new RowDecision(row.Id, row.NeedsNumber ? numbers[next++] : row.Id, row.IsTaken)).ToList();
-        // Late rows that were not told must still be late at the next look.
-        var hasNews = !plan.IsPartial && (look.New.Count > 0 || look.Progress.Horizon is null);
-        var progress = hasNews ? new OutboxProgress(numbers.Count > 0 ? numbers[^1] : highest, look.Horizon) : null;
+        var late = plan.IsPartial ? await round.NumberLateAsync(look, cancellationToken) : new NumberedRows(numbers.Count, numbers.Count > 0 ? numbers[^1] : highest);
+        var hasNews = look.New.Count > 0 || look.Progress.Horizon is null;
+        var progress = hasNews ? new OutboxProgress(late.Highest, look.Horizon) : null;
         var decided = plan.Rows.Select(row => row.Id).ToHashSet();
         var mustFix = hasNews && (look.IsNewCut || look.New.Any(row => !decided.Contains(row.Id)));
         var taken = await round.CommitAsync(decisions, progress, mustFix, id, options.LockDuration, cancellationToken);
 
-        metrics.Renumbered.Add(numbers.Count);
+        metrics.Renumbered.Add(late.Count);
         remembered = progress ?? remembered;
-        isUnsure = false;
+        isUnsure &= plan.IsPartial; // then rows of an earlier claim are left for the next look, too
         orderEpoch = epoch;
         lanes.Add(taken);
         WantNext(look, plan, IsOwned, taken.Count);

@@ -12,7 +12,7 @@ readonly record struct PlannedRow(long Id, bool NeedsNumber, bool IsTaken);
 /// <param name="Rows">Those that change, in the order in which they go to their channels.</param>
 /// <param name="HasMore">A channel of ours has rows that the round could have taken with more room.</param>
 /// <param name="IsBlocked">A channel of ours is still in work at another node.</param>
-/// <param name="IsPartial">There were more late rows than one look tells: only they are numbered, and everything else is left for the next look.</param>
+/// <param name="IsPartial">There are late rows, and more new rows than one look tells: channels with late rows are numbered as a whole, and everything else is left for the next look.</param>
 sealed record RoundPlan(IReadOnlyList<PlannedRow> Rows, bool HasMore, bool IsBlocked, bool IsPartial)
 {
     public int NumbersNeeded => Rows.Count(row => row.NeedsNumber);
@@ -24,9 +24,10 @@ sealed record RoundPlan(IReadOnlyList<PlannedRow> Rows, bool HasMore, bool IsBlo
     /// <param name="maxBytes">Of all rows taken.</param>
     public static RoundPlan Make(OutboxLook look, Func<string, bool> isOwned, Func<string, int> room, Func<long, long?>? placeOf, bool mayNumber, long maxBytes)
     {
-        if (mayNumber && look.IsNewCut && look.New[^1].Id <= look.Progress.Highest)
+        // What follows a late row on its channel comes after it, and may not have been told.
+        if (mayNumber && look.IsNewCut && look.New[0].Id <= look.Progress.Highest)
         {
-            return new RoundPlan([.. look.New.Select(row => new PlannedRow(row.Id, NeedsNumber: true, IsTaken: false))], HasMore: true, IsBlocked: false, IsPartial: true);
+            return new RoundPlan([], HasMore: true, IsBlocked: false, IsPartial: true);
         }
 
         var channels = new Dictionary<string, ChannelState>(StringComparer.Ordinal);

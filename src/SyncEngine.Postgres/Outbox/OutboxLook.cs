@@ -39,6 +39,9 @@ public sealed record OutboxLook(
 /// <summary>What to write for a row: its final id, and whether this node takes it. Either way the id is fixed.</summary>
 public readonly record struct RowDecision(long Id, long FinalId, bool IsTaken);
 
+/// <summary>Rows that were given numbers, and the highest id that is visible with them.</summary>
+public readonly record struct NumberedRows(int Count, long Highest);
+
 /// <summary>A row in work, whole.</summary>
 /// <param name="Data">JSON text; null for NULL.</param>
 /// <param name="Headers">JSON text; null for NULL.</param>

@@ -96,6 +96,20 @@ public sealed class OutboxRound : IAsyncDisposable
         throw new OutboxUnavailableException(shape.Sequence!, $"the sequence is behind {above}, the highest id ever published, and may not be set; GRANT UPDATE ON SEQUENCE {shape.Sequence}", isNodes: false);
     }
 
+    /// <summary>Numbers all new rows of the channels that have a late one, told or not, in order of id: for looks that could not tell all.</summary>
+    /// <exception cref="OutboxUnavailableException">The sequence is behind and may not be moved that far.</exception>
+    public async Task<NumberedRows> NumberLateAsync(OutboxLook look, CancellationToken cancellationToken)
+    {
+        await TakeNumbersAsync(1, Math.Max(look.Progress.Highest, look.Highest), cancellationToken);
+        await using var number = new NpgsqlCommand(sql.NumberLate, connection, transaction);
+        number.Parameters.Add(new NpgsqlParameter<long>("highest", look.Progress.Highest));
+        number.Parameters.Add(new NpgsqlParameter<long>("horizon", look.Progress.Horizon ?? 0));
+        count(1);
+        await using var reader = await number.ExecuteReaderAsync(cancellationToken);
+        await reader.ReadAsync(cancellationToken);
+        return new NumberedRows(reader.GetInt32(0), reader.GetInt64(1));
+    }
+
     /// <summary>Writes what was decided, keeps the progress and commits. Returns the rows that were taken, whole, in order of id.</summary>
     /// <param name="progress">Null where it has not changed.</param>
     /// <param name="mustFix">The look has seen new rows about which nothing is decided: they keep their ids.</param>

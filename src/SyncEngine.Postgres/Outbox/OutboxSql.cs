@@ -91,6 +91,22 @@ sealed class OutboxSql(OutboxNames names, OutboxShape shape)
         RETURNING d.taken, {Row}
         """;
 
+    /// <summary>Every new row of a channel whose first new row is late. Materialized, as a number that is taken twice is another one.</summary>
+    public string NumberLate => $"""
+        WITH late AS MATERIALIZED (
+            SELECT ordered.sequence_id AS id, nextval({Quoting.Literal(shape.Sequence ?? "")}) AS final
+            FROM (SELECT sequence_id
+                  FROM (SELECT o.sequence_id, min(o.sequence_id) OVER (PARTITION BY o.channel) AS earliest
+                        FROM {outbox} o,
+                             (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS ends) moment,
+                             (SELECT @highest::bigint AS highest, @horizon::bigint AS horizon) base
+                        WHERE {notProcessed} AND {IsNew}) appeared
+                  WHERE earliest <= @highest
+                  ORDER BY sequence_id) ordered),
+        numbered AS (UPDATE {outbox} o SET sequence_id = late.final, locked_by = NULL, lock_expiry = '-infinity' FROM late WHERE o.sequence_id = late.id RETURNING o.sequence_id)
+        SELECT count(*)::int, max(sequence_id)::bigint FROM numbered
+        """;
+
     /// <summary>Whatever this look has seen above its horizon and not decided about keeps its id.</summary>
     public string Fix => $"""
         UPDATE {outbox} o SET lock_expiry = '-infinity'

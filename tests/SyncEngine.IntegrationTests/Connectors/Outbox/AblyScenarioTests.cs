@@ -56,6 +56,27 @@ public sealed class AblyScenarioTests(PostgresFixture postgres)
     }
 
     [Fact]
+    public async Task A_transaction_of_more_rows_than_a_look_tells_keeps_its_order_although_its_first_rows_are_late()
+    {
+        await using var run = await AblyRun.CreateAsync(postgres);
+        run.Start();
+        await using var writer = await run.Outbox.Database.DataSource.OpenConnectionAsync();
+        await using var open = await writer.BeginTransactionAsync();
+        const string insert = "INSERT INTO outbox (mutation_id, channel, name) SELECT c || i, c, c || i FROM generate_series(@first, @last) i, unnest(ARRAY['foo/', 'bar/']) c";
+        await writer.ExecuteAsync(insert, new { first = 1, last = 5 });
+        await run.WriteManyAsync("baz", 1);
+        await run.Ably.WaitForAllAsync(1, AblyRun.Patience);
+        await writer.ExecuteAsync(insert, new { first = 6, last = 3_000 });
+        await open.CommitAsync();
+        foreach (var channel in new[] { "foo/", "bar/" })
+        {
+            run.Expect([.. Enumerable.Range(1, 3_000).Select(number => (channel, $"{channel}{number}"))]);
+        }
+
+        await run.CompleteAsync();
+    }
+
+    [Fact]
     public async Task A_lost_acknowledgement_is_asked_for_again_under_the_same_id_and_stored_once()
     {
         await using var run = await AblyRun.CreateAsync(postgres);

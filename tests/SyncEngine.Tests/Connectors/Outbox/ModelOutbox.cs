@@ -192,7 +192,7 @@ sealed class ModelOutbox(int seed, bool isOrderKnown)
         var highest = Math.Max(look.Progress.Highest, look.Highest);
         var rows = table.ToDictionary(row => row.Id);
         var seen = table.ToList();
-        var hasNews = !plan.IsPartial && (look.New.Count > 0 || progress.Horizon is null);
+        var hasNews = look.New.Count > 0 || progress.Horizon is null;
         var isHeard = random.Next(10) > 0;
         var last = highest;
         foreach (var planned in plan.Rows)
@@ -202,8 +202,17 @@ sealed class ModelOutbox(int seed, bool isOrderKnown)
             row.Holder = planned.IsTaken ? node : null;
             if (planned.NeedsNumber)
             {
-                sequence = last = Math.Max(sequence, last) + 1;
-                row.Id = sequence;
+                Number(row);
+            }
+        }
+
+        if (plan.IsPartial)
+        {
+            var late = seen.Where(row => !row.IsProcessed && IsNew(row)).GroupBy(row => row.Channel).Where(channel => channel.Min(row => row.Id) <= progress.Highest).SelectMany(channel => channel);
+            foreach (var row in late.OrderBy(row => row.Id).ToList())
+            {
+                row.IsFixed = true;
+                Number(row);
             }
         }
 
@@ -212,16 +221,14 @@ sealed class ModelOutbox(int seed, bool isOrderKnown)
             node.Lanes[row.Channel].Enqueue(row);
         }
 
-        node.IsUnsure = !isHeard;
+        node.IsUnsure = !isHeard || (node.IsUnsure && plan.IsPartial);
         if (hasNews)
         {
             progress = new OutboxProgress(last, Horizon: 1);
             seen.ForEach(row => row.IsSeen = true);
         }
-        else if (plan.IsPartial)
-        {
-            progress = new OutboxProgress(last, progress.Horizon ?? 0);
-        }
+
+        void Number(Row row) => row.Id = sequence = last = Math.Max(sequence, last) + 1;
     }
 
     private void Publish(int howMany)
@@ -246,6 +253,7 @@ sealed class ModelOutbox(int seed, bool isOrderKnown)
     private void CheckPlan(RoundPlan plan, OutboxLook look, Node node, HashSet<string> owned, Dictionary<string, int> room)
     {
         var told = look.Known.Concat(look.New).ToDictionary(row => row.Id);
+        Assert.True(!plan.IsPartial || plan.Rows.Count == 0);
         Assert.Equal(plan.Rows.Count, plan.Rows.Select(row => row.Id).Distinct().Count());
         foreach (var planned in plan.Rows)
         {
