@@ -56,6 +56,7 @@ sealed class WorkSignal(OutboxOptions options, TimeProvider time)
 
     private TimeSpan Due()
     {
+        pulse.Reader.TryRead(out _); // what was raised until now is in the flags
         var longest = options.FixedRate ? options.PollInterval : options.SafetyPoll;
         var interval = Volatile.Read(ref isDemanded) != 0 ? TimeSpan.Zero
             : Volatile.Read(ref isNotified) != 0 && !options.FixedRate ? options.Debounce

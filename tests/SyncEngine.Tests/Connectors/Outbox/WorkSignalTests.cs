@@ -1,0 +1,130 @@
+using SyncEngine.Connectors.Outbox;
+using SyncEngine.Tests.Simulation;
+using Xunit;
+
+namespace SyncEngine.Tests.Connectors.Outbox;
+
+/// <summary>When a look is due, on a clock that the test moves: no look too early, none too late, never a storm.</summary>
+public sealed class WorkSignalTests
+{
+    private static readonly TimeSpan millisecond = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan patience = TimeSpan.FromSeconds(10);
+    private static readonly OutboxOptions options = new() { Debounce = 20 * millisecond, SafetyPoll = TimeSpan.FromSeconds(10), PollInterval = TimeSpan.FromSeconds(1) };
+
+    private readonly ManualTime time = new();
+
+    [Fact]
+    public async Task The_first_look_is_due_at_once_and_the_next_after_the_safety_poll()
+    {
+        var signal = new WorkSignal(options, time);
+        await Now(signal);
+        await After(signal, options.SafetyPoll);
+        await After(signal, options.SafetyPoll);
+    }
+
+    [Fact]
+    public async Task A_notification_after_silence_is_looked_at_at_once_and_those_that_follow_together()
+    {
+        var signal = new WorkSignal(options, time);
+        await Now(signal);
+        time.Advance(1_000 * millisecond);
+        signal.Notify();
+        await Now(signal);
+        for (var notification = 0; notification < 100; notification++)
+        {
+            signal.Notify();
+        }
+
+        await After(signal, options.Debounce);
+        await After(signal, options.SafetyPoll); // the hundred have made one look
+    }
+
+    [Fact]
+    public async Task A_notification_ends_a_wait_that_has_begun()
+    {
+        var signal = new WorkSignal(options, time);
+        await Now(signal);
+        var waiting = signal.WaitAsync(TestContext.Current.CancellationToken);
+        time.Advance(options.Debounce);
+        Assert.False(waiting.IsCompleted);
+        signal.Notify();
+        await waiting.WaitAsync(patience, TimeProvider.System);
+        Assert.Equal(options.Debounce, time.GetElapsedTime(0));
+    }
+
+    [Fact]
+    public async Task Demand_does_not_wait_for_the_debounce()
+    {
+        var signal = new WorkSignal(options, time);
+        await Now(signal);
+        signal.Demand();
+        await Now(signal);
+        signal.Notify();
+        signal.Demand();
+        await Now(signal);
+        await After(signal, options.SafetyPoll);
+    }
+
+    [Fact]
+    public async Task What_is_wanted_soon_comes_long_before_the_safety_poll_but_not_at_once()
+    {
+        var signal = new WorkSignal(options, time);
+        await Now(signal);
+        signal.WantSoon();
+        await After(signal, 250 * millisecond);
+        await After(signal, options.SafetyPoll);
+    }
+
+    [Fact]
+    public async Task At_the_fixed_rate_notifications_change_nothing()
+    {
+        var signal = new WorkSignal(options with { FixedRate = true }, time);
+        await Now(signal);
+        signal.Notify();
+        await After(signal, options.PollInterval);
+        await After(signal, options.PollInterval);
+    }
+
+    [Fact]
+    public async Task A_dear_look_is_followed_by_a_pause_of_nine_times_its_length_whatever_is_demanded()
+    {
+        var signal = new WorkSignal(options, time);
+        await signal.WaitAsync(TestContext.Current.CancellationToken);
+        time.Advance(100 * millisecond);
+        signal.Looked();
+        signal.Demand();
+        await After(signal, 900 * millisecond);
+        signal.Demand();
+        await Now(signal); // that look was cheap
+    }
+
+    [Fact]
+    public async Task Waiting_ends_when_it_is_cancelled()
+    {
+        var signal = new WorkSignal(options, time);
+        await Now(signal);
+        using var stop = new CancellationTokenSource();
+        var waiting = signal.WaitAsync(stop.Token);
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
+    }
+
+    private static async Task Now(WorkSignal signal)
+    {
+        var waiting = signal.WaitAsync(TestContext.Current.CancellationToken);
+        Assert.True(waiting.IsCompletedSuccessfully);
+        await waiting;
+        signal.Looked();
+    }
+
+    /// <summary>Exactly then, and no earlier.</summary>
+    private async Task After(WorkSignal signal, TimeSpan wait)
+    {
+        var waiting = signal.WaitAsync(TestContext.Current.CancellationToken);
+        time.Advance(wait - TimeSpan.FromTicks(1));
+        Assert.False(waiting.IsCompleted);
+        time.Advance(TimeSpan.FromTicks(1));
+        await waiting.WaitAsync(patience, TimeProvider.System);
+        signal.Looked();
+    }
+}
