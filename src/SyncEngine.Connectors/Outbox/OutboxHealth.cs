@@ -31,6 +31,12 @@ public sealed class OutboxHealth(TimeProvider time)
 
     public long NodesEntries { get; set; }
 
+    /// <summary>Of the outbox's rows, those that are not at their target yet.</summary>
+    public long Waiting { get; set; }
+
+    /// <summary>Of this outbox, counted no further than is cheap.</summary>
+    public long DeadLetters { get; set; }
+
     /// <summary>Statements on the tables that failed since the start.</summary>
     public long OutboxErrors { get; set; }
 
