@@ -78,6 +78,28 @@ describe("the outbox at a glance", () => {
     expect(asked).not.toContain("/metrics");
   });
 
+  it("invites to open it where it is not", async () => {
+    await page.route("**/health/ready", (route) => route.fulfill({ json: { status: "up", version: "0", parts: { database: { status: "up" } } } }));
+    const invitation = page.getByTestId("outbox-closed");
+    await invitation.getByText("dotnet run --project src/SyncEngine.Server -- --SyncEngine:Outbox:Targets:0:Target=hub").waitFor();
+    await invitation.getByText(/^INSERT INTO outbox /).waitFor();
+    await picture(page, "outbox-closed");
+  });
+
+  it("shows which target is down, and which channels wait, each with the reason", async () => {
+    const up = { status: "up" };
+    const parts = {
+      "outbox.nodes_table": { status: "up", detail: "full: 2 nodes" },
+      "outbox.channels": { status: "up", detail: "1 channel waits: room:1 (ably 40160, 3 tries: the key may not publish here)" },
+      "outbox.ably": { status: "down", detail: "the key was refused" },
+      "outbox.hub": up,
+    };
+    await page.route("**/health/ready", (route) => route.fulfill({ status: 503, json: { status: "down", version: "0", parts } }));
+    await page.getByRole("list", { name: "Targets" }).getByText("the key was refused").waitFor();
+    expect(await page.getByTestId("held").textContent()).toBe(parts["outbox.channels"].detail);
+    await picture(page, "outbox-down");
+  });
+
   it("says what to do about dead letters", async () => {
     await figure("mode").waitFor();
     const letter = await sql(`INSERT INTO sync.dead_letters (source, target, payload, code, error) VALUES ('"public"."outbox"', 'hub:e2e', '{}', '40009', 'e2e') RETURNING id`);

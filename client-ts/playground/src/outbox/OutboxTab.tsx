@@ -7,8 +7,8 @@ import { CopyableText } from "./CopyableText.tsx";
 import { glanceOf, outOfSight, rateOf, withSample, type Glance, type Sample, type TargetGlance } from "./glance.ts";
 import { insertInto } from "./messages.ts";
 
-const opening = "dotnet run --project src/SyncEngine.Server -- --SyncEngine:Outbox:Targets:0:Target=hub";
-const replaying = "dotnet run --project src/SyncEngine.Server -- replay-dead-letters --all --SyncEngine:Outbox:Targets:0:Target=hub";
+const server = "dotnet run --project src/SyncEngine.Server --";
+const toTheHub = "--SyncEngine:Outbox:Targets:0:Target=hub";
 
 const ask = async (signal: AbortSignal): Promise<Glance> => {
   const [health, metrics] = await Promise.all([request("/health/ready", { signal }), request("/metrics", { signal })]);
@@ -52,7 +52,7 @@ function Invitation() {
   return (
     <div className="invitation" data-testid="outbox-closed">
       <p>The outbox is not open on this engine. Stop it and start it like this, and it makes the tables that it needs in its own PostgreSQL and publishes to the hub, so that you can listen here:</p>
-      <CopyableText text={opening} />
+      <CopyableText text={`${server} ${toTheHub}`} />
       <p>Then write a message, in psql at the address of the line “Database:”, and see it arrive in this tab:</p>
       <CopyableText text={insertInto("room:1")} />
     </div>
@@ -89,7 +89,7 @@ function Figures({ glance }: { glance: Glance }) {
       {deadLetters > 0 && (
         <div className="notice passing">
           <p>What a target refused for good is in sync.dead_letters, with the reason. This puts it back; give it the options that the engine was started with.</p>
-          <CopyableText text={replaying} />
+          <CopyableText text={`${server} replay-dead-letters --all${targets.every(({ name }) => name === "hub") ? ` ${toTheHub}` : ""}`} />
         </div>
       )}
     </>
