@@ -27,6 +27,9 @@ afterEach(async () => {
 const figure = (id: string) => page.getByTestId(`outbox-${id}`);
 const messages = () => page.getByRole("list", { name: "Messages of the channel" }).getByRole("listitem");
 
+const say = (name: string, data = "null") =>
+  sql(`INSERT INTO outbox (mutation_id, channel, name, data) VALUES ('e2e', '${channel.replaceAll("'", "''")}', '${name}', '${data}')`);
+
 async function listen(): Promise<void> {
   await page.getByLabel("Channel", { exact: true }).fill(channel);
   await page.getByRole("button", { name: "Listen" }).click();
@@ -41,7 +44,7 @@ describe("the outbox at a glance", () => {
     const before = Number((await figure("published").textContent())!.replaceAll(",", ""));
     await listen();
 
-    await sql(`INSERT INTO outbox (mutation_id, channel, name, data) VALUES ('e2e-1', '${channel.replaceAll("'", "''")}', 'greeting', '{"text": "hello"}')`);
+    await say("greeting", '{"text": "hello"}');
 
     await messages().filter({ hasText: '{"text": "hello"}' }).waitFor();
     await figure("published").getByText((before + 1).toLocaleString("en-US"), { exact: true }).waitFor();
@@ -55,7 +58,7 @@ describe("the outbox at a glance", () => {
     await listen();
     await sql((await page.locator(".listener pre").textContent())!);
     await messages().filter({ hasText: "greeting" }).waitFor();
-    await sql(`INSERT INTO outbox (mutation_id, channel, name) VALUES ('e2e-2', '${channel.replaceAll("'", "''")}', 'parting')`);
+    await say("parting");
     await messages().filter({ hasText: "parting" }).waitFor();
     expect((await messages().locator("b").allTextContents())).toEqual(["parting", "greeting"]);
     // The address of the page carries the channel.
@@ -63,6 +66,30 @@ describe("the outbox at a glance", () => {
     await messages().nth(1).waitFor();
     expect((await messages().locator("b").allTextContents())).toEqual(["parting", "greeting"]);
     expect(opened.complaints).toEqual([]);
+  });
+
+  it("goes on after the last message when the connection was cut", async () => {
+    const cuts: (() => Promise<void>)[] = [];
+    const asked: string[] = [];
+    await page.routeWebSocket(/\/sync/, (socket) => {
+      const server = socket.connectToServer();
+      socket.onMessage((message) => {
+        if (String(message).includes('"Channel"')) asked.push(String(message));
+        server.send(message);
+      });
+      cuts.push(() => socket.close({ code: 3000 }));
+    });
+    await page.reload();
+    await listen();
+    await say("before");
+    await messages().filter({ hasText: "before" }).waitFor();
+    const id = await messages().locator("code").first().textContent();
+    await cuts.at(-1)!();
+    await say("meanwhile");
+    await messages().filter({ hasText: "meanwhile" }).waitFor();
+    expect(await messages().locator("b").allTextContents()).toEqual(["meanwhile", "before"]);
+    expect(asked).toHaveLength(2);
+    expect(asked[1]).toContain(JSON.stringify([channel, id]));
   });
 
   it("asks for figures only while it is looked at", async () => {

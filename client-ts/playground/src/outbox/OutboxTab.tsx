@@ -55,6 +55,7 @@ function Invitation() {
       <CopyableText text={`${server} ${toTheHub}`} />
       <p>Then write a message, in psql at the address of the line “Database:”, and see it arrive in this tab:</p>
       <CopyableText text={insertInto("room:1")} />
+      <p>On a database of your own, run the command “setup” with the same option first.</p>
     </div>
   );
 }
