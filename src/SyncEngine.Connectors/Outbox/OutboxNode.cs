@@ -165,11 +165,13 @@ sealed partial class OutboxNode
         while (true)
         {
             await signal.WaitAsync(cancellationToken);
+            var began = time.GetTimestamp();
             try
             {
                 if (lanes.InWorkCount < RowsInWork)
                 {
                     await (IsReduced ? LookReducedAsync(cancellationToken) : RoundAsync(cancellationToken));
+                    metrics.RoundTime.Record(time.GetElapsedTime(began).TotalSeconds);
                 }
                 else
                 {
