@@ -170,7 +170,8 @@ sealed partial class OutboxNode
             {
                 if (lanes.InWorkCount < RowsInWork)
                 {
-                    await (IsReduced ? LookReducedAsync(cancellationToken) : RoundAsync(cancellationToken));
+                    var (cost, taken) = await (IsReduced ? LookReducedAsync(cancellationToken) : RoundAsync(cancellationToken));
+                    signal.Looked(cost, taken);
                     metrics.RoundTime.Record(time.GetElapsedTime(began).TotalSeconds);
                 }
                 else
@@ -189,14 +190,10 @@ sealed partial class OutboxNode
                 await Task.Delay(pause.Next(), time, cancellationToken);
                 signal.Demand();
             }
-            finally
-            {
-                signal.Looked();
-            }
         }
     }
 
-    private async Task RoundAsync(CancellationToken cancellationToken)
+    private async Task<(TimeSpan Cost, int Taken)> RoundAsync(CancellationToken cancellationToken)
     {
         metrics.Rounds.Add(1);
         var epoch = commitOrder?.Epoch;
@@ -232,6 +229,7 @@ sealed partial class OutboxNode
         orderEpoch = epoch;
         lanes.Add(taken);
         WantNext(look, plan, IsOwned, taken.Count);
+        return (look.Cost, taken.Count);
     }
 
     /// <summary>Rows that nobody will tell of: left for want of room in the look, or in work elsewhere.</summary>
@@ -268,9 +266,10 @@ sealed partial class OutboxNode
         return commitOrder!.PlaceOf;
     }
 
-    private async Task LookReducedAsync(CancellationToken cancellationToken)
+    private async Task<(TimeSpan Cost, int Taken)> LookReducedAsync(CancellationToken cancellationToken)
     {
         metrics.Rounds.Add(1);
+        var began = time.GetTimestamp();
         var held = lanes.Held;
         var rows = await table.LookReducedAsync(held, lanes.InWork, RowsPerLook, cancellationToken);
         var taken = rows.GroupBy(row => row.Channel, StringComparer.Ordinal).SelectMany(channel => channel.Take(lanes.Room(channel.Key))).ToList();
@@ -284,6 +283,8 @@ sealed partial class OutboxNode
         {
             signal.Demand();
         }
+
+        return (time.GetElapsedTime(began), taken.Count);
     }
 
     private async Task LoopBeatsAsync(NpgsqlConnection? only, CancellationToken cancellationToken)
