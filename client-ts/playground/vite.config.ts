@@ -12,6 +12,8 @@ export default defineConfig({
     alias: [
       { find: /^@syncengine\/client$/, replacement: client("index.ts") },
       { find: /^@syncengine\/client\/react$/, replacement: client("react.ts") },
+      { find: /^@syncengine\/client\/optimistic$/, replacement: client("optimistic/index.ts") },
+      { find: /^@syncengine\/client\/optimistic\/react$/, replacement: client("optimistic/react.ts") },
     ],
     // The client's source lies outside this folder; it must meet the same React and SignalR as the page.
     dedupe: ["react", "react-dom", "@microsoft/signalr"],

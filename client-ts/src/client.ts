@@ -5,10 +5,11 @@ import { ConnectionDriver } from "./connectionDriver.js";
 import { Http } from "./http.js";
 import { signalRHub, type HubFactory } from "./hub.js";
 import { idleState, type LiveQuery, type LiveState, type Observation, type Row } from "./liveQuery.js";
-import type { Cut, Frame } from "./protocol.js";
+import type { ChannelItem, Cut, Frame } from "./protocol.js";
 import { queryKey, queryOf, type NamedQuery, type Param, type Query } from "./query.js";
 import { keyOfRow } from "./rowStore.js";
 import { SharedQuery, type QueryContext } from "./sharedQuery.js";
+import type { SyncError } from "./syncError.js";
 import { Timeline } from "./timeline.js";
 import { readToken, type TokenOption } from "./token.js";
 import type { Decoding } from "./values.js";
@@ -36,6 +37,20 @@ export type WriteOutcome =
   | { readonly status: "rejected"; readonly reason: string }
   | { readonly status: "timeout" };
 
+/** Who needs the connection beside the live results. */
+export interface ConnectionHolder {
+  /** The connection is open; also told, soon, to who comes when it is open already. */
+  opened(): void;
+  lost(): void;
+}
+
+/** Who reads the messages of a channel. */
+export interface ChannelReader {
+  item(item: ChannelItem): void;
+  /** The stream is over while the connection is not: refused, or completed (null). */
+  ended(error: SyncError | null): void;
+}
+
 /**
  * Live results of one engine, for one user. It connects when the first result is wanted, over one connection for all,
  * and disconnects when the last one is not wanted any more.
@@ -45,6 +60,7 @@ export class SyncClient {
   private readonly goodbyes = new Map<SharedQuery, () => void>();
   private readonly bySubscription = new Map<string, SharedQuery>();
   private readonly frameListeners = new Set<{ readonly call: (frame: Frame) => void }>();
+  private readonly holders = new Set<ConnectionHolder>();
   private readonly bulletin = new Bulletin();
   private readonly timeline = new Timeline();
   private readonly clock: Clock;
@@ -63,8 +79,14 @@ export class SyncClient {
     const fetch = options.fetch ?? ((...request: Parameters<typeof globalThis.fetch>) => globalThis.fetch(...request));
     this.http = new Http(url, token, fetch, this.clock);
     this.connection = new ConnectionDriver(url, token, backoff, this.clock, surroundings.hub ?? signalRHub, {
-      opened: () => this.dispatchAll("connected"),
-      lost: () => this.dispatchAll("disconnected"),
+      opened: () => {
+        this.dispatchAll("connected");
+        for (const holder of [...this.holders]) holder.opened();
+      },
+      lost: () => {
+        this.dispatchAll("disconnected");
+        for (const holder of [...this.holders]) holder.lost();
+      },
       refused: (error) => this.bulletin.update(() => this.queries.forEach((query) => query.fail(error))),
       frame: (frame) => this.receive(frame),
     });
@@ -95,9 +117,30 @@ export class SyncClient {
     return this.http.schema();
   }
 
-  /** Answers when the transaction that called `sync.ack(id)` has been passed by the stream. Needs an open connection, that is, some live result. */
+  /** Answers when the transaction that called `sync.ack(id)` has been passed by the stream. Needs an open connection: some live result, or `hold`. */
   awaitWrite(id: string, timeoutMilliseconds = 10_000): Promise<WriteOutcome> {
     return this.connection.invoke("Await", id, timeoutMilliseconds) as Promise<WriteOutcome>;
+  }
+
+  /** Keeps the connection open, and tells of it; the answer ends that. */
+  hold(holder: ConnectionHolder): () => void {
+    if (this.connection.isClosed) throw new Error("the client is closed");
+    this.holders.add(holder);
+    this.connection.want();
+    queueMicrotask(() => {
+      if (this.connection.isOpen && this.holders.has(holder)) holder.opened();
+    });
+    return () => {
+      if (this.holders.delete(holder)) this.clock.after(this.graceMilliseconds, () => this.unwant());
+    };
+  }
+
+  /** The messages of a channel after the id `from` (null: all that are held), while this connection lasts. Needs an open one; `hubSource` of ./models keeps at it. */
+  channel(name: string, from: string | null, reader: ChannelReader): () => void {
+    return this.connection.stream<ChannelItem>("Channel", [name, from], {
+      item: (item) => reader.item(item),
+      ended: (error) => reader.ended(error as SyncError | null),
+    });
   }
 
   /** Every frame as it comes in, before it is applied. */
@@ -156,7 +199,11 @@ export class SyncClient {
     this.goodbyes.delete(query);
     this.queries.delete(queryKey(query.query));
     query.dispatch({ type: "unwanted" });
-    if (this.queries.size === 0) this.connection.unwant();
+    this.unwant();
+  }
+
+  private unwant(): void {
+    if (this.queries.size === 0 && this.holders.size === 0) this.connection.unwant();
   }
 
   private receive(frame: Frame): void {

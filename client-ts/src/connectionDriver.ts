@@ -1,7 +1,7 @@
 import { backoffMilliseconds, type Backoff } from "./backoff.js";
 import type { Clock } from "./clock.js";
 import { advanceConnection, type ConnectionEffect, type ConnectionEvent, type ConnectionState } from "./connection.js";
-import type { Hub, HubFactory } from "./hub.js";
+import type { Hub, HubFactory, ItemReader } from "./hub.js";
 import type { Frame } from "./protocol.js";
 import { hubError, SyncError } from "./syncError.js";
 import { tokenExpiry } from "./token.js";
@@ -67,6 +67,15 @@ export class ConnectionDriver {
     } catch (cause) {
       throw hubError(cause);
     }
+  }
+
+  /** Opens one more stream on the open connection, and ends with it. Errors are told to the reader as SyncErrors. */
+  stream<Item>(method: "Channel", values: readonly unknown[], reader: ItemReader<Item>): () => void {
+    if (this.hub === null || !this.isOpen) throw SyncError.network("there is no open connection");
+    return this.hub.stream<Item>(method, values, {
+      item: (item) => reader.item(item),
+      ended: (cause) => reader.ended(cause === null ? null : hubError(cause)),
+    });
   }
 
   close(): void {

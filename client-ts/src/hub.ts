@@ -8,11 +8,20 @@ export interface StreamReader {
   ended(cause: unknown): void;
 }
 
+/** Who reads one more stream of a hub, beside the open one. */
+export interface ItemReader<Item> {
+  item(item: Item): void;
+  /** The stream is over; null when it was completed. Not told after it was ended from here. */
+  ended(cause: unknown): void;
+}
+
 /** One connection to the engine's hub, used once: opened, and closed or lost. */
 export interface Hub {
   /** Connects and opens the stream of this connection. What fails is told to the reader. */
   open(reader: StreamReader): void;
   invoke(method: "Attach" | "Detach" | "Authenticate" | "Await", ...values: unknown[]): Promise<unknown>;
+  /** Opens one more stream on the open connection; the answer ends it. */
+  stream<Item>(method: "Channel", values: readonly unknown[], reader: ItemReader<Item>): () => void;
   close(): void;
 }
 
@@ -44,6 +53,26 @@ export const signalRHub: HubFactory = (url, token) => {
       );
     },
     invoke: (method, ...values) => connection.invoke(method, ...values),
+    stream(method, values, reader) {
+      let isOver = false;
+      const end = (cause: unknown): void => {
+        if (isOver) return;
+        isOver = true;
+        reader.ended(cause);
+      };
+      const subscription = connection.stream(method, ...values).subscribe({
+        next: (item) => {
+          if (!isOver) reader.item(item);
+        },
+        complete: () => end(null),
+        error: end,
+      });
+      return () => {
+        if (isOver) return;
+        isOver = true;
+        subscription.dispose();
+      };
+    },
     close: () => {
       connection.stop().catch(() => {
         // It is gone already, which is what was asked.

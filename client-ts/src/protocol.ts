@@ -107,3 +107,25 @@ export interface ErrorFrame extends ErrorBody {
 }
 
 export type Frame = SnapshotFrame | LiveFrame | DiffFrame | CutFrame | StaleFrame | ResetFrame | ErrorFrame;
+
+/** A message of a channel, as the outbox connector publishes it. */
+export interface ChannelMessage {
+  /** Rises along a channel. */
+  readonly id: string;
+  readonly name: string;
+  readonly data?: Json;
+  /** `json`: `data` is JSON text. */
+  readonly encoding?: string;
+  /** Milliseconds since 1970. */
+  readonly timestamp?: number;
+  readonly extras?: { readonly headers?: { readonly [name: string]: Json } };
+}
+
+/**
+ * What the stream of a channel tells: its messages in order; that all which were held have been told; that what came after `from` is not held, so that
+ * all that is held follows; that it has ended.
+ */
+export type ChannelItem =
+  | { readonly type: "message"; readonly channel: string; readonly message: ChannelMessage }
+  | { readonly type: "live"; readonly id: string | null }
+  | ({ readonly type: "reset" | "error" } & ErrorBody);

@@ -168,6 +168,34 @@ describe("a hub over SignalR", () => {
     expect(server.tokens).toEqual([null]);
   });
 
+  it("opens one more stream, with exactly the arguments of the contract, and tells its items and its end", async () => {
+    hub = signalRHub(url, () => Promise.resolve(""));
+    hub.open(new Reading().reader);
+    await server.called("Open");
+    const heard: unknown[] = [];
+    let ended: (cause: unknown) => void = () => {};
+    const end = new Promise<unknown>((resolve) => (ended = resolve));
+    hub.stream<Frame>("Channel", ["posts", null], { item: (item) => heard.push(item), ended });
+    expect(await server.called("Channel")).toMatchObject({ type: 4, arguments: ["posts", null] });
+    server.frames(cut("0/10"), cut("0/20"));
+    server.complete("An unexpected error occurred invoking 'Channel' on the server. HubException: permission_denied: not yours");
+    expect(hubError(await end)).toMatchObject({ code: "permission_denied", message: "not yours" });
+    expect(heard).toEqual([cut("0/10"), cut("0/20")]);
+  });
+
+  it("tells a stream that was ended from here nothing more", async () => {
+    hub = signalRHub(url, () => Promise.resolve(""));
+    hub.open(new Reading().reader);
+    await server.called("Open");
+    const heard: unknown[] = [];
+    const stop = hub.stream<Frame>("Channel", ["posts", "6"], { item: (item) => heard.push(item), ended: (cause) => heard.push(cause) });
+    await server.called("Channel");
+    stop();
+    server.frames(cut("0/10"));
+    await hub.invoke("Detach", "s1");
+    expect(heard).toEqual([]);
+  });
+
   it("tells a refused call with its code", async () => {
     hub = signalRHub(url, () => Promise.resolve(""));
     hub.open(new Reading().reader);

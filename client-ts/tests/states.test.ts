@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { advanceConnection, type ConnectionEvent, type ConnectionState } from "../src/connection.js";
+import { advanceModel, type MachineEvent, type MachineState } from "../src/models/modelMachine.js";
 import { advanceSubscription, type SubscriptionEvent, type SubscriptionState } from "../src/subscription.js";
 import { SyncError } from "../src/syncError.js";
 
@@ -50,10 +51,45 @@ const subscriptionEvents: Record<SubscriptionEvent["type"], SubscriptionEvent> =
   tokenChanged: { type: "tokenChanged" },
 };
 
+const modelStates: Record<MachineState["name"], MachineState> = {
+  initialized: { name: "initialized" },
+  syncing: { name: "syncing", attempt: 0 },
+  waiting: { name: "waiting", attempt: 0 },
+  replaying: { name: "replaying", attempt: 0 },
+  ready: { name: "ready" },
+  catchingUp: { name: "catchingUp" },
+  detached: { name: "detached" },
+  paused: { name: "paused" },
+  errored: { name: "errored" },
+  disposed: { name: "disposed" },
+};
+const modelEvents: Record<MachineEvent["type"], MachineEvent> = {
+  sync: { type: "sync" },
+  synced: { type: "synced" },
+  syncFailed: { type: "syncFailed" },
+  live: { type: "live" },
+  outOfReach: { type: "outOfReach" },
+  lost: { type: "lost" },
+  retry: { type: "retry" },
+  pause: { type: "pause" },
+  resume: { type: "resume" },
+  fail: { type: "fail" },
+  dispose: { type: "dispose" },
+};
+
 check("connection", "Connection", connectionStates, connectionEvents, advanceConnection);
 check("subscription", "Subscription", subscriptionStates, subscriptionEvents, advanceSubscription);
+check("model", "Model", modelStates, modelEvents, advanceModel);
 
 describe("attempts", () => {
+  it("of a model are carried from reading to replaying, and rise with each wait", () => {
+    const replaying = advanceModel({ name: "syncing", attempt: 3 }, { type: "synced" }).state;
+    const waiting = advanceModel(replaying, { type: "outOfReach" });
+    expect(waiting).toEqual({ state: { name: "waiting", attempt: 3 }, effects: [{ type: "close" }, { type: "startTimer", attempt: 3 }] });
+    expect(advanceModel(waiting.state, { type: "retry" }).state).toEqual({ name: "syncing", attempt: 4 });
+    expect(advanceModel(waiting.state, { type: "sync" }).state).toEqual({ name: "syncing", attempt: 0 });
+  });
+
   it("rise with every failed connection, and begin again when one was open", () => {
     let state: ConnectionState = { name: "idle" };
     const attempts: number[] = [];

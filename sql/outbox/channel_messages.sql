@@ -11,3 +11,4 @@ CREATE TABLE IF NOT EXISTS sync.channel_messages (
 );
 -- What has expired is looked for by time.
 CREATE INDEX IF NOT EXISTS channel_messages_time ON sync.channel_messages (time);
+COMMENT ON TABLE sync.channel_messages IS 'SyncEngine: what the hub target keeps of each channel for a while';

@@ -8,3 +8,4 @@ CREATE TABLE IF NOT EXISTS sync.dead_letters (
     error text NOT NULL,
     time timestamptz NOT NULL DEFAULT now()
 );
+COMMENT ON TABLE sync.dead_letters IS 'SyncEngine: messages that their target can never take';

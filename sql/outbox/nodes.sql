@@ -4,3 +4,4 @@ CREATE TABLE IF NOT EXISTS :"nodes_schema".:"nodes_table" (
     id text PRIMARY KEY,
     expiry timestamp without time zone NOT NULL
 );
+COMMENT ON TABLE :"nodes_schema".:"nodes_table" IS 'SyncEngine: the engines that publish the outbox';

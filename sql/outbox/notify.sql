@@ -9,3 +9,4 @@ EXCEPTION WHEN OTHERS THEN
     RETURN NULL;
 END
 $$;
+COMMENT ON FUNCTION :"outbox_schema".:"outbox_notify"() IS 'SyncEngine: wakes the engine when rows are inserted into the outbox';

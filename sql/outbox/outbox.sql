@@ -12,3 +12,4 @@ CREATE TABLE IF NOT EXISTS :"outbox_schema".:"outbox_table" (
     lock_expiry timestamp without time zone,
     processed boolean NOT NULL DEFAULT false
 );
+COMMENT ON TABLE :"outbox_schema".:"outbox_table" IS 'SyncEngine: events that a backend writes in the transaction of its data';

@@ -4,3 +4,4 @@ CREATE TABLE IF NOT EXISTS sync.outbox_progress (
     highest bigint NOT NULL,      -- the highest sequence_id that was ever visible to a look
     horizon xid8 NOT NULL         -- every transaction below had ended at the last look
 );
+COMMENT ON TABLE sync.outbox_progress IS 'SyncEngine: how far each outbox has been numbered';

@@ -1,9 +1,11 @@
 import { DocsTab, hasDocs } from "./docs/DocsTab.tsx";
+import { OptimisticTab } from "./optimistic/OptimisticTab.tsx";
 import { QueriesTab } from "./queries/QueriesTab.tsx";
 import type { Tab } from "./shell/Tabs.tsx";
 
 /** The tabs, in their order; the first is where the page opens. */
 export const tabs: readonly Tab[] = [
   { id: "queries", title: "Queries", Panel: QueriesTab },
+  { id: "optimistic", title: "Optimistic", Panel: OptimisticTab },
   ...(hasDocs ? [{ id: "docs", title: "Docs", Panel: DocsTab }] : []),
 ];

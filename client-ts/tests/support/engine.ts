@@ -1,8 +1,8 @@
 import { expect } from "vitest";
 import { SyncClient, type SyncClientOptions } from "../../src/client.js";
 import type { Clock } from "../../src/clock.js";
-import type { Hub, StreamReader } from "../../src/hub.js";
-import type { ErrorBody, Frame, SubscribeAnswer } from "../../src/protocol.js";
+import type { Hub, ItemReader, StreamReader } from "../../src/hub.js";
+import type { ChannelItem, ErrorBody, Frame, SubscribeAnswer } from "../../src/protocol.js";
 import { answer } from "./frames.js";
 
 /** Time that stands still until a test moves it. */
@@ -57,9 +57,17 @@ interface Request {
   readonly authorization: string | null;
 }
 
+/** A stream of a channel, in the hands of the test. */
+export interface ScriptedStream {
+  readonly values: readonly unknown[];
+  readonly reader: ItemReader<ChannelItem>;
+  isDisposed: boolean;
+}
+
 /** One hub connection, in the hands of the test. */
 export class ScriptedHub implements Hub {
   readonly calls: unknown[][] = [];
+  readonly streams: ScriptedStream[] = [];
   isClosed = false;
   tokenSent: string | null = null;
   private reader: StreamReader | null = null;
@@ -79,10 +87,19 @@ export class ScriptedHub implements Hub {
 
   invoke(...call: Parameters<Hub["invoke"]>): Promise<unknown> {
     this.calls.push(call);
+    if (call[0] === "Await" && this.engine.await !== null) return this.engine.await(call[1] as string, call[2] as number);
     const refusal = this.engine.refusals.shift();
     // In the words of SignalR's own client.
     if (refusal !== undefined) return Promise.reject(new Error(`An unexpected error occurred invoking '${call[0]}' on the server. HubException: ${refusal}`));
     return Promise.resolve(null);
+  }
+
+  stream<Item>(_method: "Channel", values: readonly unknown[], reader: ItemReader<Item>): () => void {
+    const stream: ScriptedStream = { values, reader: reader as ItemReader<unknown>, isDisposed: false };
+    this.streams.push(stream);
+    return () => {
+      stream.isDisposed = true;
+    };
   }
 
   close(): void {
@@ -107,6 +124,8 @@ export class ScriptedEngine {
   readonly hubs: ScriptedHub[] = [];
   /** What the next hub calls are refused with, as `code: text`. */
   readonly refusals: string[] = [];
+  /** Answers the hub's Await, instead of nothing. */
+  await: ((id: string, milliseconds: number) => Promise<unknown>) | null = null;
   /** The next answers to POST /subscribe; without any, subscriptions are s1, s2, … of messages. */
   readonly answers: (SubscribeAnswer | Response | Error | Promise<SubscribeAnswer>)[] = [];
   private made = 0;

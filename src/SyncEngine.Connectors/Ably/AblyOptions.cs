@@ -39,7 +39,7 @@ public sealed partial record AblyOptions
         {
             [] => $"{Section}:{nameof(Key)} is missing; {nameof(Token)} or {nameof(AuthUrl)} may be given instead",
             [_, _, ..] => $"{string.Join(" and ", given)} contradict each other; give one of them",
-            _ when !string.IsNullOrEmpty(Key) && !KeyShape().IsMatch(Key) => $"{Section}:{nameof(Key)} is not of the form appId.keyId:secret",
+            _ when !string.IsNullOrEmpty(Key) && !KeyShape().IsMatch(Key) => $"{Section}:{nameof(Key)} is not of the form appId.keyId:keySecret",
             _ when UseTokens && string.IsNullOrEmpty(Key) => $"{Section}:{nameof(UseTokens)} needs {Section}:{nameof(Key)}",
             _ when Endpoint is not null && !IsAddress(Endpoint) => $"{Section}:{nameof(Endpoint)} is neither an https:// address nor an http:// address on loopback",
             _ when !string.IsNullOrEmpty(AuthUrl) && !IsAddress(AuthUrl) => $"{Section}:{nameof(AuthUrl)} is neither an https:// address nor an http:// address on loopback",

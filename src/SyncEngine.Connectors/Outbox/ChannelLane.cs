@@ -23,6 +23,18 @@ sealed class ChannelLane(string channel, IMessageTarget target, LaneSet lanes)
     /// <summary>Why it waits; null while it does not.</summary>
     public HeldChannel? Trouble => trouble;
 
+    /// <summary>Rows that wait for a target in trouble.</summary>
+    public int Waiting
+    {
+        get
+        {
+            lock (access)
+            {
+                return trouble is null ? 0 : rows.Count;
+            }
+        }
+    }
+
     /// <summary>How many rows a round may add: a batch, when half of the last one is gone and the target takes what it gets.</summary>
     public int Room(int batchSize)
     {

@@ -40,7 +40,8 @@ sealed partial class LaneSet(
     /// <summary>Ids that are locked for this node: in a lane, or stored and not settled yet.</summary>
     public IReadOnlyCollection<long> InWork => [.. inWork.Keys];
 
-    public int InWorkCount => inWork.Count;
+    /// <summary>Rows of channels that wait for their target do not count, so that they take no place from the others; of those there may be ten times as many.</summary>
+    public bool MayTake(int rows) => inWork.Count < rows || (inWork.Count < 10 * rows && inWork.Count - lanes.Values.Sum(lane => lane.Waiting) < rows);
 
     /// <summary>Channels that take no rows at present.</summary>
     public IReadOnlyCollection<string> Held => [.. lanes.Where(lane => lane.Value.Room(options.BatchSize) == 0).Select(lane => lane.Key)];

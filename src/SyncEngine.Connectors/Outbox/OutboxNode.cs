@@ -54,7 +54,7 @@ sealed partial class OutboxNode
     private OutboxProgress? remembered;
     private long? orderEpoch;
     private bool isUnsure;
-    private IReadOnlyList<string> others = [];
+    private IReadOnlySet<string> nodes = new HashSet<string>(StringComparer.Ordinal);
 
     public OutboxNode(
         OutboxTable table, NpgsqlDataSource database, OutboxOptions options, IReadOnlyList<TargetRoute> routes, ICommitOrder? commitOrder, WorkSignal signal,
@@ -100,6 +100,11 @@ sealed partial class OutboxNode
 
     private async Task<NodeEnd> LiveAsync(NpgsqlConnection? only, CancellationToken cancellationToken)
     {
+        if (only is null)
+        {
+            await table.JoinAsync(id, options.NodeExpiry, cancellationToken);
+        }
+
         await BeatAsync(only, cancellationToken);
         if (commitOrder is not null)
         {
@@ -127,6 +132,11 @@ sealed partial class OutboxNode
         await EndedAsync(settle);
         await lanes.WhenIdleAsync();
         health.Held = [];
+        if (end == NodeEnd.Stale && !IsReduced)
+        {
+            await LeaveAsync(); // the next life need not wait for this one's expiry
+        }
+
         return end;
     }
 
@@ -147,11 +157,24 @@ sealed partial class OutboxNode
         try
         {
             await EndedAsync(settle).WaitAsync(settlingGrace, time);
-            if (!IsReduced)
-            {
-                using var patience = new CancellationTokenSource(settlingGrace, time);
-                await table.LeaveAsync(id, patience.Token);
-            }
+        }
+        catch (TimeoutException)
+        {
+            Log.NotSettled(logger, settlingGrace.TotalSeconds);
+        }
+
+        if (!IsReduced)
+        {
+            await LeaveAsync();
+        }
+    }
+
+    private async Task LeaveAsync()
+    {
+        try
+        {
+            using var patience = new CancellationTokenSource(settlingGrace, time);
+            await table.LeaveAsync(id, patience.Token);
         }
         catch (Exception failure) when (failure is TimeoutException or NpgsqlException or OperationCanceledException)
         {
@@ -168,7 +191,7 @@ sealed partial class OutboxNode
             var began = time.GetTimestamp();
             try
             {
-                if (lanes.InWorkCount < RowsInWork)
+                if (lanes.MayTake(RowsInWork))
                 {
                     var (cost, taken) = await (IsReduced ? LookReducedAsync(cancellationToken) : RoundAsync(cancellationToken));
                     signal.Looked(cost, taken);
@@ -181,6 +204,11 @@ sealed partial class OutboxNode
 
                 pause.Reset();
                 lanes.Sweep();
+            }
+            catch (PostgresException conflict) when (conflict.SqlState is PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected)
+            {
+                isUnsure = true; // a row of the look was deleted or updated meanwhile
+                signal.Demand();
             }
             catch (Exception failure) when (failure is NpgsqlException or TimeoutException && !OutboxTable.IsStale(failure))
             {
@@ -207,9 +235,9 @@ sealed partial class OutboxNode
         var inWork = lanes.InWork.ToHashSet();
         look = look with { Known = [.. look.Own.Concat(look.Known).Where(row => !inWork.Contains(row.Id))] };
 
-        IReadOnlyList<string> nodes = [.. look.LiveNodes.Append(id).Distinct(StringComparer.Ordinal)];
+        IReadOnlyList<string> live = [.. look.LiveNodes.Append(id).Distinct(StringComparer.Ordinal)];
         var owned = new Dictionary<string, bool>(StringComparer.Ordinal);
-        bool IsOwned(string channel) => owned.TryGetValue(channel, out var known) ? known : owned[channel] = Rendezvous.IsOwner(channel, id, nodes);
+        bool IsOwned(string channel) => owned.TryGetValue(channel, out var known) ? known : owned[channel] = Rendezvous.IsOwner(channel, id, live);
         var plan = RoundPlan.Make(look, IsOwned, channel => leftOut.Contains(channel) ? 0 : lanes.Room(channel), placeOf, table.Shape.Sequence is not null, BytesPerRound);
 
         var highest = Math.Max(look.Progress.Highest, look.Highest);
@@ -272,16 +300,17 @@ sealed partial class OutboxNode
         var began = time.GetTimestamp();
         var held = lanes.Held;
         var rows = await table.LookReducedAsync(held, lanes.InWork, RowsPerLook, cancellationToken);
-        var taken = rows.GroupBy(row => row.Channel, StringComparer.Ordinal).SelectMany(channel => channel.Take(lanes.Room(channel.Key))).ToList();
+        var taken = rows.GroupBy(row => row.Row.Channel, StringComparer.Ordinal)
+            .SelectMany(channel => channel.TakeWhile(row => row.IsRipe).Select(row => row.Row).Take(held.Contains(channel.Key) ? 0 : lanes.Room(channel.Key)))
+            .ToList();
         lanes.Add(taken);
-        if (taken.Count > 0)
-        {
-            signal.WantSoon(); // rows that wait for an older writer are not told, nor that it has ended
-        }
-
-        if (rows.Count == RowsPerLook && taken.Count > 0)
+        if (rows.Count > RowsPerLook - 1 && taken.Count > 0)
         {
             signal.Demand();
+        }
+        else if (rows.Any(row => !row.IsRipe))
+        {
+            signal.WantSoon(); // nobody tells when an older writer has ended
         }
 
         return (time.GetElapsedTime(began), taken.Count);
@@ -322,11 +351,16 @@ sealed partial class OutboxNode
         }
         else
         {
-            var found = await table.BeatAsync(id, options.NodeExpiry, lanes.InWork, options.LockDuration, cancellationToken);
-            health.Mode = $"full: {found.Count + 1} {(found.Count == 0 ? "node" : "nodes")}";
-            if (!found.ToHashSet(StringComparer.Ordinal).SetEquals(others))
+            var live = (await table.BeatAsync(id, options.NodeExpiry, lanes.InWork, options.LockDuration, cancellationToken)).ToHashSet(StringComparer.Ordinal);
+            if (!live.Contains(id))
             {
-                others = found;
+                throw new LeaseLostException();
+            }
+
+            health.Mode = $"full: {live.Count} {(live.Count == 1 ? "node" : "nodes")}";
+            if (!live.SetEquals(nodes))
+            {
+                nodes = live;
                 signal.Demand(); // channels have moved
             }
         }
@@ -397,6 +431,9 @@ sealed partial class OutboxNode
 
         [LoggerMessage(3004, LogLevel.Warning, "targets did not answer within {Seconds} s of the stop; another node, or the next start, sends their messages again under the same ids")]
         public static partial void Abandoned(ILogger logger, double seconds);
+
+        [LoggerMessage(3006, LogLevel.Warning, "published rows were not removed within {Seconds} s of the stop; their next owner sends them again under the same ids")]
+        public static partial void NotSettled(ILogger logger, double seconds);
 
         [LoggerMessage(3005, LogLevel.Warning, "the node could not be taken off the list and expires by itself: {Reason}")]
         public static partial void NotLeft(ILogger logger, string reason);

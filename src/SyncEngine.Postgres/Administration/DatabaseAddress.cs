@@ -11,6 +11,11 @@ namespace SyncEngine.Postgres.Administration;
 /// <remarks>Source for the first two: https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING. Errors never repeat the text: it holds a password.</remarks>
 public static class DatabaseAddress
 {
+    /// <summary>As libpq writes it: the roots that the operating system trusts.</summary>
+    private const string SystemRoots = "system";
+
+    private const string OwnKeys = "DATABASE_URL or SyncEngine:Database:Url";
+
     /// <summary>What drivers of other languages put into the same URL and what means nothing to this one.</summary>
     private static readonly HashSet<string> Ignored = new(StringComparer.Ordinal)
     {
@@ -32,7 +37,7 @@ public static class DatabaseAddress
         ["connect_timeout"] = (builder, value) => builder.Timeout = int.Parse(value, NumberStyles.None, CultureInfo.InvariantCulture),
         ["keepalives_idle"] = (builder, value) => (builder.TcpKeepAlive, builder.TcpKeepAliveTime) = (true, int.Parse(value, NumberStyles.None, CultureInfo.InvariantCulture)),
         ["sslmode"] = (builder, value) => builder.SslMode = SslModeNamed(value),
-        ["sslrootcert"] = (builder, value) => builder.RootCertificate = value,
+        ["sslrootcert"] = (builder, value) => builder.RootCertificate = value == SystemRoots ? null : RootCertificate.FileOf(value),
         ["sslcert"] = (builder, value) => builder.SslCertificate = value,
         ["sslkey"] = (builder, value) => builder.SslKey = value,
         ["sslpassword"] = (builder, value) => builder.SslPassword = value,
@@ -40,8 +45,21 @@ public static class DatabaseAddress
         ["target_session_attrs"] = (builder, value) => builder.TargetSessionAttributes = value,
     };
 
+    /// <param name="key">Where the text comes from, for errors.</param>
     /// <exception cref="OperatorException">What is wrong with it, in one line.</exception>
-    public static NpgsqlConnectionStringBuilder Parse(string text)
+    public static NpgsqlConnectionStringBuilder Parse(string text, string key = OwnKeys)
+    {
+        try
+        {
+            return Parse(text);
+        }
+        catch (OperatorException wrong) when (key != OwnKeys)
+        {
+            throw new OperatorException(wrong.Message.Replace(OwnKeys, key, StringComparison.Ordinal), wrong);
+        }
+    }
+
+    private static NpgsqlConnectionStringBuilder Parse(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
         text = text.Trim();
@@ -100,12 +118,15 @@ public static class DatabaseAddress
 
         SetHosts(builder, authority[(at + 1)..]);
         SetUnlessEmpty(database, "dbname");
+        var namesRoots = false;
         foreach (var pair in (query ?? "").Split('&', StringSplitOptions.RemoveEmptyEntries))
         {
             var (name, value) = Cut(pair, pair.IndexOf('=', StringComparison.Ordinal));
             Set(builder, Decode(name, "parameter"), Decode(value ?? throw Wrong($"the parameter \"{name}\" has no value"), name));
+            namesRoots |= name == "sslrootcert";
         }
 
+        RequireRoots(builder, namesRoots);
         return builder;
 
         void SetUnlessEmpty(string? encoded, string keyword)
@@ -177,7 +198,17 @@ public static class DatabaseAddress
             Set(builder, name, value);
         }
 
+        RequireRoots(builder, pairs.Any(pair => pair.Name == "sslrootcert"));
         return builder;
+    }
+
+    /// <remarks>libpq's rule: verification needs roots, by name or in their usual place. Npgsql would take those of the system without being told.</remarks>
+    private static void RequireRoots(NpgsqlConnectionStringBuilder builder, bool namesRoots)
+    {
+        if (builder.SslMode is SslMode.VerifyCA or SslMode.VerifyFull && !namesRoots && !RootCertificate.IsInUsualPlace())
+        {
+            throw Wrong("sslmode verify-ca and verify-full need sslrootcert: the path of a root certificate, its PEM text, or \"system\" for the roots that this machine trusts");
+        }
     }
 
     /// <summary>Reads <c>name = value name='quoted \' value'</c>; false when it is not of that form, as Npgsql's with semicolons is not.</summary>
@@ -307,5 +338,5 @@ public static class DatabaseAddress
 
     private static (string Before, string? After) Cut(string text, int at) => at < 0 ? (text, null) : (text[..at], text[(at + 1)..]);
 
-    private static OperatorException Wrong(string what) => new($"the database address cannot be read: {what} (DATABASE_URL or SyncEngine:Database:Url)");
+    private static OperatorException Wrong(string what) => new($"the database address cannot be read: {what} ({OwnKeys})");
 }

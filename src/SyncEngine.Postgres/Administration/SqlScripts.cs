@@ -1,7 +1,9 @@
+using System.Text.RegularExpressions;
+
 namespace SyncEngine.Postgres.Administration;
 
 /// <summary>The files below <c>sql/</c>, carried in the assembly.</summary>
-public static class SqlScripts
+public static partial class SqlScripts
 {
     /// <param name="path">Below sql/, such as <c>sync/ack.sql</c>.</param>
     public static string Read(string path)
@@ -11,4 +13,11 @@ public static class SqlScripts
         using var reader = new StreamReader(stream);
         return reader.ReadToEnd();
     }
+
+    /// <summary>With psql's variables filled in as psql does: <c>:"name"</c> is a quoted identifier.</summary>
+    public static string Read(string path, IReadOnlyDictionary<string, string> identifiers) =>
+        Variable().Replace(Read(path), variable => Quoting.Identifier(identifiers[variable.Groups[1].Value]));
+
+    [GeneratedRegex(":\"([a-z_]+)\"", RegexOptions.CultureInvariant, 1000)]
+    private static partial Regex Variable();
 }

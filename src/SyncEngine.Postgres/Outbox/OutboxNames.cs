@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using SyncEngine.Postgres.Administration;
 
 namespace SyncEngine.Postgres.Outbox;
@@ -5,6 +7,9 @@ namespace SyncEngine.Postgres.Outbox;
 /// <summary>Where an outbox and its nodes are, in any schema and under any names.</summary>
 public sealed record OutboxNames(string Schema = "public", string Table = "outbox", string NodesSchema = "public", string NodesTable = "nodes")
 {
+    /// <summary>Bytes that PostgreSQL keeps of a name (NAMEDATALEN − 1).</summary>
+    public const int MaxBytes = 63;
+
     /// <summary>The NOTIFY channel of adbc, which the published trigger function uses.</summary>
     public const string NotifyChannel = "ably_adbc";
 
@@ -12,4 +17,45 @@ public sealed record OutboxNames(string Schema = "public", string Table = "outbo
     public string Outbox => Quoting.Identifier(Schema, Table);
 
     public string Nodes => Quoting.Identifier(NodesSchema, NodesTable);
+
+    /// <summary>The notify function, in the outbox's schema.</summary>
+    public string NotifyFunction => Fit(Table, "_notify");
+
+    public string Trigger => Fit($"{Schema}_{Table}", "_trigger");
+
+    /// <summary>For <see cref="SqlScripts.Read(string, IReadOnlyDictionary{string, string})"/>.</summary>
+    internal IReadOnlyDictionary<string, string> Variables => new Dictionary<string, string>(StringComparer.Ordinal)
+    {
+        ["outbox_schema"] = Schema,
+        ["outbox_table"] = Table,
+        ["outbox_notify"] = NotifyFunction,
+        ["outbox_trigger"] = Trigger,
+        ["nodes_schema"] = NodesSchema,
+        ["nodes_table"] = NodesTable,
+    };
+
+    /// <summary>A name that is too long keeps its end, and instead of its middle has a digest, so that two long names stay two.</summary>
+    private static string Fit(string name, string end)
+    {
+        if (Encoding.UTF8.GetByteCount(name + end) <= MaxBytes)
+        {
+            return name + end;
+        }
+
+        var digest = "_" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name)).AsSpan(0, 4));
+        var room = MaxBytes - digest.Length - end.Length;
+        var beginning = new StringBuilder();
+        foreach (var rune in name.EnumerateRunes())
+        {
+            room -= rune.Utf8SequenceLength;
+            if (room < 0)
+            {
+                break;
+            }
+
+            beginning.Append(rune);
+        }
+
+        return beginning + digest + end;
+    }
 }

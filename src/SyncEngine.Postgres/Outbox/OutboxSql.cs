@@ -80,11 +80,11 @@ sealed class OutboxSql(OutboxNames names, OutboxShape shape)
         SELECT 7, (extract(epoch FROM {Now} - moment.now) * 1000000)::bigint, NULL, 0, 0, 0, 0, false FROM moment
         """;
 
-    /// <summary>Rows whose transaction is older than every one that still writes: nothing can appear before them any more.</summary>
+    /// <summary>A row is ripe when its transaction is older than every one that still writes: nothing can appear before it any more.</summary>
     public string LookReduced => $"""
-        SELECT {Row}
+        SELECT {Row}, {Age} > moment.newest - moment.oldest
         FROM {outbox} o, ({Moment}) moment
-        WHERE {notProcessed} AND {Age} > moment.newest - moment.oldest AND (o.locked_by IS NULL OR o.lock_expiry <= moment.now OR o.lock_expiry IS NULL)
+        WHERE {notProcessed} AND (o.locked_by IS NULL OR o.lock_expiry <= moment.now OR o.lock_expiry IS NULL)
           AND o.channel <> ALL (@held) AND o.sequence_id <> ALL (@in_hand)
         ORDER BY o.sequence_id LIMIT @limit
         """;
@@ -146,15 +146,24 @@ sealed class OutboxSql(OutboxNames names, OutboxShape shape)
         FROM {outbox} o WHERE o.sequence_id = @id AND {(shape.Mode == OutboxMode.Reduced ? "o.mutation_id = @mutation" : "o.locked_by = @node")}
         """;
 
+    public string Join => $"INSERT INTO {names.Nodes} AS n (id, expiry) VALUES (@node, {Now} + @expiry)";
+
+    /// <summary>Tells the node itself, too, if it still counted as alive; an expiry that has passed is not taken back, as others may have acted on it.</summary>
     public string Beat => $"""
-        WITH own AS (INSERT INTO {names.Nodes} AS n (id, expiry) VALUES (@node, {Now} + @expiry) ON CONFLICT (id) DO UPDATE SET expiry = excluded.expiry),
+        WITH own AS (UPDATE {names.Nodes} n SET expiry = {Now} + @expiry WHERE n.id = @node AND n.expiry > {Now} RETURNING n.id),
         gone AS (DELETE FROM {names.Nodes} n WHERE n.expiry <= {Now} AND n.id <> @node)
+        SELECT own.id FROM own
+        UNION ALL
         SELECT n.id FROM {names.Nodes} n WHERE n.expiry > {Now} AND n.id <> @node
         """;
 
     public string Leave => $"DELETE FROM {names.Nodes} n WHERE n.id = @node";
 
-    public string RenewLocks => $"UPDATE {outbox} o SET lock_expiry = {Now} + @lock WHERE o.sequence_id = ANY (@ids) AND o.locked_by = @node";
+    /// <summary>Not those that are being settled, nor those whose time has hardly begun.</summary>
+    public string RenewLocks => $"""
+        UPDATE {outbox} o SET lock_expiry = {Now} + @lock
+        WHERE o.sequence_id IN (SELECT r.sequence_id FROM {outbox} r WHERE r.sequence_id = ANY (@ids) AND r.locked_by = @node AND r.lock_expiry < {Now} + @lock * 0.7 FOR UPDATE SKIP LOCKED)
+        """;
 
     public string RemoveTombstones => $"DELETE FROM {outbox} o WHERE o.processed AND o.sequence_id < (SELECT max(sequence_id) FROM {outbox})";
 

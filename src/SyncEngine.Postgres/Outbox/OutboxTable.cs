@@ -64,18 +64,18 @@ public sealed class OutboxTable
         }
     }
 
-    /// <summary>The reduced mode's look; rows come whole, as nothing is claimed.</summary>
-    public async Task<IReadOnlyList<OutboxRow>> LookReducedAsync(IReadOnlyCollection<string> heldChannels, IReadOnlyCollection<long> inHand, int limit, CancellationToken cancellationToken)
+    /// <summary>The reduced mode's look; rows come whole, as nothing is claimed. A row that is not ripe, and what follows it on its channel, waits for an older writer.</summary>
+    public async Task<IReadOnlyList<(OutboxRow Row, bool IsRipe)>> LookReducedAsync(IReadOnlyCollection<string> heldChannels, IReadOnlyCollection<long> inHand, int limit, CancellationToken cancellationToken)
     {
         await using var command = Command(sql.LookReduced);
         command.Parameters.Add(new NpgsqlParameter<string[]>("held", [.. heldChannels]));
         command.Parameters.Add(new NpgsqlParameter<long[]>("in_hand", [.. inHand]));
         command.Parameters.Add(new NpgsqlParameter<int>("limit", limit));
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        var rows = new List<OutboxRow>();
+        var rows = new List<(OutboxRow, bool)>();
         while (await reader.ReadAsync(cancellationToken))
         {
-            rows.Add(OutboxRound.RowAt(reader, 0));
+            rows.Add((OutboxRound.RowAt(reader, 0), reader.GetBoolean(7)));
         }
 
         return rows;
@@ -111,8 +111,17 @@ public sealed class OutboxTable
         await transaction.CommitAsync(cancellationToken);
     }
 
+    /// <summary>Puts the node on the list.</summary>
+    public async Task JoinAsync(string node, TimeSpan expiry, CancellationToken cancellationToken)
+    {
+        await using var command = Command(sql.Join);
+        command.Parameters.Add(new NpgsqlParameter<string>("node", node));
+        command.Parameters.Add(new NpgsqlParameter<TimeSpan>("expiry", expiry));
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
     /// <summary>Says that the node lives, forgets those that do not, renews its locks, removes tombstones of the past.</summary>
-    /// <returns>The other live nodes.</returns>
+    /// <returns>The live nodes; this one is missing when its expiry had passed already.</returns>
     public async Task<IReadOnlyList<string>> BeatAsync(string node, TimeSpan expiry, IReadOnlyCollection<long> inWork, TimeSpan lockDuration, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
@@ -136,11 +145,11 @@ public sealed class OutboxTable
         }
 
         Count(batch.BatchCommands.Count);
-        var others = new List<string>();
+        var live = new List<string>();
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
         {
-            others.Add(reader.GetString(0));
+            live.Add(reader.GetString(0));
         }
 
         while (await reader.NextResultAsync(cancellationToken))
@@ -148,7 +157,7 @@ public sealed class OutboxTable
             // Drained, so that an error of a later statement is not lost.
         }
 
-        return others;
+        return live;
     }
 
     /// <summary>Takes the node off the list and wakes the others: its rows are theirs.</summary>

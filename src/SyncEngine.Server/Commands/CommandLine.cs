@@ -2,8 +2,10 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.Reflection;
 using Npgsql;
+using SyncEngine.Connectors.Outbox;
 using SyncEngine.Postgres.Administration;
 using SyncEngine.Server.Options;
+using SyncEngine.Server.Options.Adbc;
 
 namespace SyncEngine.Server.Commands;
 
@@ -11,7 +13,7 @@ namespace SyncEngine.Server.Commands;
 sealed record CommandLineOutcome(int? ExitCode, string[] ServerArguments);
 
 /// <summary>
-/// What is asked for on the command line: <c>check</c>, <c>setup</c>, <c>uninstall</c>, help, the version, or the server.
+/// What is asked for on the command line: <c>check</c>, <c>setup</c>, <c>uninstall</c>, <c>replay-dead-letters</c>, help, the version, or the server.
 /// </summary>
 /// <remarks>
 /// Every other argument is ordinary configuration (<c>--SyncEngine:Room:Option=value</c>, <c>--urls …</c>) and passed on as it came.
@@ -61,10 +63,21 @@ sealed class CommandLine
             root.Add(file);
         }
 
+        foreach (var (flag, _) in AdbcFlags)
+        {
+            root.Add(flag);
+        }
+
         root.SetAction(RunServer);
-        root.Add(Installation("check", "Verify the configuration against the database: one line for each finding, with the SQL that mends it", (part, token) => part.CheckAsync(token)));
-        root.Add(Installation("setup", "Create publication, slot and helper SQL in the database; run it as often as you like", (part, token) => part.InstallAsync(token)));
-        root.Add(Installation("uninstall", "Remove publication, slot and helper SQL from the database", (part, token) => part.UninstallAsync(token)));
+        root.Add(Installation("check", "Verify the configuration against the database: one line for each finding, with the SQL that mends it", all => all, (part, token) => part.CheckAsync(token)));
+        root.Add(Installation("setup", "Create publication, slot, helper SQL and what configured parts need in the database; run it as often as you like", all => all, (part, token) => part.InstallAsync(token)));
+        // The engine's own part comes last, as it removes the schema that the others keep their tables in.
+        root.Add(Installation("uninstall", "Remove publication, slot and helper SQL from the database", all => all.Reverse(), (part, token) => part.UninstallAsync(token)));
+        root.Add(new Command("create", "As adbc has it")
+        {
+            Installation("tables", "Create the outbox and nodes tables, notify function and trigger", all => Outboxes(all), (part, token) => part.InstallAsync(token)),
+        });
+        root.Add(Replay());
     }
 
     /// <summary>Options of other parts, listed here for the help; they travel on as configuration.</summary>
@@ -72,10 +85,20 @@ sealed class CommandLine
     [
         new("--urls") { Description = "Where to listen (default http://localhost:5080)", HelpName = "addresses" },
         File("--connector-config", "Run an outbox with the configuration of the Ably Postgres connector (.json or .env)"),
-        File("--adbc-config", "Run an outbox with the configuration of adbc (YAML)"),
+        File("--adbc-config", "Run an outbox with the configuration of adbc (YAML)", "--config"),
         File("--event-proxy-config", "Run event bridges with the configuration of the event proxy (ini)"),
         File("--eventserv-config", "Serve NOTIFY with the configuration of pg_eventserv (TOML)"),
     ];
+
+    /// <summary>adbc's own flags. They travel in a section of their own: some have names that mean something else to others.</summary>
+    private static IReadOnlyList<(Option<string> Option, AdbcKey Key)> AdbcFlags { get; } =
+        [.. AdbcKey.All.Select(key => (new Option<string>($"--{key.Flag}")
+        {
+            Description = $"adbc: {key.Description}",
+            HelpName = key.Kind.ToString().ToLowerInvariant(),
+            Recursive = true,
+            Arity = key.Kind == AdbcKind.Boolean ? ArgumentArity.ZeroOrOne : ArgumentArity.ExactlyOne,
+        }, key))];
 
     /// <summary>Runs the command that is asked for; the server itself is left to the caller.</summary>
     public async Task<CommandLineOutcome> RunAsync(string[] arguments, CancellationToken cancellationToken)
@@ -120,7 +143,46 @@ sealed class CommandLine
         return 0;
     }
 
-    private Command Installation(string name, string description, Func<IInstallation, CancellationToken, IAsyncEnumerable<Finding>> run)
+    private Command Installation(
+        string name, string description, Func<IReadOnlyList<IInstallation>, IEnumerable<IInstallation>> choose, Func<IInstallation, CancellationToken, IAsyncEnumerable<Finding>> run)
+    {
+        var command = ForDatabase(name, description);
+        command.SetAction((_, cancellationToken) => RunOnDatabaseAsync((parts, token) => choose(parts.Installations).ToAsyncEnumerable().SelectMany(part => run(part, token)), cancellationToken));
+        return command;
+    }
+
+    /// <summary>The outbox alone.</summary>
+    private static IEnumerable<IInstallation> Outboxes(IReadOnlyList<IInstallation> all) =>
+        all.Any(part => part is OutboxInstallation) ? all.Where(part => part is OutboxInstallation) : throw NoOutbox();
+
+    private Command Replay()
+    {
+        var id = new Option<long?>("--id") { Description = "The letter with this id", HelpName = "number" };
+        var channel = new Option<string?>("--channel") { Description = "Letters of this channel", HelpName = "name" };
+        var code = new Option<string?>("--code") { Description = "Letters that were refused with this code", HelpName = "code" };
+        var every = new Option<bool>("--all") { Description = "All of them" };
+        var command = ForDatabase("replay-dead-letters", "Put messages that their target had refused for good back into the outbox");
+        command.Add(id);
+        command.Add(channel);
+        command.Add(code);
+        command.Add(every);
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            var filter = new DeadLetterFilter(parsed.GetValue(id), parsed.GetValue(channel), parsed.GetValue(code));
+            if (filter == new DeadLetterFilter() && !parsed.GetValue(every))
+            {
+                await error.WriteLineAsync("error: say which dead letters to put back: --id, --channel, --code, or --all");
+                return Misunderstood;
+            }
+
+            return await RunOnDatabaseAsync((opened, token) => (opened.DeadLetters ?? throw NoOutbox()).ReplayAsync(filter, token), cancellationToken);
+        });
+        return command;
+    }
+
+    private static OperatorException NoOutbox() => new($"no outbox is configured: set a key of {OutboxOptions.Section}, or give --adbc-config");
+
+    private static Command ForDatabase(string name, string description)
     {
         var command = new Command(name, description) { TreatUnmatchedTokensAsErrors = false };
         foreach (var file in PassedThrough)
@@ -128,30 +190,27 @@ sealed class CommandLine
             command.Add(file);
         }
 
-        command.SetAction((_, cancellationToken) => RunInstallationsAsync(run, cancellationToken));
         return command;
     }
 
-    private async Task<int> RunInstallationsAsync(Func<IInstallation, CancellationToken, IAsyncEnumerable<Finding>> run, CancellationToken cancellationToken)
+    private async Task<int> RunOnDatabaseAsync(Func<DatabaseParts, CancellationToken, IAsyncEnumerable<Finding>> run, CancellationToken cancellationToken)
     {
         NpgsqlConnectionStringBuilder? address = null;
         try
         {
             var (configuration, contentRoot) = parts.Configure(passedOn);
+            // Read before anything is opened or made.
+            var outbox = OutboxSettings.Read(configuration);
             await using var main = await MainDatabase.OpenAsync(
                 configuration, contentRoot, parts.FallbackAddress(configuration), mayAttach: true, error.WriteLine, time, cancellationToken);
             address = main.Address;
             address.Pooling = false;
-            await using var dataSource = NpgsqlDataSource.Create(address);
+            await using var opened = DatabaseParts.Open(configuration, main, outbox, parts.Further);
             var isComplete = true;
-            IEnumerable<IInstallation> installations = [new DatabaseInstallation(dataSource, OptionsReader.Replication(configuration)), .. parts.Further(configuration, dataSource)];
-            foreach (var installation in installations)
+            await foreach (var finding in run(opened, cancellationToken))
             {
-                await foreach (var finding in run(installation, cancellationToken))
-                {
-                    await output.WriteLineAsync(finding.ToString());
-                    isComplete &= finding.Kind != FindingKind.Missing;
-                }
+                await output.WriteLineAsync(finding.ToString());
+                isComplete &= finding.Kind != FindingKind.Missing;
             }
 
             return isComplete ? 0 : Failed;
@@ -179,6 +238,14 @@ sealed class CommandLine
             if (parsed.GetResult(file) is { Tokens: [var token] })
             {
                 yield return $"{file.Name}={token.Value}";
+            }
+        }
+
+        foreach (var (flag, key) in AdbcFlags)
+        {
+            if (parsed.GetResult(flag) is { Implicit: false } result)
+            {
+                yield return $"--{AdbcSource.FlagsSection}:{key.Flag}={(result.Tokens.Count > 0 ? result.Tokens[^1].Value : "true")}";
             }
         }
 
@@ -213,24 +280,24 @@ sealed class CommandLine
         }
     }
 
-    private static Option<string> File(string name, string description) => new(name) { Description = description, HelpName = "file" };
+    private static Option<string> File(string name, string description, params string[] aliases) => new(name, aliases) { Description = description, HelpName = "file" };
 }
 
 /// <summary>What the host knows and the commands need.</summary>
 /// <param name="Configure">The configuration as the server would see it for these arguments, and the content root.</param>
 /// <param name="FallbackAddress">The database of a replaced tool's configuration; null for none.</param>
-/// <param name="Further">What other configured parts keep in the database.</param>
+/// <param name="Further">What other configured parts keep in the main database, besides the outbox, which may be in another one.</param>
 sealed record CommandParts(
     Func<string[], (IConfiguration Configuration, string ContentRoot)> Configure,
     Func<IConfiguration, string?> FallbackAddress,
     Func<IConfiguration, NpgsqlDataSource, IEnumerable<IInstallation>> Further)
 {
     /// <summary>The server's ordinary configuration, and the database alone.</summary>
-    public static CommandParts Default { get; } = new(ConfigureAsServer, _ => null, (_, _) => []);
+    public static CommandParts Default { get; } = new(ConfigureAsServer, OutboxSettings.FallbackAddress, (_, _) => []);
 
     public static (IConfiguration Configuration, string ContentRoot) ConfigureAsServer(string[] arguments)
     {
-        var builder = WebApplication.CreateBuilder(arguments);
+        var builder = ServerConfiguration.CreateBuilder(arguments);
         return (builder.Configuration, builder.Environment.ContentRootPath);
     }
 }

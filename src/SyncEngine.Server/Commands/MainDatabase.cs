@@ -1,4 +1,5 @@
 using Npgsql;
+using SyncEngine.Connectors.Outbox;
 using SyncEngine.Postgres.Administration;
 using SyncEngine.Postgres.Embedded;
 using SyncEngine.Server.Options;
@@ -8,10 +9,11 @@ namespace SyncEngine.Server.Commands;
 /// <summary>The database that the engine serves: the configured one, or an embedded one that this object keeps running.</summary>
 sealed class MainDatabase : IAsyncDisposable
 {
-    private MainDatabase(NpgsqlConnectionStringBuilder address, EmbeddedPostgres? embedded)
+    private MainDatabase(NpgsqlConnectionStringBuilder address, EmbeddedPostgres? embedded, bool isFallback = false)
     {
         Address = address;
         Embedded = embedded;
+        IsFallback = isFallback;
     }
 
     /// <summary>With the session settings applied, for query and replication connections alike.</summary>
@@ -20,6 +22,9 @@ sealed class MainDatabase : IAsyncDisposable
     /// <summary>Null when a database is configured. Its <see cref="EmbeddedPostgres.ConnectionUrl"/> is what the host prints.</summary>
     public EmbeddedPostgres? Embedded { get; }
 
+    /// <summary>It is that of another part's configuration; nobody has asked for live queries over it, so they are a bonus where it can stream.</summary>
+    public bool IsFallback { get; }
+
     /// <param name="fallbackAddress">The address that a replaced tool's configuration holds, used when none of our own is given.</param>
     /// <param name="mayAttach">Use an embedded server that another engine runs (commands), rather than refuse (the host).</param>
     /// <exception cref="OperatorException">An address that cannot be read, or an embedded server that does not start.</exception>
@@ -27,10 +32,15 @@ sealed class MainDatabase : IAsyncDisposable
         IConfiguration configuration, string contentRoot, string? fallbackAddress, bool mayAttach, Action<string> report, TimeProvider time, CancellationToken cancellationToken)
     {
         var options = OptionsReader.Database(configuration);
-        string?[] addresses = [options.Url, configuration["DATABASE_URL"], fallbackAddress];
+        string?[] addresses = [options.Url, configuration["DATABASE_URL"]];
         if (addresses.FirstOrDefault(address => !string.IsNullOrWhiteSpace(address)) is { } configured)
         {
             return new MainDatabase(Prepare(DatabaseAddress.Parse(configured), options), embedded: null);
+        }
+
+        if (!string.IsNullOrWhiteSpace(fallbackAddress))
+        {
+            return new MainDatabase(Prepare(DatabaseAddress.Parse(fallbackAddress, $"{OutboxOptions.Section}:{nameof(OutboxOptions.Database)}"), options), embedded: null, isFallback: true);
         }
 
         var embeddedOptions = OptionsReader.Embedded(configuration, contentRoot);
@@ -48,7 +58,8 @@ sealed class MainDatabase : IAsyncDisposable
         }
     }
 
-    private static NpgsqlConnectionStringBuilder Prepare(NpgsqlConnectionStringBuilder address, DatabaseOptions options)
+    /// <summary>Gives an address what every connection of the engine has.</summary>
+    public static NpgsqlConnectionStringBuilder Prepare(NpgsqlConnectionStringBuilder address, DatabaseOptions options)
     {
         SessionSettings.Apply(address);
         address.ApplicationName ??= "syncengine";

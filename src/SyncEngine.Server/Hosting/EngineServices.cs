@@ -26,8 +26,10 @@ namespace SyncEngine.Server.Hosting;
 /// <summary>Puts the engine together: which implementation serves which port.</summary>
 static class EngineServices
 {
+    /// <param name="channels">Where the outbox is, and so what the hub target keeps.</param>
+    /// <param name="noStream">Why the database cannot stream changes: live queries are off then. Null when it can.</param>
     public static void AddSyncEngine(
-        this IServiceCollection services, IConfiguration configuration, string contentRoot, MainDatabase database, NpgsqlDataSource dataSource, ReplicationOptions replication)
+        this IServiceCollection services, IConfiguration configuration, string contentRoot, MainDatabase database, NpgsqlDataSource dataSource, NpgsqlDataSource channels, ReplicationOptions replication, Finding? noStream)
     {
         services.AddSyncOptions(configuration, contentRoot);
         var limits = OptionsBinder.Bind<LimitOptions>(configuration, LimitOptions.Section);
@@ -60,21 +62,30 @@ static class EngineServices
         services.AddSingleton<ChangeProcessor>();
         services.AddSingleton<SubscriptionService>();
         services.AddSingleton(new PublicationSetup(dataSource, replication));
+        services.AddSingleton(provider => new DemoWrites(provider.GetRequiredService<NpgsqlDataSource>()));
         services.AddSingleton(provider => new DemoActivity(provider.GetRequiredService<NpgsqlDataSource>(), TimeProvider.System));
         services.AddSingleton<RequestReader>();
-        services.AddHostedService<EngineLoops>();
+        if (noStream is null)
+        {
+            services.AddHostedService<EngineLoops>();
+            services.AddSingleton<IHealthPart, ReplicationHealth>();
+        }
+        else
+        {
+            services.AddSingleton<IHealthPart>(_ => new LiveQueriesOff(noStream, TimeProvider.System));
+        }
+
         services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(10));
 
         services.AddSyncAuthentication(configuration, isEmbedded: database.Embedded is not null);
         services.AddSyncErrors();
-        services.AddChannels(configuration, dataSource);
+        services.AddChannels(configuration, channels);
         services.AddSyncCors(configuration);
         services.AddSingleton<IRoleCheck, RoleCheck>();
         services.AddSyncObservability(configuration);
         services.AddKeyedSingleton(DatabaseProbe.PartName, (provider, _) => new HealthPart(DatabaseProbe.PartName, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<IHealthPart>(provider => provider.GetRequiredKeyedService<HealthPart>(DatabaseProbe.PartName));
         services.AddHostedService<DatabaseProbe>();
-        services.AddSingleton<IHealthPart, ReplicationHealth>();
         // Writes every refused call as an error with its stack; what is ours to mend is logged by HubErrors, under the id that the client quotes.
         services.AddLogging(logging => logging
             .AddFilter("Microsoft.AspNetCore.SignalR.Internal.DefaultHubDispatcher", LogLevel.None)
@@ -91,12 +102,18 @@ static class EngineServices
         services.AddSingleton<Microsoft.AspNetCore.SignalR.Protocol.IHubProtocol, FrameProtocol>();
     }
 
-    public static void UseSyncEngine(this WebApplication app)
+    /// <param name="noStream">As for <see cref="AddSyncEngine"/>.</param>
+    public static void UseSyncEngine(this WebApplication app, Finding? noStream)
     {
         app.Configuration.WarnOfUnknownKeys(app.Logger);
         app.UseSyncErrors();
         app.UseRouting();
         app.UseSyncCors();
+        if (noStream is not null)
+        {
+            app.UseLiveQueriesOff(noStream);
+        }
+
         app.UsePlayground();
         app.UseWebSockets();
         app.UseSyncAuthentication();

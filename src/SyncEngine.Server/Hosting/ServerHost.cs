@@ -20,14 +20,16 @@ static class ServerHost
         NpgsqlConnectionStringBuilder? address = null;
         try
         {
-            var builder = WebApplication.CreateBuilder(arguments);
+            var builder = ServerConfiguration.CreateBuilder(arguments);
+            // Read before anything is opened or made.
+            var outbox = OutboxSettings.Read(builder.Configuration);
             if (string.IsNullOrEmpty(builder.Configuration["urls"]) && !builder.Configuration.GetSection("Kestrel:Endpoints").Exists())
             {
                 builder.WebHost.UseUrls(DefaultAddress);
             }
 
             await using var database = await MainDatabase.OpenAsync(
-                builder.Configuration, builder.Environment.ContentRootPath, fallbackAddress: null, mayAttach: false, output.WriteLine, TimeProvider.System, cancellationToken);
+                builder.Configuration, builder.Environment.ContentRootPath, OutboxSettings.FallbackAddress(builder.Configuration), mayAttach: false, output.WriteLine, TimeProvider.System, cancellationToken);
             address = database.Address;
             if (database.Embedded is { } embedded)
             {
@@ -36,21 +38,33 @@ static class ServerHost
 
             await using var dataSource = NpgsqlDataSource.Create(address);
             var replication = OptionsReader.Replication(builder.Configuration);
-            if (await new StartPreparation(dataSource, replication).RunAsync(cancellationToken) is { } missing)
+            var missing = await new StartPreparation(dataSource, replication).RunAsync(cancellationToken);
+            if (missing is not null && !database.IsFallback)
             {
                 await error.WriteLineAsync($"error: {missing.Text}{(missing.Mend is null ? "" : $": {missing.Mend}")}");
                 return Failed;
             }
 
-            builder.Services.AddSyncEngine(builder.Configuration, builder.Environment.ContentRootPath, database, dataSource, replication);
+            await using var outboxDatabase = outbox is null ? null : OutboxDatabase.Open(outbox, builder.Configuration, address, dataSource);
+            builder.Services.AddSyncEngine(
+                builder.Configuration, builder.Environment.ContentRootPath, database, dataSource, outboxDatabase?.DataSource ?? dataSource, replication, missing);
+            if (outbox is not null)
+            {
+                builder.Services.AddSyncOutbox(builder.Configuration, outbox, outboxDatabase!, isEmbedded: database.Embedded is not null, hasStream: missing is null);
+            }
+
             builder.Services.AddSingleton<IHostLifetime, CallersLifetime>();
             await using var app = builder.Build();
-            app.UseSyncEngine();
+            app.UseSyncEngine(missing);
             await app.StartAsync(cancellationToken);
             await output.WriteLineAsync($"SyncEngine is listening on {string.Join(", ", app.Urls)}");
             await StopRequestedAsync(app.Lifetime, cancellationToken);
             await app.Services.GetRequiredService<Connectors.Hub.ChannelFeed>().FarewellAsync();
-            await FarewellAsync(app.Services.GetRequiredService<ChangeProcessor>());
+            if (missing is null)
+            {
+                await FarewellAsync(app.Services.GetRequiredService<ChangeProcessor>());
+            }
+
             await app.StopAsync(CancellationToken.None);
             return 0;
         }

@@ -1,4 +1,6 @@
 using System.Reflection;
+using SyncEngine.Connectors.Outbox;
+using SyncEngine.Connectors.Targets;
 using SyncEngine.Postgres.Administration;
 using SyncEngine.Postgres.Embedded;
 
@@ -28,5 +30,7 @@ static class OptionRooms
         new(QueryOptions.Section, typeof(QueryOptions)),
         new(CorsOptions.Section, typeof(CorsOptions)),
         new(OtlpOptions.Section, typeof(OtlpOptions)),
+        new(OutboxOptions.Section, typeof(OutboxOptions)),
+        .. TargetCatalog.All.Where(kind => kind.HasOptions).Select(kind => new OptionRoom(kind.Section!, kind.OptionsType!)),
     ];
 }

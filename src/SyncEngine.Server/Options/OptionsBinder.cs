@@ -1,3 +1,4 @@
+using System.Collections;
 using System.ComponentModel.DataAnnotations;
 using System.Reflection;
 using SyncEngine.Postgres.Administration;
@@ -9,34 +10,39 @@ static class OptionsBinder
 {
     /// <exception cref="OperatorException">A value that cannot be read, or is out of its bounds.</exception>
     public static T Bind<T>(IConfiguration configuration, string section)
-        where T : class, new()
+        where T : class, new() => (T)Bind(configuration, section, typeof(T));
+
+    /// <inheritdoc cref="Bind{T}"/>
+    public static object Bind(IConfiguration configuration, string section, Type type)
     {
-        T options;
+        object options;
         try
         {
-            options = Rewritten<T>(configuration.GetSection(section)).Get<T>() ?? new T();
+            options = Rewritten(configuration.GetSection(section), type).Get(type) ?? Activator.CreateInstance(type)!;
         }
         catch (InvalidOperationException exception)
         {
             // "Failed to convert configuration value 'x' at 'Key' to type '…'.": the value may be a secret, so the line is ours.
-            throw new OperatorException($"{section}:{Culprit<T>(configuration.GetSection(section))} cannot be read; see docs/CONFIGURATION.md for what it takes", exception);
+            throw new OperatorException($"{section}:{Culprit(configuration.GetSection(section), type)} cannot be read; see docs/CONFIGURATION.md for what it takes", exception);
         }
 
-        var wrong = new List<ValidationResult>();
-        if (!Validator.TryValidateObject(options, new ValidationContext(options), wrong, validateAllProperties: true))
-        {
-            throw new OperatorException($"{section}:{wrong[0].MemberNames.FirstOrDefault()} {Reason(wrong[0])}");
-        }
-
+        Validate(options, section);
         return options;
     }
 
+    /// <summary>The record that a list or a dictionary of records holds; null for any other property.</summary>
+    public static Type? RecordsOf(PropertyInfo property) =>
+        property.PropertyType is { IsGenericType: true, GenericTypeArguments: [.., { IsClass: true } inner] } && inner != typeof(string) ? inner : null;
+
+    public static IEnumerable<PropertyInfo> Properties(Type room) =>
+        room.GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(property => property.CanWrite && !property.Name.Equals("EqualityContract", StringComparison.Ordinal));
+
     /// <summary>Durations as .NET writes them, and lists given as one value apart: what the binder of .NET understands.</summary>
-    private static IConfiguration Rewritten<T>(IConfigurationSection section)
+    private static IConfiguration Rewritten(IConfigurationSection section, Type type)
     {
         // Copied, because a configuration chained into another loses values that are empty.
         var values = section.AsEnumerable(makePathsRelative: true).Where(value => value.Key.Length > 0).ToDictionary(StringComparer.OrdinalIgnoreCase);
-        Rewrite(section, typeof(T), "", values);
+        Rewrite(section, type, "", values);
         return new ConfigurationBuilder().AddInMemoryCollection(values).Build();
     }
 
@@ -45,9 +51,15 @@ static class OptionsBinder
         foreach (var property in Properties(type))
         {
             var key = prefix + property.Name;
-            if (property.PropertyType.IsGenericType && property.PropertyType.GenericTypeArguments is [_, { IsClass: true } inner] && inner != typeof(string))
+            if (RecordsOf(property) is { } inner)
             {
-                foreach (var child in section.GetSection(property.Name).GetChildren())
+                var part = section.GetSection(property.Name);
+                if (!string.IsNullOrEmpty(part.Value))
+                {
+                    throw new OperatorException($"{part.Path} must be a list, as {part.Path}:0:{Properties(inner).First().Name}=…");
+                }
+
+                foreach (var child in part.GetChildren())
                 {
                     Rewrite(child, inner, $"{key}:{child.Key}:", values);
                 }
@@ -69,8 +81,39 @@ static class OptionsBinder
         }
     }
 
-    private static string? Culprit<T>(IConfigurationSection section) =>
-        Properties(typeof(T)).FirstOrDefault(property => section[property.Name] is { } text && property.PropertyType.IsValueType && !CanRead(property.PropertyType, text))?.Name;
+    /// <summary>The records inside of a room, too: .NET looks at the outermost alone.</summary>
+    private static void Validate(object options, string path)
+    {
+        var wrong = new List<ValidationResult>();
+        if (!Validator.TryValidateObject(options, new ValidationContext(options), wrong, validateAllProperties: true))
+        {
+            throw new OperatorException($"{path}:{wrong[0].MemberNames.FirstOrDefault()} {Reason(wrong[0])}");
+        }
+
+        foreach (var property in Properties(options.GetType()).Where(property => RecordsOf(property) is not null))
+        {
+            switch (property.GetValue(options))
+            {
+                case IDictionary dictionary:
+                    foreach (DictionaryEntry entry in dictionary)
+                    {
+                        Validate(entry.Value!, $"{path}:{property.Name}:{entry.Key}");
+                    }
+
+                    break;
+                case IEnumerable list:
+                    foreach (var (at, item) in list.Cast<object>().Index())
+                    {
+                        Validate(item, $"{path}:{property.Name}:{at}");
+                    }
+
+                    break;
+            }
+        }
+    }
+
+    private static string? Culprit(IConfigurationSection section, Type type) =>
+        Properties(type).FirstOrDefault(property => section[property.Name] is { } text && property.PropertyType.IsValueType && !CanRead(property.PropertyType, text))?.Name;
 
     private static bool CanRead(Type type, string text)
     {
@@ -90,7 +133,4 @@ static class OptionsBinder
         var must = text.IndexOf("must be", StringComparison.Ordinal);
         return must >= 0 ? text[must..] : text;
     }
-
-    public static IEnumerable<PropertyInfo> Properties(Type room) =>
-        room.GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(property => property.CanWrite && !property.Name.Equals("EqualityContract", StringComparison.Ordinal));
 }

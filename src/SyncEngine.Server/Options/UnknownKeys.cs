@@ -1,3 +1,5 @@
+using System.Reflection;
+
 namespace SyncEngine.Server.Options;
 
 /// <summary>Keys under <c>SyncEngine:</c> that nothing reads: most often a typing error, which would otherwise go unnoticed.</summary>
@@ -15,22 +17,38 @@ static class UnknownKeys
                 continue;
             }
 
-            var names = room.Options.Select(property => property.Name).ToList();
-            foreach (var key in section.GetChildren())
+            foreach (var line in Find(section, room.Options.ToList()))
             {
-                if (!names.Contains(key.Key, StringComparer.OrdinalIgnoreCase))
+                yield return line;
+            }
+        }
+    }
+
+    /// <summary>In one room, and in the records of its lists.</summary>
+    private static IEnumerable<string> Find(IConfigurationSection section, IReadOnlyList<PropertyInfo> options)
+    {
+        foreach (var key in section.GetChildren())
+        {
+            var option = options.FirstOrDefault(option => option.Name.Equals(key.Key, StringComparison.OrdinalIgnoreCase));
+            if (option is null)
+            {
+                yield return Line(key.Path, options.Select(option => $"{section.Path}:{option.Name}"));
+            }
+            else if (OptionsBinder.RecordsOf(option) is { } record)
+            {
+                foreach (var line in key.GetChildren().SelectMany(item => Find(item, OptionsBinder.Properties(record).ToList())))
                 {
-                    yield return Line(key.Path, names.Select(name => $"{room.Section}:{name}"));
+                    yield return line;
                 }
             }
         }
     }
 
-    private static string Line(string path, IEnumerable<string> known)
-    {
-        var nearest = known.MinBy(name => Distance(name, path))!;
-        return $"the configuration key {path} is not known and has no effect; did you mean {nearest}?";
-    }
+    /// <summary>The name that differs least.</summary>
+    public static string Nearest(string name, IEnumerable<string> known) => known.MinBy(one => Distance(one, name))!;
+
+    private static string Line(string path, IEnumerable<string> known) =>
+        $"the configuration key {path} is not known and has no effect; did you mean {Nearest(path, known)}?";
 
     /// <summary>Levenshtein's distance, without regard to case.</summary>
     private static int Distance(string left, string right)

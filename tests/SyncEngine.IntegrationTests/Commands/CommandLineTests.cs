@@ -102,6 +102,64 @@ public sealed class CommandLineTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal("@file", configuration["Some:Note"]);
     }
 
+    [Fact]
+    public async Task The_outbox_is_installed_checked_replayed_and_removed_with_the_rest()
+    {
+        string[] outbox = ["--database", database.Url, "--SyncEngine:Outbox:Table=events"];
+        Assert.Equal(1, await RunAsync(["check", .. outbox]));
+        Assert.Contains("missing table \"public\".\"events\" does not exist  --  CREATE TABLE", output.ToString(), StringComparison.Ordinal);
+        Assert.Equal(0, await RunAsync(["setup", .. outbox]));
+        Assert.Equal(0, await RunAsync(["setup", .. outbox]));
+        Assert.Equal(0, await RunAsync(["check", .. outbox]));
+        Assert.Contains("the outbox runs in full", output.ToString(), StringComparison.Ordinal);
+
+        await database.ExecuteAsync("""
+            INSERT INTO sync.dead_letters (source, target, payload, code, error) VALUES ('"public"."events"', 'ably:c', '{"mutation_id": "m", "channel": "c", "name": "n"}', '40009', 'too long')
+            """);
+        await FailsAsync("say which dead letters to put back", ["replay-dead-letters", .. outbox]);
+        await FailsAsync("no outbox is configured", "replay-dead-letters", "--all", "--database", database.Url);
+        Assert.Equal(0, await RunAsync(["replay-dead-letters", "--id", "1", "--channel", "other", .. outbox]));
+        Assert.Equal("ok      0 of 0 dead letters are in \"public\".\"events\" again", output.ToString().Trim());
+        Assert.Equal(0, await RunAsync(["replay-dead-letters", "--code", "40009", .. outbox]));
+        Assert.StartsWith("done    dead letter 1 is row 1 of \"public\".\"events\", channel \"c\"", output.ToString(), StringComparison.Ordinal);
+        Assert.Equal("m c n", await database.ScalarAsync<string>("SELECT concat_ws(' ', mutation_id, channel, name) FROM events"));
+
+        Assert.Equal(0, await RunAsync(["uninstall", .. outbox]));
+        Assert.Contains("is kept: it holds rows that have not been published", output.ToString(), StringComparison.Ordinal);
+        Assert.Null(await database.ScalarAsync<string>("SELECT to_regnamespace('sync')::text"));
+        Assert.Equal("", error.ToString().Replace("error: say which dead letters to put back: --id, --channel, --code, or --all\n", "", StringComparison.Ordinal).Replace("error: no outbox is configured: set a key of SyncEngine:Outbox, or give --adbc-config\n", "", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task The_flags_of_adbc_and_its_command_work_as_they_are()
+    {
+        string[] flags = ["--ably-api-key", "app.key:secret", "--postgres-connection-uri", database.Url, "--outbox-table-table-name", "events", "--env=production"];
+        Assert.Equal(0, await RunAsync(["create", "tables", .. flags]));
+        Assert.Equal(0, await RunAsync(["create", "tables", .. flags]));
+        Assert.Equal(1, await database.ScalarAsync<int>("SELECT count(*) FROM pg_trigger WHERE tgname = 'public_events_trigger'"));
+        Assert.Equal(0, await database.ScalarAsync<int>("SELECT count(*) FROM pg_publication"));
+        Assert.Equal(0, await RunAsync(["check", .. flags]));
+        Assert.Contains("for live queries: publication \"sync\" does not exist", output.ToString(), StringComparison.Ordinal);
+        await FailsAsync("--poll-fixed-rate must be true or false", ["check", .. flags, "--poll-fixed-rate=perhaps"]);
+        Assert.Equal(0, await RunAsync(["check", .. flags, "--poll-fixed-rate"]));
+        Assert.Contains("fixed rate and needs no trigger", output.ToString(), StringComparison.Ordinal);
+        await FailsAsync("ADBC_ABLY_API_KEY is missing", "check", "--postgres-connection-uri", database.Url);
+        await FailsAsync("no outbox is configured", "create", "tables", "--database", database.Url);
+        await FailsAsync("\"--ably-api-kye\" is not", "check", "--ably-api-kye", "x");
+    }
+
+    [Fact]
+    public async Task An_outbox_in_a_database_of_its_own_is_installed_there()
+    {
+        await using var other = await postgres.CreateDatabaseAsync();
+        Assert.Equal(0, await RunAsync("setup", "--database", database.Url, $"--SyncEngine:Outbox:Database={other.Url}"));
+        Assert.Equal(1, await other.ScalarAsync<int>("SELECT count(*) FROM pg_class WHERE oid = to_regclass('public.outbox')"));
+        Assert.Equal(0, await database.ScalarAsync<int>("SELECT count(*) FROM pg_class WHERE oid = to_regclass('public.outbox')"));
+        Assert.Equal(0, await other.ScalarAsync<int>("SELECT count(*) FROM pg_publication"));
+        Assert.Equal(0, await RunAsync("uninstall", "--database", database.Url, $"--SyncEngine:Outbox:Database={other.Url}"));
+        Assert.Null(await other.ScalarAsync<string>("SELECT to_regnamespace('sync')::text"));
+    }
+
     private async Task FailsAsync(string expected, params string[] arguments)
     {
         error.GetStringBuilder().Clear();

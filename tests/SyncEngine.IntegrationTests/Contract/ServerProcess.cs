@@ -60,17 +60,14 @@ sealed class ServerProcess : IAsyncDisposable
     }
 
     /// <summary>A server that runs, over this database.</summary>
-    public static async Task<(ServerProcess Server, Uri Address)> RunAsync(string database, params string[] arguments)
-    {
-        var server = Start(["--SyncEngine:Database:Url=" + database, "--urls=http://127.0.0.1:0", .. arguments]);
-        using var giveUp = new CancellationTokenSource(patience, TimeProvider.System);
-        var ended = server.process.WaitForExitAsync(giveUp.Token);
-        if (await Task.WhenAny(server.address.Task, ended) == ended)
-        {
-            Assert.Fail($"the server did not start:\n{server.Output}\n{server.Error}");
-        }
+    public static Task<(ServerProcess Server, Uri Address)> RunAsync(string database, params string[] arguments) =>
+        RunAsync(Start(["--SyncEngine:Database:Url=" + database, "--urls=http://127.0.0.1:0", .. arguments]));
 
-        var address = await server.address.Task;
+    /// <summary>Waits until it is ready.</summary>
+    public static async Task<(ServerProcess Server, Uri Address)> RunAsync(ServerProcess server)
+    {
+        var address = await server.ListeningAsync();
+        using var giveUp = new CancellationTokenSource(patience, TimeProvider.System);
         using var http = new HttpClient { BaseAddress = address };
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(50), TimeProvider.System);
         while (await timer.WaitForNextTickAsync(giveUp.Token))
@@ -85,7 +82,21 @@ sealed class ServerProcess : IAsyncDisposable
         return (server, address);
     }
 
+    /// <summary>Waits until it listens, ready or not.</summary>
+    public async Task<Uri> ListeningAsync()
+    {
+        using var giveUp = new CancellationTokenSource(patience, TimeProvider.System);
+        var ended = process.WaitForExitAsync(giveUp.Token);
+        if (await Task.WhenAny(address.Task, ended) == ended)
+        {
+            Assert.Fail($"the server did not start:\n{Output}\n{Error}");
+        }
+
+        return await address.Task;
+    }
+
     public void Terminate() => Signal("TERM");
+
 
     public async Task<int> ExitCodeAsync()
     {
@@ -105,7 +116,8 @@ sealed class ServerProcess : IAsyncDisposable
         process.Dispose();
     }
 
-    private void Signal(string name)
+    /// <param name="name">As kill takes it: TERM, KILL.</param>
+    public void Signal(string name)
     {
         using var kill = Process.Start("kill", ["-" + name, process.Id.ToString(CultureInfo.InvariantCulture)]);
         kill.WaitForExit();

@@ -4,8 +4,17 @@ using Xunit;
 
 namespace SyncEngine.Tests.Postgres.Administration;
 
-public sealed class DatabaseAddressTests
+public sealed class DatabaseAddressTests : IDisposable
 {
+    private readonly TestAuthority authority = new("test");
+    private readonly string file = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+
+    public void Dispose()
+    {
+        File.Delete(file);
+        authority.Dispose();
+    }
+
     [Theory]
     [InlineData("postgres://ada:s%40crt%2F%3A@db.example.org:6432/shop", "db.example.org", 6432, "ada", "s@crt/:", "shop")]
     [InlineData("postgresql://ada@[::1]:5433/shop", "::1", 5433, "ada", null, "shop")]
@@ -28,9 +37,10 @@ public sealed class DatabaseAddressTests
     [Fact]
     public void Parameters_of_the_URL_reach_the_driver()
     {
-        var address = DatabaseAddress.Parse("postgres://h/d?sslmode=verify-full&sslrootcert=%2Fca.pem&connect_timeout=7&options=-c%20work_mem%3D8MB&target_session_attrs=primary&Maximum%20Pool%20Size=7");
+        File.WriteAllText(file, authority.Pem);
+        var address = DatabaseAddress.Parse($"postgres://h/d?sslmode=verify-full&sslrootcert={Uri.EscapeDataString(file)}&connect_timeout=7&options=-c%20work_mem%3D8MB&target_session_attrs=primary&Maximum%20Pool%20Size=7");
         Assert.Equal(SslMode.VerifyFull, address.SslMode);
-        Assert.Equal("/ca.pem", address.RootCertificate);
+        Assert.Equal(file, address.RootCertificate);
         Assert.Equal(7, address.Timeout);
         Assert.Equal("-c work_mem=8MB", address.Options);
         Assert.Equal("primary", address.TargetSessionAttributes);
@@ -45,8 +55,30 @@ public sealed class DatabaseAddressTests
     [InlineData("verify-ca", SslMode.VerifyCA)]
     public void Modes_of_encryption_have_their_libpq_names(string name, SslMode mode)
     {
-        Assert.Equal(mode, DatabaseAddress.Parse($"postgres://h/d?sslmode={name}").SslMode);
-        Assert.Equal(mode, DatabaseAddress.Parse($"host=h sslmode={name}").SslMode);
+        Assert.Equal(mode, DatabaseAddress.Parse($"postgres://h/d?sslmode={name}&sslrootcert=system").SslMode);
+        Assert.Equal(mode, DatabaseAddress.Parse($"host=h sslmode={name} sslrootcert=system").SslMode);
+    }
+
+    [Fact]
+    public void A_root_certificate_may_be_given_as_its_text()
+    {
+        var address = DatabaseAddress.Parse($"postgres://h/d?sslmode=verify-ca&sslrootcert={Uri.EscapeDataString(authority.Pem)}");
+        Assert.Equal(authority.Pem, File.ReadAllText(address.RootCertificate!));
+        Assert.Equal(authority.Pem, File.ReadAllText(DatabaseAddress.Parse($"host=h sslmode=verify-ca sslrootcert='{authority.Pem.Replace("\n", "\\\\n", StringComparison.Ordinal)}'").RootCertificate!));
+    }
+
+    [Theory]
+    [InlineData("sslmode=verify-ca", "need sslrootcert")]
+    [InlineData("sslmode=verify-full", "need sslrootcert")]
+    [InlineData("sslmode=require&sslrootcert=%2Fnowhere.pem", "sslrootcert must be a file with a certificate in PEM; \"/nowhere.pem\" is not one")]
+    [InlineData("sslmode=require&sslrootcert=-----BEGIN%20CERTIFICATE-----nonsense", "sslrootcert is not the PEM text of a certificate")]
+    public void Verification_needs_a_root_certificate_that_is_one(string parameters, string expected)
+    {
+        var problem = Assert.Throws<OperatorException>(() => DatabaseAddress.Parse($"postgres://u:secret@h/d?{parameters}", "A_KEY")).Message;
+        Assert.Contains(expected, problem, StringComparison.Ordinal);
+        Assert.Contains("(A_KEY)", problem, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', problem);
+        Assert.DoesNotContain("secret", problem, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using System.Collections;
 using System.Globalization;
 using SyncEngine.Server.Options;
+using SyncEngine.Server.Options.Adbc;
 using Xunit;
 
 namespace SyncEngine.Tests.Server.Options;
@@ -17,6 +18,13 @@ public sealed class ConfigurationDocumentTests
 
         Assert.Equal(actual.OrderBy(option => option.Key, StringComparer.Ordinal), documented.Select(option => KeyValuePair.Create(option.Key, option.Value.Default)).OrderBy(option => option.Key, StringComparer.Ordinal));
         Assert.All(documented.Values, option => Assert.True(option.Effect.Length > 20));
+    }
+
+    [Fact]
+    public void The_document_lists_every_key_of_adbc_under_its_three_names()
+    {
+        var document = Repository.Read("docs/CONFIGURATION.md");
+        Assert.All(AdbcKey.All, key => Assert.Contains($"| {key.Path} | `{key.Environment}` | `--{key.Flag}` |", document, StringComparison.Ordinal));
     }
 
     private static string Text(string name, object? value) => value switch

@@ -1,0 +1,45 @@
+import type { Clock } from "../clock.js";
+import { RollbackError } from "../rollbackError.js";
+
+interface Waiting {
+  readonly resolve: () => void;
+  readonly reject: (error: RollbackError) => void;
+  readonly stopTimer: () => void;
+}
+
+/** Who waits for which mutation, and for how long. */
+export class Confirmations {
+  private readonly waiting = new Map<string, Waiting>();
+
+  constructor(
+    private readonly clock: Clock,
+    /** Takes a pending event back, because of this. */
+    private readonly rollBack: (error: RollbackError) => void,
+  ) {}
+
+  /** The promise of a confirmation, which is rejected when the event is rolled back, and the way to have it rolled back. */
+  expect(mutationId: string, timeoutMilliseconds: number): [confirmation: Promise<void>, cancel: () => void] {
+    let waiting: Waiting;
+    const confirmation = new Promise<void>((resolve, reject) => {
+      const stopTimer = this.clock.after(timeoutMilliseconds, () => this.rollBack(new RollbackError("timeout", mutationId, "timed out waiting for event confirmation")));
+      waiting = { resolve, reject, stopTimer };
+      this.waiting.set(mutationId, waiting);
+    });
+    // Whoever does not look at it has been told by the data.
+    confirmation.catch(() => {});
+    const cancel = (): void => {
+      if (this.waiting.get(mutationId) === waiting) this.rollBack(new RollbackError("cancelled", mutationId, "optimistic event cancelled"));
+    };
+    return [confirmation, cancel];
+  }
+
+  /** Tells how it ended: confirmed, or rolled back. */
+  settle(mutationId: string, error: RollbackError | null): void {
+    const waiting = this.waiting.get(mutationId);
+    if (waiting === undefined) return;
+    this.waiting.delete(mutationId);
+    waiting.stopTimer();
+    if (error === null) waiting.resolve();
+    else waiting.reject(error);
+  }
+}

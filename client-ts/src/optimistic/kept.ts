@@ -1,0 +1,89 @@
+import type { Clock } from "../clock.js";
+import { messageOf, type Mutation } from "./mutation.js";
+import { decodeMutation, encodeMutation, type Lock, type MutationStorage } from "./storage.js";
+
+export interface KeptOptions {
+  readonly maxPending: number;
+  /** Of all together. */
+  readonly maxCharacters: number;
+  readonly keepMilliseconds: number;
+  readonly lock: Lock;
+  readonly clock: Clock;
+  readonly warn: (text: string) => void;
+}
+
+/** The mutations in a storage. Whoever works at one holds its lock, so that no two tabs do. */
+export class Kept {
+  constructor(
+    private readonly storage: MutationStorage,
+    private readonly options: KeptOptions,
+  ) {}
+
+  /** What an earlier page has left. What is none of ours, too old or too much is dropped with a warning. */
+  async read(): Promise<readonly Mutation[]> {
+    const { maxPending, maxCharacters, warn } = this.options;
+    let stored: Awaited<ReturnType<MutationStorage["list"]>>;
+    try {
+      stored = await this.storage.list();
+    } catch (cause) {
+      warn(`the changes of ${this.storage.name} cannot be read: ${messageOf(cause)}`);
+      return [];
+    }
+    const found: { readonly mutation: Mutation; readonly text: string }[] = [];
+    for (const [mutationId, text] of stored) {
+      const mutation = decodeMutation(mutationId, text);
+      if (mutation !== null) found.push({ mutation, text });
+      else this.drop(mutationId, "is none that this version has written");
+    }
+    found.sort((left, right) => left.mutation.at - right.mutation.at);
+    let count = 0;
+    let characters = 0;
+    return found
+      .filter(({ mutation, text }) => {
+        if (this.isOld(mutation)) this.drop(mutation.mutationId, "is too old");
+        else if (++count > maxPending || (characters += text.length) > maxCharacters) this.drop(mutation.mutationId, "is one too many");
+        else return true;
+        return false;
+      })
+      .map(({ mutation }) => mutation);
+  }
+
+  isOld({ at }: Mutation): boolean {
+    return at + this.options.keepMilliseconds < this.options.clock.now();
+  }
+
+  requireRoom(mutations: readonly Mutation[]): void {
+    const characters = mutations.reduce((sum, mutation) => sum + encodeMutation(mutation).length, 0);
+    if (characters > this.options.maxCharacters) throw new RangeError(`the pending changes have more than ${this.options.maxCharacters} characters: wait until some are confirmed`);
+  }
+
+  async put(mutation: Mutation): Promise<void> {
+    try {
+      await this.storage.put(mutation.mutationId, encodeMutation(mutation));
+    } catch (cause) {
+      this.options.warn(`the change ${mutation.name} will not survive a reload: ${messageOf(cause)}`);
+    }
+  }
+
+  async has(mutationId: string): Promise<boolean> {
+    return (await this.storage.list()).some(([other]) => other === mutationId);
+  }
+
+  remove(mutationId: string): void {
+    this.storage.remove(mutationId).catch((cause: unknown) => this.options.warn(`a change could not be forgotten: ${messageOf(cause)}`));
+  }
+
+  /** Does the work while no other tab works at the same mutation. */
+  async locked(mutationId: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await this.options.lock(`syncengine:${this.storage.name}:${mutationId}`, work);
+    } catch (cause) {
+      this.options.warn(`the change ${mutationId} could not be taken up: ${messageOf(cause)}`);
+    }
+  }
+
+  private drop(mutationId: string, why: string): void {
+    this.options.warn(`the change ${mutationId} in ${this.storage.name} ${why}, and is dropped`);
+    this.remove(mutationId);
+  }
+}

@@ -1,0 +1,45 @@
+import type { Mutation } from "./mutation.js";
+
+/** The rows with a mutation's change in them. Pure: it is called again whenever rows or other mutations have changed. */
+export type Apply<R> = (rows: readonly R[], mutation: Mutation) => readonly R[];
+
+export interface Overlaid<R> {
+  readonly rows: readonly R[];
+  readonly failed: readonly { readonly mutation: Mutation; readonly cause: unknown }[];
+}
+
+const keys = new WeakMap<object, string | object>();
+
+/** Puts the mutations over the rows, in their order. One whose `apply` throws changes nothing. */
+export function overlay<R>(rows: readonly R[], mutations: readonly Mutation[], apply: Apply<R>): Overlaid<R> {
+  const failed: { mutation: Mutation; cause: unknown }[] = [];
+  let shown = rows;
+  for (const mutation of mutations) {
+    try {
+      const next = apply(shown, mutation);
+      if (next !== shown) nameNewRows(shown, next, mutation);
+      shown = next;
+    } catch (cause) {
+      failed.push({ mutation, cause });
+    }
+  }
+  return { rows: shown, failed };
+}
+
+/** The key of a row that a mutation made; the row in whose place it stands; undefined for others. */
+export function overlayKey(row: object): string | object | undefined {
+  return keys.get(row);
+}
+
+// A row that takes another's place is that row, changed; any other new one is named by its mutation, so that it has the same name when it is made again.
+function nameNewRows<R>(before: readonly R[], after: readonly R[], mutation: Mutation): void {
+  const known = new Set<unknown>(before);
+  const kept = new Set<unknown>(after);
+  let count = 0;
+  after.forEach((row, index) => {
+    if (known.has(row) || typeof row !== "object" || row === null) return;
+    const place: unknown = before[index];
+    const isChange = after.length === before.length && typeof place === "object" && place !== null && !kept.has(place);
+    keys.set(row, isChange ? (place as object) : `${mutation.mutationId}:${count++}`);
+  });
+}

@@ -1,0 +1,58 @@
+import type { Json } from "../protocol.js";
+import type { Mutation } from "./mutation.js";
+
+/** Where pending changes outlive the page: a text for each. */
+export interface MutationStorage {
+  /** The same for all pages that share it. */
+  readonly name: string;
+  /** Mutation ids and their texts. */
+  list(): Promise<readonly (readonly [mutationId: string, text: string])[]>;
+  put(mutationId: string, text: string): Promise<void>;
+  remove(mutationId: string): Promise<void>;
+}
+
+/** In the browser's localStorage, under keys that begin with the name and a colon. */
+export function localStorageMutations(name: string, storage: Storage = globalThis.localStorage): MutationStorage {
+  const prefix = `${name}:`;
+  return {
+    name,
+    async list() {
+      const keys = Array.from({ length: storage.length }, (_, index) => storage.key(index)).filter((key) => key !== null && key.startsWith(prefix));
+      return keys.map((key) => [key!.slice(prefix.length), storage.getItem(key!) ?? ""] as const);
+    },
+    async put(mutationId, text) {
+      storage.setItem(prefix + mutationId, text);
+    },
+    async remove(mutationId) {
+      storage.removeItem(prefix + mutationId);
+    },
+  };
+}
+
+/** Does the work while nobody else of the same name does, in any tab. Waits for its turn. */
+export type Lock = (name: string, work: () => Promise<void>) => Promise<void>;
+
+/** The browser's Web Locks; without them (a page not served over TLS, an old browser) everybody works at once. */
+export const webLock: Lock = async (name, work) => {
+  const locks = typeof navigator === "undefined" ? undefined : navigator.locks;
+  await (locks === undefined ? work() : locks.request(name, work));
+};
+
+const version = 1;
+
+export function encodeMutation({ name, data, at }: Mutation): string {
+  return JSON.stringify({ version, name, data, at });
+}
+
+/** Null for what is none, or of another version. */
+export function decodeMutation(mutationId: string, text: string): Mutation | null {
+  try {
+    const value = JSON.parse(text) as { readonly [member: string]: Json } | null;
+    if (typeof value !== "object" || value === null || value["version"] !== version) return null;
+    const { name, at, data } = value;
+    if (mutationId === "" || typeof name !== "string" || typeof at !== "number" || data === undefined) return null;
+    return { mutationId, name, data, at };
+  } catch {
+    return null;
+  }
+}

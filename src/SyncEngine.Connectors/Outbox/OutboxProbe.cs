@@ -1,0 +1,174 @@
+using Npgsql;
+using SyncEngine.Observability;
+using SyncEngine.Postgres.Administration;
+using SyncEngine.Postgres.Outbox;
+
+namespace SyncEngine.Connectors.Outbox;
+
+/// <summary>
+/// Looks at the outbox's tables for health: whether they answer, how many rows are in them, whether the trigger fires, which channels wait.
+/// </summary>
+/// <remarks>
+/// Lifecycle: one loop, a look each <see cref="OutboxOptions.HealthRefresh"/>, until cancelled. It never throws for the database's sake.
+/// A channel that waits, and a dead letter, are told as details of <c>outbox.channels</c>, which stays up: one refused message does not make a process unfit,
+/// and a target that refuses everything is down by its own part.
+/// </remarks>
+public sealed class OutboxProbe(OutboxOptions options, NpgsqlDataSource database, OutboxHealth health, TimeProvider time)
+{
+    /// <summary>Rows that are counted one by one; of more, PostgreSQL's own estimate is told.</summary>
+    private const int ExactRows = 10_000;
+
+    private const int ChannelsNamed = 5;
+
+    private static readonly TimeSpan patience = TimeSpan.FromSeconds(5);
+
+    private readonly OutboxNames names = new(options.Schema, options.Table, options.NodesSchema, options.NodesTable);
+
+    /// <summary>Channels that wait and letters that are dead: always up, with what is worth knowing as its detail.</summary>
+    public HealthPart Channels { get; } = new("outbox.channels", time);
+
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        using var timer = new PeriodicTimer(options.HealthRefresh, time);
+        do
+        {
+            await LookAsync(cancellationToken);
+        }
+        while (await timer.WaitForNextTickAsync(cancellationToken));
+    }
+
+    internal async Task LookAsync(CancellationToken cancellationToken)
+    {
+        using var timeout = new CancellationTokenSource(patience, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+        try
+        {
+            await using var connection = await database.OpenConnectionAsync(either.Token);
+            health.Postgres.Up();
+            await LookAtOutboxAsync(connection, either.Token);
+            await LookAtNodesAsync(connection, either.Token);
+            Channels.Up(await TellChannelsAsync(connection, either.Token));
+        }
+        catch (Exception failure) when (failure is NpgsqlException or TimeoutException || (failure is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        {
+            const string unreachable = "the database does not answer";
+            health.Postgres.Down(unreachable);
+            health.OutboxTable.Down(unreachable);
+            health.NodesTable.Down(unreachable);
+        }
+    }
+
+    private async Task LookAtOutboxAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        try
+        {
+            health.OutboxEntries = await CountAsync(connection, names.Outbox, cancellationToken);
+            var trigger = await TellTriggerAsync(connection, cancellationToken);
+            if (health.Fault is { } fault)
+            {
+                health.OutboxTable.Down(fault);
+            }
+            else
+            {
+                health.OutboxTable.Up(trigger);
+            }
+        }
+        catch (PostgresException refused)
+        {
+            health.OutboxErrors++;
+            health.OutboxTable.Down(Unhealthy(names.Outbox, refused));
+        }
+    }
+
+    private async Task LookAtNodesAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        try
+        {
+            health.NodesEntries = await CountAsync(connection, names.Nodes, cancellationToken);
+            health.NodesTable.Up(health.Mode);
+        }
+        catch (PostgresException refused)
+        {
+            if (health.Mode?.StartsWith("reduced", StringComparison.Ordinal) == true || await IsReducedAsync(connection, cancellationToken))
+            {
+                health.NodesTable.Up("not used in the reduced mode");
+                return;
+            }
+
+            health.NodesErrors++;
+            health.NodesTable.Down(Unhealthy(names.Nodes, refused));
+        }
+    }
+
+    /// <summary>Reads the table as adbc does, and counts no further than is cheap.</summary>
+    private static async Task<long> CountAsync(NpgsqlConnection connection, string table, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(
+            $"""
+            SELECT CASE WHEN counted <= {ExactRows} THEN counted ELSE greatest(counted, (SELECT reltuples::bigint FROM pg_catalog.pg_class WHERE oid = $1::regclass)) END
+            FROM (SELECT count(*) AS counted FROM (SELECT FROM {table} LIMIT {ExactRows + 1}) AS at_most) AS bounded
+            """,
+            connection)
+        { Parameters = { new() { Value = table } } };
+        return (long)(await command.ExecuteScalarAsync(cancellationToken))!;
+    }
+
+    private async Task<string?> TellTriggerAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        if (options.FixedRate)
+        {
+            return null;
+        }
+
+        var (count, firing) = await OutboxTriggers.CountAsync(connection, names, cancellationToken);
+        return firing > 0 ? null : $"{(count > 0 ? "the trigger is disabled" : "there is no trigger")}: rows wait for the safety poll, every {options.SafetyPoll.TotalSeconds:0.###} s";
+    }
+
+    /// <summary>SELECT and DELETE on the outbox, and not UPDATE.</summary>
+    private async Task<bool> IsReducedAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(
+            "SELECT to_regclass($1) IS NOT NULL AND has_table_privilege(to_regclass($1), 'SELECT') AND has_table_privilege(to_regclass($1), 'DELETE') AND NOT has_table_privilege(to_regclass($1), 'UPDATE')", connection)
+        {
+            Parameters = { new() { Value = names.Outbox } },
+        };
+        return await command.ExecuteScalarAsync(cancellationToken) is true;
+    }
+
+    private async Task<string?> TellChannelsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        var told = new List<string>();
+        var held = health.Held;
+        if (held.Count > 0)
+        {
+            var named = string.Join(", ", held.Take(ChannelsNamed).Select(channel => $"{channel.Channel} ({channel.Target} {channel.Code}, {channel.Tries} tries)"));
+            told.Add($"{held.Count} channels wait: {named}{(held.Count > ChannelsNamed ? ", …" : "")}");
+        }
+
+        if (await DeadLettersAsync(connection, cancellationToken) is > 0 and var letters)
+        {
+            told.Add($"{letters}{(letters > ExactRows ? " or more" : "")} dead letters; replay-dead-letters puts them back");
+        }
+
+        return told.Count == 0 ? null : string.Join("; ", told);
+    }
+
+    private async Task<long> DeadLettersAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var command = new NpgsqlCommand($"SELECT count(*) FROM (SELECT FROM sync.dead_letters WHERE source = $1 LIMIT {ExactRows + 1}) AS at_most", connection)
+            {
+                Parameters = { new() { Value = names.Outbox } },
+            };
+            return (long)(await command.ExecuteScalarAsync(cancellationToken))!;
+        }
+        catch (PostgresException refused) when (refused.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName or PostgresErrorCodes.InsufficientPrivilege)
+        {
+            // No such table, or no privilege: then there are no dead letters of this engine.
+            return 0;
+        }
+    }
+
+    private static string Unhealthy(string table, PostgresException refused) => $"table {table} is unhealthy: {refused.MessageText}";
+}

@@ -1,0 +1,56 @@
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace SyncEngine.Connectors.Targets;
+
+/// <summary>What a target may be made of, besides its own options.</summary>
+/// <param name="Database">The outbox's database.</param>
+/// <param name="Services">The host's services, for what only some targets need.</param>
+public sealed record TargetParts(NpgsqlDataSource Database, IServiceProvider Services, TimeProvider Time, Random Random, ILoggerFactory Loggers);
+
+/// <summary>A kind of target: its name, its room of the configuration, and how one is made.</summary>
+public sealed class TargetKind
+{
+    private readonly Func<object?, bool> isConfigured;
+    private readonly Func<object?, string?> problem;
+    private readonly Func<object?, TargetParts, IMessageTarget> create;
+
+    private TargetKind(string name, Func<object?, bool> isConfigured, Func<object?, string?> problem, Func<object?, TargetParts, IMessageTarget> create)
+    {
+        Name = name;
+        this.isConfigured = isConfigured;
+        this.problem = problem;
+        this.create = create;
+    }
+
+    /// <summary>Lower case, as rules of the configuration write it.</summary>
+    public string Name { get; }
+
+    /// <summary>Null for a target without options.</summary>
+    public string? Section { get; private init; }
+
+    /// <summary>The record that the section is bound to. Null for a target without options.</summary>
+    public Type? OptionsType { get; private init; }
+
+    public bool HasOptions => OptionsType is not null;
+
+    /// <summary>A target that needs nothing but the database.</summary>
+    public static TargetKind Of(string name, Func<TargetParts, IMessageTarget> create) => new(name, _ => true, _ => null, (_, parts) => create(parts));
+
+    /// <param name="isConfigured">Whether the options are enough to send with.</param>
+    /// <param name="problem">What is wrong with options that a rule needs, in one line that names the key; null for nothing.</param>
+    public static TargetKind Of<TOptions>(
+        string name, string section, Func<TOptions, bool> isConfigured, Func<TOptions, string?> problem, Func<TOptions, TargetParts, IMessageTarget> create)
+        where TOptions : class =>
+        new(name, options => isConfigured((TOptions)options!), options => problem((TOptions)options!), (options, parts) => create((TOptions)options!, parts))
+        {
+            Section = section,
+            OptionsType = typeof(TOptions),
+        };
+
+    public bool IsConfigured(object? options) => isConfigured(options);
+
+    public string? Problem(object? options) => problem(options);
+
+    public IMessageTarget Create(object? options, TargetParts parts) => create(options, parts);
+}

@@ -1,0 +1,218 @@
+using System.Runtime.CompilerServices;
+using Dapper;
+using Npgsql;
+using SyncEngine.Postgres.Outbox;
+
+namespace SyncEngine.Postgres.Administration;
+
+/// <summary>What the outbox needs in its database: its two tables, the function and the trigger that wake the engine, and its tables in schema <c>sync</c>.</summary>
+/// <remarks>
+/// What is there already is left exactly as it is, whoever made it. Tables and functions of ours carry a comment, and only what carries it is ever removed.
+/// Several nodes may install at once: an advisory lock keeps them apart.
+/// </remarks>
+/// <param name="isFixedRate">The outbox is read on a timer, so that no trigger is needed.</param>
+public sealed class OutboxInstallation(NpgsqlDataSource dataSource, OutboxNames names, bool isFixedRate = false) : IInstallation
+{
+    /// <summary>What comments of ours begin with; sql/outbox sets them.</summary>
+    private const string Mark = "SyncEngine: ";
+
+    private readonly string function = Quoting.Identifier(names.Schema, names.NotifyFunction);
+
+    /// <summary>The tables in schema sync, and what the engine does with them.</summary>
+    internal static IReadOnlyList<(string Table, string Script, string[] Privileges)> SyncTables { get; } =
+    [
+        ("outbox_progress", "outbox/progress.sql", ["SELECT", "INSERT", "UPDATE"]),
+        ("dead_letters", "outbox/dead_letters.sql", ["SELECT", "INSERT", "DELETE"]),
+        ("channel_messages", "outbox/channel_messages.sql", ["SELECT", "INSERT", "DELETE"]),
+    ];
+
+    public IAsyncEnumerable<Finding> CheckAsync(CancellationToken cancellationToken) => new OutboxCheck(dataSource, names, isFixedRate).RunAsync(cancellationToken);
+
+    public async IAsyncEnumerable<Finding> InstallAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        foreach (var ensure in (Func<CancellationToken, Task<IReadOnlyList<Finding>>>[])[EnsureOutboxAsync, EnsureNodesAsync, EnsureSyncTablesAsync])
+        {
+            foreach (var finding in await ensure(cancellationToken))
+            {
+                yield return finding;
+            }
+        }
+    }
+
+    /// <summary>The outbox table and, unless it is read on a timer, its notify function and trigger.</summary>
+    public Task<IReadOnlyList<Finding>> EnsureOutboxAsync(CancellationToken cancellationToken) => LockedAsync(
+        async connection =>
+        {
+            var findings = new List<Finding> { await EnsureTableAsync(connection, names.Schema, names.Table, "outbox/outbox.sql", cancellationToken) };
+            if (!isFixedRate)
+            {
+                findings.AddRange(await EnsureTriggerAsync(connection, cancellationToken));
+            }
+
+            return findings;
+        },
+        cancellationToken);
+
+    public Task<IReadOnlyList<Finding>> EnsureNodesAsync(CancellationToken cancellationToken) => LockedAsync(
+        async connection => [await EnsureTableAsync(connection, names.NodesSchema, names.NodesTable, "outbox/nodes.sql", cancellationToken)], cancellationToken);
+
+    /// <summary>What the engine remembers beside the outbox.</summary>
+    public Task<IReadOnlyList<Finding>> EnsureSyncTablesAsync(CancellationToken cancellationToken) => LockedAsync(
+        async connection =>
+        {
+            if (!await connection.ExecuteScalarAsync<bool>(new CommandDefinition("SELECT to_regnamespace('sync') IS NOT NULL", cancellationToken: cancellationToken)))
+            {
+                await connection.ExecuteAsync(new CommandDefinition(SqlScripts.Read("sync/schema.sql"), cancellationToken: cancellationToken));
+            }
+
+            var findings = new List<Finding>();
+            foreach (var (table, script, _) in SyncTables)
+            {
+                findings.Add(await EnsureTableAsync(connection, "sync", table, script, cancellationToken));
+            }
+
+            return findings;
+        },
+        cancellationToken);
+
+    public async IAsyncEnumerable<Finding> UninstallAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        foreach (var finding in await LockedAsync(connection => RemoveAsync(connection, cancellationToken), cancellationToken))
+        {
+            yield return finding;
+        }
+    }
+
+    private async Task<IReadOnlyList<Finding>> LockedAsync(Func<NpgsqlConnection, Task<IReadOnlyList<Finding>>> run, CancellationToken cancellationToken)
+    {
+        await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        // The lock of the helpers: they make schema sync, too.
+        await connection.ExecuteAsync(new CommandDefinition("SET LOCAL lock_timeout = '5s'; SELECT pg_advisory_xact_lock(hashtext('sync helpers'))", cancellationToken: cancellationToken));
+        var findings = await run(connection);
+        await transaction.CommitAsync(cancellationToken);
+        return findings;
+    }
+
+    private async Task<Finding> EnsureTableAsync(NpgsqlConnection connection, string schema, string table, string script, CancellationToken cancellationToken)
+    {
+        if (await TableShape.ReadAsync(connection, schema, table, cancellationToken) is not null)
+        {
+            return new Finding(FindingKind.Good, $"table {Quoting.Identifier(schema, table)} exists");
+        }
+
+        await RunAsync(connection, script, cancellationToken);
+        return new Finding(FindingKind.Done, $"table {Quoting.Identifier(schema, table)} created");
+    }
+
+    private async Task<IReadOnlyList<Finding>> EnsureTriggerAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        var triggers = await TableShape.WakingTriggersAsync(connection, names, cancellationToken);
+        if (triggers.Count > 0)
+        {
+            return
+            [
+                triggers[0].Fires
+                    ? new Finding(FindingKind.Good, $"trigger {Quoting.Identifier(triggers[0].Name)} exists")
+                    : new Finding(FindingKind.Note, $"trigger {Quoting.Identifier(triggers[0].Name)} is disabled and left so", OutboxCheck.EnableTrigger(names, triggers[0])),
+            ];
+        }
+
+        var findings = new List<Finding>();
+        if (await FunctionAsync(connection, cancellationToken) is null)
+        {
+            await RunAsync(connection, "outbox/notify.sql", cancellationToken);
+            findings.Add(new Finding(FindingKind.Done, $"function {function} created"));
+        }
+
+        await RunAsync(connection, "outbox/trigger.sql", cancellationToken);
+        findings.Add(new Finding(FindingKind.Done, $"trigger {Quoting.Identifier(names.Trigger)} created"));
+        return findings;
+    }
+
+    private Task RunAsync(NpgsqlConnection connection, string script, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(new CommandDefinition(SqlScripts.Read(script, names.Variables), cancellationToken: cancellationToken));
+
+    /// <returns>Null when there is no such function; else whether it is ours.</returns>
+    private Task<bool?> FunctionAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
+        connection.ExecuteScalarAsync<bool?>(new CommandDefinition(
+            """
+            SELECT starts_with(coalesce(obj_description(f.oid, 'pg_proc'), ''), @Mark)
+            FROM pg_proc f JOIN pg_namespace n ON n.oid = f.pronamespace WHERE n.nspname = @Schema AND f.proname = @NotifyFunction AND f.pronargs = 0
+            """,
+            new { Mark, names.Schema, names.NotifyFunction },
+            cancellationToken: cancellationToken));
+
+    private async Task<IReadOnlyList<Finding>> RemoveAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        var findings = new List<Finding>
+        {
+            await RemoveFunctionAsync(connection, cancellationToken),
+            await RemoveTableAsync(connection, names.Schema, names.Table, "NOT processed", "it holds rows that have not been published", cancellationToken),
+            await RemoveTableAsync(connection, names.NodesSchema, names.NodesTable, "expiry > now() AT TIME ZONE 'UTC'", "a node lives; stop it, then run uninstall again", cancellationToken),
+        };
+        if (await TableShape.ReadAsync(connection, "sync", "outbox_progress", cancellationToken) is not null)
+        {
+            await connection.ExecuteAsync(new CommandDefinition("DELETE FROM sync.outbox_progress WHERE outbox = @Outbox", new { names.Outbox }, cancellationToken: cancellationToken));
+        }
+
+        foreach (var (table, reason) in ((string, string)[])[("dead_letters", "it holds dead letters"), ("outbox_progress", "other outboxes use it")])
+        {
+            findings.Add(await RemoveTableAsync(connection, "sync", table, "true", reason, cancellationToken));
+        }
+
+        // What the hub keeps is kept for a while only; but another outbox may use it.
+        var isShared = await TableShape.ReadAsync(connection, "sync", "outbox_progress", cancellationToken) is not null;
+        findings.Add(isShared
+            ? new Finding(FindingKind.Note, "table \"sync\".\"channel_messages\" is kept: other outboxes use it")
+            : await RemoveTableAsync(connection, "sync", "channel_messages", "false", "", cancellationToken));
+        await connection.ExecuteAsync(new CommandDefinition(
+            """
+            DO $$
+            BEGIN
+                IF to_regnamespace('sync') IS NOT NULL THEN DROP SCHEMA sync RESTRICT; END IF;
+            EXCEPTION WHEN dependent_objects_still_exist THEN NULL; -- the engine's helpers are removed by themselves
+            END
+            $$
+            """,
+            cancellationToken: cancellationToken));
+        return findings;
+    }
+
+    /// <summary>The function with the triggers that call it.</summary>
+    private async Task<Finding> RemoveFunctionAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        switch (await FunctionAsync(connection, cancellationToken))
+        {
+            case null:
+                return new Finding(FindingKind.Good, $"function {function} not there");
+            case false:
+                return new Finding(FindingKind.Note, $"function {function} and its trigger are kept: they are not ours", $"DROP FUNCTION {function}() CASCADE");
+            default:
+                await connection.ExecuteAsync(new CommandDefinition($"DROP FUNCTION {function}() CASCADE", cancellationToken: cancellationToken));
+                return new Finding(FindingKind.Done, $"function {function} and its trigger removed");
+        }
+    }
+
+    private static async Task<Finding> RemoveTableAsync(NpgsqlConnection connection, string schema, string table, string inUse, string reason, CancellationToken cancellationToken)
+    {
+        var quoted = Quoting.Identifier(schema, table);
+        var drop = $"DROP TABLE {quoted}";
+        switch (await TableShape.ReadAsync(connection, schema, table, cancellationToken))
+        {
+            case null:
+                return new Finding(FindingKind.Good, $"table {quoted} not there");
+            case var shape when shape.Mark?.StartsWith(Mark, StringComparison.Ordinal) != true:
+                return new Finding(FindingKind.Note, $"table {quoted} is kept: it is not ours", drop);
+            default:
+                await connection.ExecuteAsync(new CommandDefinition($"LOCK TABLE {quoted} IN ACCESS EXCLUSIVE MODE", cancellationToken: cancellationToken));
+                if (await connection.ExecuteScalarAsync<bool>(new CommandDefinition($"SELECT EXISTS (SELECT FROM {quoted} WHERE {inUse})", cancellationToken: cancellationToken)))
+                {
+                    return new Finding(FindingKind.Note, $"table {quoted} is kept: {reason}", drop);
+                }
+
+                await connection.ExecuteAsync(new CommandDefinition(drop, cancellationToken: cancellationToken));
+                return new Finding(FindingKind.Done, $"table {quoted} removed");
+        }
+    }
+}
