@@ -74,6 +74,7 @@ sealed partial class OutboxNode
         settling = new SettleQueue(table, id, options, health, time, random, logger);
         lanes = new LaneSet(options, routes, lease, signal, settling, table.Shape.KeepsDeadLetters, health, metrics, time, random, logger, stopSending.Token, abandon.Token);
         settling.Settled += lanes.OnSettled;
+        lanes.TellHealth();
     }
 
     /// <summary>Cancelled together with the run, it ends the life as a killed process would: nothing is finished, nothing told. For simulations.</summary>
@@ -232,8 +233,7 @@ sealed partial class OutboxNode
         var look = await round.LookAsync(new LookRequest(id, remembered, leftOut, isUnsure, RowsPerLook), cancellationToken);
         var placeOf = isOrdered ? await OrderAsync(look, cancellationToken) : null;
         settling.Know(look.Tombstones);
-        var inWork = lanes.InWork.ToHashSet();
-        look = look with { Known = [.. look.Own.Concat(look.Known).Where(row => !inWork.Contains(row.Id))] };
+        look = look with { Known = [.. look.Own.Concat(look.Known).Where(row => !lanes.IsInWork(row.Id))] };
 
         IReadOnlyList<string> live = [.. look.LiveNodes.Append(id).Distinct(StringComparer.Ordinal)];
         var owned = new Dictionary<string, bool>(StringComparer.Ordinal);
