@@ -9,7 +9,7 @@ public sealed record HeldChannel(string Channel, string Target, string Code, str
 public sealed class OutboxHealth(TimeProvider time)
 {
     private long pendingAcknowledgements;
-    private IReadOnlyList<HeldChannel> held = [];
+    private Func<IReadOnlyList<HeldChannel>> held = static () => [];
 
     /// <summary>The database answers.</summary>
     public HealthPart Postgres { get; } = new("outbox.postgres", time);
@@ -48,9 +48,12 @@ public sealed class OutboxHealth(TimeProvider time)
     /// <summary>Channels that are being tried again or held, at most a hundred of them.</summary>
     public IReadOnlyList<HeldChannel> Held
     {
-        get => Volatile.Read(ref held);
-        set => Volatile.Write(ref held, value);
+        get => Volatile.Read(ref held)();
+        set => Volatile.Write(ref held, () => value);
     }
+
+    /// <summary>From now on they are gathered for whoever reads them.</summary>
+    internal void TellHeldBy(Func<IReadOnlyList<HeldChannel>> gather) => Volatile.Write(ref held, gather);
 
     internal void Pending(int more) => Interlocked.Add(ref pendingAcknowledgements, more);
 }

@@ -97,6 +97,7 @@ sealed class ServerProcess : IAsyncDisposable
 
     public void Terminate() => Signal("TERM");
 
+
     public async Task<int> ExitCodeAsync()
     {
         using var giveUp = new CancellationTokenSource(patience, TimeProvider.System);
@@ -115,7 +116,8 @@ sealed class ServerProcess : IAsyncDisposable
         process.Dispose();
     }
 
-    private void Signal(string name)
+    /// <param name="name">As kill takes it: TERM, KILL.</param>
+    public void Signal(string name)
     {
         using var kill = Process.Start("kill", ["-" + name, process.Id.ToString(CultureInfo.InvariantCulture)]);
         kill.WaitForExit();
