@@ -5,6 +5,7 @@ using SyncEngine.Benchmarks.Fanout;
 using SyncEngine.Benchmarks.Latency;
 using SyncEngine.Benchmarks.Matching;
 using SyncEngine.Benchmarks.Memory;
+using SyncEngine.Benchmarks.Outbox;
 using SyncEngine.Benchmarks.Running;
 using SyncEngine.Benchmarks.Subscribing;
 
@@ -12,6 +13,7 @@ using SyncEngine.Benchmarks.Subscribing;
 IBenchmark[] benchmarks =
 [
     new DrainBenchmark(), new LatencyBenchmark(), new SubscriptionsBenchmark(), new ConnectionsBenchmark(), new FanoutBenchmark(), new SubscribeBenchmark(), new MatchBenchmark(), new AblyBenchmark(),
+    new OutboxBenchmark(),
 ];
 
 using var stop = new CancellationTokenSource();

@@ -1,5 +1,6 @@
 import { DocsTab, hasDocs } from "./docs/DocsTab.tsx";
 import { OptimisticTab } from "./optimistic/OptimisticTab.tsx";
+import { OutboxTab } from "./outbox/OutboxTab.tsx";
 import { QueriesTab } from "./queries/QueriesTab.tsx";
 import type { Tab } from "./shell/Tabs.tsx";
 
@@ -7,5 +8,6 @@ import type { Tab } from "./shell/Tabs.tsx";
 export const tabs: readonly Tab[] = [
   { id: "queries", title: "Queries", Panel: QueriesTab },
   { id: "optimistic", title: "Optimistic", Panel: OptimisticTab },
+  { id: "outbox", title: "Outbox", Panel: OutboxTab },
   ...(hasDocs ? [{ id: "docs", title: "Docs", Panel: DocsTab }] : []),
 ];

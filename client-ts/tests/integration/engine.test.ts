@@ -1,14 +1,10 @@
-import { execFileSync } from "node:child_process";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { SyncClient, type SyncClientOptions } from "../../src/client.js";
 import { signalRHub, type Hub } from "../../src/hub.js";
 import type { LiveQuery, LiveState } from "../../src/liveQuery.js";
 import type { Param } from "../../src/query.js";
 import { SyncError } from "../../src/syncError.js";
-
-const url = process.env["SYNC_URL"];
-const database = process.env["DATABASE_URL"];
-const missing = [url ? "" : "SYNC_URL", database ? "" : "DATABASE_URL"].filter((name) => name !== "").join(" and ");
+import { missing, psql, url } from "../support/server.js";
 
 const table = `client_ts_${process.pid}`;
 const totals = `${table}_totals`;
@@ -164,8 +160,4 @@ async function known(sql: string): Promise<void> {
 
 function ids(rows: readonly { readonly [name: string]: unknown }[]): string {
   return rows.map((row) => String(row["id"])).join(",");
-}
-
-function psql(sql: string): string {
-  return execFileSync("psql", ["-XAtq", "-v", "ON_ERROR_STOP=1", "-d", database!, "-c", sql], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
 }

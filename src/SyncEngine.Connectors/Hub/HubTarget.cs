@@ -73,8 +73,10 @@ public sealed class HubTarget : IMessageTarget
         pause = pause < shortestPause ? shortestPause : pause > longestPause ? longestPause : pause;
         while (true)
         {
-            Tell(await messages.SweepAsync(cancellationToken));
-            await Task.Delay(pause, time, cancellationToken);
+            var failure = await messages.SweepAsync(cancellationToken);
+            Tell(failure);
+            // A table that is missing is most often being made.
+            await Task.Delay(failure is null ? pause : shortestPause, time, cancellationToken);
         }
     }
 

@@ -40,6 +40,8 @@ sealed partial class LaneSet(
     /// <summary>Ids that are locked for this node: in a lane, or stored and not settled yet.</summary>
     public IReadOnlyCollection<long> InWork => [.. inWork.Keys];
 
+    public bool IsInWork(long id) => inWork.ContainsKey(id);
+
     /// <summary>Rows of channels that wait for their target do not count, so that they take no place from the others; of those there may be ten times as many.</summary>
     public bool MayTake(int rows) => inWork.Count < rows || (inWork.Count < 10 * rows && inWork.Count - lanes.Values.Sum(lane => lane.Waiting) < rows);
 
@@ -113,8 +115,10 @@ sealed partial class LaneSet(
     public void OnTrouble(string target, Refusal refusal)
     {
         metrics.Retries.Add(1, new KeyValuePair<string, object?>("target", target), new KeyValuePair<string, object?>("code", refusal.Code));
-        TellHeld();
     }
+
+    /// <summary>Whoever reads the health gathers the lanes in trouble: they would cost too much to gather for each attempt when there are thousands.</summary>
+    public void TellHealth() => health.TellHeldBy(InTrouble);
 
     public void OnTargetFault(string target, Exception failure) => Log.TargetFailed(logger, target, failure);
 
@@ -130,10 +134,9 @@ sealed partial class LaneSet(
         }
     }
 
-    /// <summary>Tells which lanes are in trouble, and forgets idle ones when there are many. Called by the loop that adds.</summary>
+    /// <summary>Forgets idle lanes when there are many. Called by the loop that adds.</summary>
     public void Sweep()
     {
-        TellHeld();
         if (lanes.Count > IdleLanesKept)
         {
             foreach (var (channel, _) in lanes.Where(lane => lane.Value.IsIdle))
@@ -143,7 +146,7 @@ sealed partial class LaneSet(
         }
     }
 
-    private void TellHeld() => health.Held = [.. lanes.Values.Select(lane => lane.Trouble).OfType<HeldChannel>().OrderBy(held => held.Since).Take(HeldToTell)];
+    private IReadOnlyList<HeldChannel> InTrouble() => [.. lanes.Values.Select(lane => lane.Trouble).OfType<HeldChannel>().OrderBy(held => held.Since).Take(HeldToTell)];
 
     private IMessageTarget RouteOf(string channel) => routes.FirstOrDefault(route => route.Fits(channel))?.Target ?? UnroutedTarget.Instance;
 

@@ -9,7 +9,7 @@ public sealed record HeldChannel(string Channel, string Target, string Code, str
 public sealed class OutboxHealth(TimeProvider time)
 {
     private long pendingAcknowledgements;
-    private IReadOnlyList<HeldChannel> held = [];
+    private Func<IReadOnlyList<HeldChannel>> held = static () => [];
 
     /// <summary>The database answers.</summary>
     public HealthPart Postgres { get; } = new("outbox.postgres", time);
@@ -31,6 +31,12 @@ public sealed class OutboxHealth(TimeProvider time)
 
     public long NodesEntries { get; set; }
 
+    /// <summary>Of the outbox's rows, those that are not at their target yet.</summary>
+    public long Waiting { get; set; }
+
+    /// <summary>Of this outbox, counted no further than is cheap.</summary>
+    public long DeadLetters { get; set; }
+
     /// <summary>Statements on the tables that failed since the start.</summary>
     public long OutboxErrors { get; set; }
 
@@ -42,9 +48,12 @@ public sealed class OutboxHealth(TimeProvider time)
     /// <summary>Channels that are being tried again or held, at most a hundred of them.</summary>
     public IReadOnlyList<HeldChannel> Held
     {
-        get => Volatile.Read(ref held);
-        set => Volatile.Write(ref held, value);
+        get => Volatile.Read(ref held)();
+        set => Volatile.Write(ref held, () => value);
     }
+
+    /// <summary>From now on they are gathered for whoever reads them.</summary>
+    internal void TellHeldBy(Func<IReadOnlyList<HeldChannel>> gather) => Volatile.Write(ref held, gather);
 
     internal void Pending(int more) => Interlocked.Add(ref pendingAcknowledgements, more);
 }

@@ -16,6 +16,8 @@ public sealed class OutboxMetrics : IDisposable
         DeadLetters = meter.CreateCounter<long>("sync_dead_letters_total", description: "Messages moved to sync.dead_letters, by target and code.");
         Renumbered = meter.CreateCounter<long>("sync_outbox_renumbered_total", description: "Rows that became visible after a higher id and got a fresh one.");
         Rounds = meter.CreateCounter<long>("sync_outbox_rounds_total", description: "Looks at the outbox.");
+        RoundTime = meter.CreateHistogram<double>("sync_outbox_round_seconds", unit: "s", description: "What a look took, from its beginning to its commit.");
+        Statements = meter.CreateCounter<long>("sync_outbox_statements_total", description: "Statements sent to the outbox's database, transactions' own included.");
         Lag = meter.CreateHistogram<double>("sync_outbox_publish_seconds", unit: "s", description: "From taking a row to its being stored at the target.");
     }
 
@@ -28,6 +30,10 @@ public sealed class OutboxMetrics : IDisposable
     public Counter<long> Renumbered { get; }
 
     public Counter<long> Rounds { get; }
+
+    public Histogram<double> RoundTime { get; }
+
+    public Counter<long> Statements { get; }
 
     public Histogram<double> Lag { get; }
 

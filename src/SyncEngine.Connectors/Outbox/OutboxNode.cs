@@ -74,6 +74,7 @@ sealed partial class OutboxNode
         settling = new SettleQueue(table, id, options, health, time, random, logger);
         lanes = new LaneSet(options, routes, lease, signal, settling, table.Shape.KeepsDeadLetters, health, metrics, time, random, logger, stopSending.Token, abandon.Token);
         settling.Settled += lanes.OnSettled;
+        lanes.TellHealth();
     }
 
     /// <summary>Cancelled together with the run, it ends the life as a killed process would: nothing is finished, nothing told. For simulations.</summary>
@@ -188,11 +189,14 @@ sealed partial class OutboxNode
         while (true)
         {
             await signal.WaitAsync(cancellationToken);
+            var began = time.GetTimestamp();
             try
             {
                 if (lanes.MayTake(RowsInWork))
                 {
-                    await (IsReduced ? LookReducedAsync(cancellationToken) : RoundAsync(cancellationToken));
+                    var (cost, taken) = await (IsReduced ? LookReducedAsync(cancellationToken) : RoundAsync(cancellationToken));
+                    signal.Looked(cost, taken);
+                    metrics.RoundTime.Record(time.GetElapsedTime(began).TotalSeconds);
                 }
                 else
                 {
@@ -215,14 +219,10 @@ sealed partial class OutboxNode
                 await Task.Delay(pause.Next(), time, cancellationToken);
                 signal.Demand();
             }
-            finally
-            {
-                signal.Looked();
-            }
         }
     }
 
-    private async Task RoundAsync(CancellationToken cancellationToken)
+    private async Task<(TimeSpan Cost, int Taken)> RoundAsync(CancellationToken cancellationToken)
     {
         metrics.Rounds.Add(1);
         var epoch = commitOrder?.Epoch;
@@ -233,8 +233,7 @@ sealed partial class OutboxNode
         var look = await round.LookAsync(new LookRequest(id, remembered, leftOut, isUnsure, RowsPerLook), cancellationToken);
         var placeOf = isOrdered ? await OrderAsync(look, cancellationToken) : null;
         settling.Know(look.Tombstones);
-        var inWork = lanes.InWork.ToHashSet();
-        look = look with { Known = [.. look.Own.Concat(look.Known).Where(row => !inWork.Contains(row.Id))] };
+        look = look with { Known = [.. look.Own.Concat(look.Known).Where(row => !lanes.IsInWork(row.Id))] };
 
         IReadOnlyList<string> live = [.. look.LiveNodes.Append(id).Distinct(StringComparer.Ordinal)];
         var owned = new Dictionary<string, bool>(StringComparer.Ordinal);
@@ -258,6 +257,7 @@ sealed partial class OutboxNode
         orderEpoch = epoch;
         lanes.Add(taken);
         WantNext(look, plan, IsOwned, taken.Count);
+        return (look.Cost, taken.Count);
     }
 
     /// <summary>Rows that nobody will tell of: left for want of room in the look, or in work elsewhere.</summary>
@@ -294,9 +294,10 @@ sealed partial class OutboxNode
         return commitOrder!.PlaceOf;
     }
 
-    private async Task LookReducedAsync(CancellationToken cancellationToken)
+    private async Task<(TimeSpan Cost, int Taken)> LookReducedAsync(CancellationToken cancellationToken)
     {
         metrics.Rounds.Add(1);
+        var began = time.GetTimestamp();
         var held = lanes.Held;
         var rows = await table.LookReducedAsync(held, lanes.InWork, RowsPerLook, cancellationToken);
         var taken = rows.GroupBy(row => row.Row.Channel, StringComparer.Ordinal)
@@ -311,6 +312,8 @@ sealed partial class OutboxNode
         {
             signal.WantSoon(); // nobody tells when an older writer has ended
         }
+
+        return (time.GetElapsedTime(began), taken.Count);
     }
 
     private async Task LoopBeatsAsync(NpgsqlConnection? only, CancellationToken cancellationToken)

@@ -62,7 +62,7 @@ public sealed class OutboxProbe(OutboxOptions options, NpgsqlDataSource database
     {
         try
         {
-            health.OutboxEntries = await CountAsync(connection, names.Outbox, cancellationToken);
+            (health.OutboxEntries, health.Waiting) = await CountRowsAsync(connection, cancellationToken);
             var trigger = await TellTriggerAsync(connection, cancellationToken);
             if (health.Fault is { } fault)
             {
@@ -113,6 +113,20 @@ public sealed class OutboxProbe(OutboxOptions options, NpgsqlDataSource database
         return (long)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 
+    /// <summary>All rows, and those that wait for their target: the last one stays when it has been published.</summary>
+    private async Task<(long Entries, long Waiting)> CountRowsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        var entries = await CountAsync(connection, names.Outbox, cancellationToken);
+        // Older tables have no "processed"; then the name is that of the row beside them.
+        await using var command = new NpgsqlCommand(
+            $"""
+            SELECT count(*) FILTER (WHERE done)
+            FROM (SELECT false AS processed) AS otherwise CROSS JOIN LATERAL (SELECT processed AS done FROM {names.Outbox} LIMIT {ExactRows + 1}) AS at_most
+            """,
+            connection);
+        return (entries, Math.Max(0, entries - (long)(await command.ExecuteScalarAsync(cancellationToken))!));
+    }
+
     private async Task<string?> TellTriggerAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         if (options.FixedRate)
@@ -141,13 +155,14 @@ public sealed class OutboxProbe(OutboxOptions options, NpgsqlDataSource database
         var held = health.Held;
         if (held.Count > 0)
         {
-            var named = string.Join(", ", held.Take(ChannelsNamed).Select(channel => $"{channel.Channel} ({channel.Target} {channel.Code}, {channel.Tries} tries)"));
-            told.Add($"{held.Count} channels wait: {named}{(held.Count > ChannelsNamed ? ", …" : "")}");
+            var named = string.Join(", ", held.Take(ChannelsNamed).Select(channel => $"{channel.Channel} ({channel.Target} {channel.Code}, {channel.Tries} tries: {channel.Reason})"));
+            told.Add($"{held.Count} {(held.Count == 1 ? "channel waits" : "channels wait")}: {named}{(held.Count > ChannelsNamed ? ", …" : "")}");
         }
 
-        if (await DeadLettersAsync(connection, cancellationToken) is > 0 and var letters)
+        health.DeadLetters = await DeadLettersAsync(connection, cancellationToken);
+        if (health.DeadLetters is > 0 and var letters)
         {
-            told.Add($"{letters}{(letters > ExactRows ? " or more" : "")} dead letters; replay-dead-letters puts them back");
+            told.Add($"{letters}{(letters > ExactRows ? " or more" : "")} dead {(letters == 1 ? "letter" : "letters")}; replay-dead-letters puts {(letters == 1 ? "it" : "them")} back");
         }
 
         return told.Count == 0 ? null : string.Join("; ", told);

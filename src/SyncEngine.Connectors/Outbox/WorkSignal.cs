@@ -6,11 +6,15 @@ namespace SyncEngine.Connectors.Outbox;
 /// When to look at the outbox: at once for the first notification, then together for those that follow within the debounce; at once when a lane has
 /// room; and after the longest silence that is allowed.
 /// </summary>
-/// <remarks>A look that is dear (a large backlog) is followed by a pause of nine times as long, so that looking takes a tenth of the time.</remarks>
+/// <remarks>
+/// Looks that are dear (a large backlog) are followed by a pause of nine times as long, so that looking takes a tenth of the time. What a look yields pays for it, and one
+/// that is dear among others that are not is the machine's doing.
+/// </remarks>
 sealed class WorkSignal(OutboxOptions options, TimeProvider time)
 {
     private const int PauseFactor = 9;
     private static readonly TimeSpan cheap = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan worthOfRow = TimeSpan.FromMicroseconds(100);
     private static readonly TimeSpan soon = TimeSpan.FromMilliseconds(250);
 
     private readonly Channel<bool> pulse = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
@@ -18,6 +22,7 @@ sealed class WorkSignal(OutboxOptions options, TimeProvider time)
     private int isDemanded = 1; // the first look is due at once
     private int isWantedSoon;
     private long lookedAt = time.GetTimestamp();
+    private TimeSpan lastCost;
     private TimeSpan pause;
 
     /// <summary>Somebody has written.</summary>
@@ -48,10 +53,14 @@ sealed class WorkSignal(OutboxOptions options, TimeProvider time)
     }
 
     /// <summary>The look that <see cref="WaitAsync"/> allowed has ended.</summary>
-    public void Looked()
+    /// <param name="cost">What it took.</param>
+    /// <param name="taken">Rows that it took.</param>
+    public void Looked(TimeSpan cost, int taken)
     {
-        var cost = time.GetElapsedTime(lookedAt);
-        pause = cost > cheap ? cost * (PauseFactor + 1) : TimeSpan.Zero;
+        var loss = cost - (taken * worthOfRow);
+        var lesser = loss < lastCost ? loss : lastCost;
+        pause = lesser > cheap ? lesser * (PauseFactor + 1) : TimeSpan.Zero;
+        lastCost = loss;
     }
 
     private TimeSpan Due()

@@ -9,9 +9,11 @@ namespace SyncEngine.Postgres.Channels;
 /// </remarks>
 public sealed class ChannelWakeUps(ChannelMessages messages, TimeProvider time)
 {
-    private static readonly TimeSpan quiet = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan shortestPause = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan longestPause = TimeSpan.FromSeconds(5);
+
+    /// <summary>Silence after which the connection is asked whether it is alive.</summary>
+    internal TimeSpan Quiet { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <param name="woken">Gets each payload (<see cref="ChannelMessages.WakeUpOf"/>); it must not wait.</param>
     /// <param name="everything">Any channel may have new messages.</param>
@@ -49,10 +51,10 @@ public sealed class ChannelWakeUps(ChannelMessages messages, TimeProvider time)
         everything();
         while (true)
         {
-            if (!await connection.WaitAsync(quiet, cancellationToken))
+            if (!await connection.WaitAsync(Quiet, cancellationToken))
             {
                 // A line that is dead and has not said so is found by using it.
-                await using var probe = new NpgsqlCommand("", connection) { CommandTimeout = (int)longestPause.TotalSeconds };
+                await using var probe = new NpgsqlCommand("SELECT 1", connection) { CommandTimeout = (int)longestPause.TotalSeconds };
                 await probe.ExecuteNonQueryAsync(cancellationToken);
             }
         }

@@ -23,6 +23,7 @@ public readonly record struct WaitingRow(long Id, string Channel, long Bytes, bo
 /// <param name="IsNewCut">There are more of those.</param>
 /// <param name="BusyChannels">Channels with rows that another live node has in work.</param>
 /// <param name="Tombstones">Processed rows that are still there.</param>
+/// <param name="Cost">What the look took in the database, without the wait for rounds of others.</param>
 public sealed record OutboxLook(
     OutboxProgress Progress,
     long Highest,
@@ -34,7 +35,8 @@ public sealed record OutboxLook(
     IReadOnlyList<WaitingRow> New,
     bool IsNewCut,
     IReadOnlySet<string> BusyChannels,
-    IReadOnlyList<long> Tombstones);
+    IReadOnlyList<long> Tombstones,
+    TimeSpan Cost = default);
 
 /// <summary>What to write for a row: its final id, and whether this node takes it. Either way the id is fixed.</summary>
 public readonly record struct RowDecision(long Id, long FinalId, bool IsTaken);

@@ -200,6 +200,7 @@ public sealed class OutboxRound : IAsyncDisposable
         var appeared = new List<WaitingRow>();
         var busy = new HashSet<string>(StringComparer.Ordinal);
         var tombstones = new List<long>();
+        var cost = TimeSpan.Zero;
         while (await reader.ReadAsync(cancellationToken))
         {
             switch (reader.GetInt32(0))
@@ -232,12 +233,15 @@ public sealed class OutboxRound : IAsyncDisposable
                 case 6:
                     tombstones.Add(reader.GetInt64(1));
                     break;
+                case 7:
+                    cost = TimeSpan.FromMicroseconds(reader.GetInt64(1));
+                    break;
                 default:
                     throw new System.Diagnostics.UnreachableException();
             }
         }
 
-        return new OutboxLook(progress!, highest, horizon, nodes, Cut(own, int.MaxValue, out _), Cut(known, limit, out var isKnownCut), isKnownCut, Cut(appeared, limit, out var isNewCut), isNewCut, busy, tombstones);
+        return new OutboxLook(progress!, highest, horizon, nodes, Cut(own, int.MaxValue, out _), Cut(known, limit, out var isKnownCut), isKnownCut, Cut(appeared, limit, out var isNewCut), isNewCut, busy, tombstones, cost);
     }
 
     private static WaitingRow WaitingAt(NpgsqlDataReader reader) => new(reader.GetInt64(1), reader.GetString(2), reader.GetInt64(3), reader.GetBoolean(7));

@@ -5,7 +5,8 @@ namespace SyncEngine.Postgres.Outbox;
 /// <summary>The statements on one outbox, printed once for its names and its shape.</summary>
 /// <remarks>
 /// Times are UTC without zone, by the database's clock alone. A row's id is fixed when <c>lock_expiry</c> is set: it is in work, was in work, or has been numbered
-/// (<c>-infinity</c>, nobody's). A row's <c>xmin</c> has 32 bits: it is completed from the snapshot's end, below which every visible row's transaction lies.
+/// (<c>-infinity</c>, nobody's). A row's <c>xmin</c> has 32 bits: it is completed from its age, counted back from <c>newest</c>, the transaction from which age() counts
+/// (https://www.postgresql.org/docs/current/routine-vacuuming.html). Casting xmin by way of its text costs five times as much for each row of a backlog.
 /// <para>
 /// Which rows a look is the first to see is told by the last look's horizon, the oldest transaction that was running then, and not by its snapshot: a snapshot does not
 /// list subtransactions (https://www.postgresql.org/docs/current/functions-info.html, pg_visible_in_snapshot). Below the horizon everything had been seen; what was
@@ -15,13 +16,23 @@ namespace SyncEngine.Postgres.Outbox;
 sealed class OutboxSql(OutboxNames names, OutboxShape shape)
 {
     private const string Now = "timezone('UTC', clock_timestamp())";
-    private const string Xid = "(moment.ends - ((moment.ends - o.xmin::text::bigint) & 4294967295))";
+    private const string Age = "(age(o.xmin)::bigint & 4294967295)";
     private const string Bytes = "coalesce(pg_column_size(o.data), 0)::bigint + coalesce(pg_column_size(o.headers), 0)";
     private const string Row = "o.sequence_id::bigint, o.channel, o.mutation_id, o.name, o.rejected, o.data::text, o.headers::text";
-    private const string IsNew = $"(o.lock_expiry IS NULL AND {Xid} >= base.horizon)";
-    private const string IsFree = "(o.locked_by IS NULL OR o.lock_expiry IS NULL OR o.lock_expiry <= moment.now OR o.locked_by NOT IN (SELECT id FROM live))";
+
+    /// <summary>The lowest 32 bits of newest are told by the age of the first ordinary transaction; it lies near the snapshot's end.</summary>
+    private const string Moment = $"""
+        SELECT s.oldest, s.ends + ((age('3'::xid)::bigint + 3 - s.ends + 2147483648) & 4294967295) - 2147483648 AS newest, {Now} AS now
+        FROM (SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest, pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS ends) s
+        """;
+
+    // Sub-selects, as they are evaluated once; a join would be evaluated for each row.
+    private const string IsNew = $"(o.lock_expiry IS NULL AND {Age} <= (SELECT youth FROM base))";
+    private const string IsFree = "(o.locked_by IS NULL OR o.lock_expiry IS NULL OR o.lock_expiry <= (SELECT now FROM moment) OR o.locked_by NOT IN (SELECT id FROM live))";
+    private const string IsBusy = "(o.locked_by <> @node AND o.lock_expiry > (SELECT now FROM moment) AND o.locked_by IN (SELECT id FROM live))";
 
     private readonly string outbox = names.Outbox;
+    private readonly string processed = shape.HasProcessed ? "o.processed" : "false";
     private readonly string notProcessed = shape.HasProcessed ? "NOT o.processed" : "true";
 
     /// <summary>
@@ -34,42 +45,45 @@ sealed class OutboxSql(OutboxNames names, OutboxShape shape)
 
     public static string BoundIdling => "SET LOCAL idle_in_transaction_session_timeout = '10s'";
 
-    /// <summary>Kinds: 0 the head, 1 a live node, 2 a known row, 3 a new row, 4 a busy channel, 5 a row of the asking node, 6 a tombstone.</summary>
+    /// <summary>Kinds: 0 the head, 1 a live node, 2 a known row, 3 a new row, 4 a busy channel, 5 a row of the asking node, 6 a tombstone, 7 what the look has cost.</summary>
+    /// <remarks>A backlog is read once for what is unusual in it (<c>found</c>: new, busy, processed), and for known rows along the primary key until there are enough.</remarks>
     public string Look => $"""
         WITH progress AS MATERIALIZED ({(shape.KeepsProgress
             ? $"SELECT highest, horizon::text::bigint AS horizon FROM sync.outbox_progress WHERE outbox = {Quoting.Literal(outbox)}"
             : "SELECT @highest AS highest, @horizon AS horizon WHERE @horizon IS NOT NULL")}),
-        moment AS MATERIALIZED (SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest, pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS ends, {Now} AS now),
+        moment AS MATERIALIZED ({Moment}),
         live AS MATERIALIZED (SELECT n.id FROM {names.Nodes} n, moment WHERE n.expiry > moment.now),
         base AS MATERIALIZED (
             SELECT coalesce((SELECT highest FROM progress), (SELECT max(o.sequence_id) FROM {outbox} o WHERE {(shape.HasProcessed ? "o.processed OR " : "")}o.lock_expiry IS NOT NULL), 0)::bigint AS highest,
-                   coalesce((SELECT horizon FROM progress), 0) AS horizon, EXISTS (SELECT FROM progress) AS is_kept)
+                   coalesce((SELECT horizon FROM progress), 0) AS horizon, moment.newest - coalesce((SELECT horizon FROM progress), 0) AS youth, EXISTS (SELECT FROM progress) AS is_kept
+            FROM moment),
+        found AS MATERIALIZED (
+            SELECT CASE WHEN {processed} THEN 6 WHEN o.lock_expiry IS NULL THEN 3 ELSE 4 END AS kind, o.sequence_id, o.channel, {Bytes} AS bytes
+            FROM {outbox} o WHERE {processed} OR {IsNew} OR {IsBusy})
         SELECT 0, coalesce((SELECT max(o.sequence_id) FROM {outbox} o), 0)::bigint, base.is_kept::text, base.highest, base.horizon, moment.oldest, {Quoting.Literal(outbox)}::regclass::oid::bigint, false FROM moment, base
         UNION ALL
         SELECT 1, 0, live.id, 0, 0, 0, 0, false FROM live
         UNION ALL
         (SELECT 2, o.sequence_id, o.channel, {Bytes}, 0, 0, 0, o.lock_expiry IS NOT NULL
-         FROM {outbox} o, moment, base
+         FROM {outbox} o
          WHERE {notProcessed} AND {IsFree} AND NOT {IsNew} AND o.channel <> ALL (@held)
          ORDER BY o.sequence_id LIMIT @limit + 1)
         UNION ALL
-        (SELECT 3, o.sequence_id, o.channel, {Bytes}, 0, 0, 0, false
-         FROM {outbox} o, moment, base
-         WHERE {notProcessed} AND {IsNew}
-         ORDER BY o.sequence_id LIMIT @limit + 1)
+        (SELECT 3, f.sequence_id, f.channel, f.bytes, 0, 0, 0, false FROM found f WHERE f.kind = 3 ORDER BY f.sequence_id LIMIT @limit + 1)
         UNION ALL
-        (SELECT DISTINCT 4, 0, o.channel, 0, 0, 0, 0, false
-         FROM {outbox} o, moment
-         WHERE o.locked_by <> @node AND {notProcessed} AND o.lock_expiry > moment.now AND o.locked_by IN (SELECT id FROM live))
+        (SELECT DISTINCT 4, 0, f.channel, 0, 0, 0, 0, false FROM found f WHERE f.kind = 4)
         UNION ALL
         (SELECT 5, o.sequence_id, o.channel, {Bytes}, 0, 0, 0, true FROM {outbox} o WHERE @own_too AND o.locked_by = @node AND {notProcessed})
-        {(shape.HasProcessed ? $"UNION ALL (SELECT 6, o.sequence_id, NULL, 0, 0, 0, 0, false FROM {outbox} o WHERE o.processed LIMIT 100)" : "")}
+        UNION ALL
+        (SELECT 6, f.sequence_id, NULL, 0, 0, 0, 0, false FROM found f WHERE f.kind = 6 LIMIT 100)
+        UNION ALL
+        SELECT 7, (extract(epoch FROM {Now} - moment.now) * 1000000)::bigint, NULL, 0, 0, 0, 0, false FROM moment
         """;
 
     /// <summary>A row is ripe when its transaction is older than every one that still writes: nothing can appear before it any more.</summary>
     public string LookReduced => $"""
-        SELECT {Row}, {Xid} < moment.oldest
-        FROM {outbox} o, (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS ends, pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest, {Now} AS now) moment
+        SELECT {Row}, {Age} > moment.newest - moment.oldest
+        FROM {outbox} o, ({Moment}) moment
         WHERE {notProcessed} AND (o.locked_by IS NULL OR o.lock_expiry <= moment.now OR o.lock_expiry IS NULL)
           AND o.channel <> ALL (@held) AND o.sequence_id <> ALL (@in_hand)
         ORDER BY o.sequence_id LIMIT @limit
@@ -93,14 +107,12 @@ sealed class OutboxSql(OutboxNames names, OutboxShape shape)
 
     /// <summary>Every new row of a channel whose first new row is late. Materialized, as a number that is taken twice is another one.</summary>
     public string NumberLate => $"""
-        WITH late AS MATERIALIZED (
+        WITH moment AS MATERIALIZED ({Moment}),
+        base AS MATERIALIZED (SELECT moment.newest - @horizon AS youth FROM moment),
+        late AS MATERIALIZED (
             SELECT ordered.sequence_id AS id, nextval({Quoting.Literal(shape.Sequence ?? "")}) AS final
             FROM (SELECT sequence_id
-                  FROM (SELECT o.sequence_id, min(o.sequence_id) OVER (PARTITION BY o.channel) AS earliest
-                        FROM {outbox} o,
-                             (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS ends) moment,
-                             (SELECT @highest::bigint AS highest, @horizon::bigint AS horizon) base
-                        WHERE {notProcessed} AND {IsNew}) appeared
+                  FROM (SELECT o.sequence_id, min(o.sequence_id) OVER (PARTITION BY o.channel) AS earliest FROM {outbox} o WHERE {notProcessed} AND {IsNew}) appeared
                   WHERE earliest <= @highest
                   ORDER BY sequence_id) ordered),
         numbered AS (UPDATE {outbox} o SET sequence_id = late.final, locked_by = NULL, lock_expiry = '-infinity' FROM late WHERE o.sequence_id = late.id RETURNING o.sequence_id)
@@ -110,8 +122,8 @@ sealed class OutboxSql(OutboxNames names, OutboxShape shape)
     /// <summary>Whatever this look has seen above its horizon and not decided about keeps its id.</summary>
     public string Fix => $"""
         UPDATE {outbox} o SET lock_expiry = '-infinity'
-        FROM (SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest, pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS ends) moment
-        WHERE o.lock_expiry IS NULL AND {notProcessed} AND {Xid} >= moment.oldest
+        FROM ({Moment}) moment
+        WHERE o.lock_expiry IS NULL AND {notProcessed} AND {Age} <= moment.newest - moment.oldest
         """;
 
     public string KeepProgress => $"""

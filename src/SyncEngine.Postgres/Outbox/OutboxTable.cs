@@ -15,11 +15,13 @@ public sealed class OutboxTable
 {
     private readonly NpgsqlDataSource database;
     private readonly OutboxSql sql;
+    private readonly Action<int>? sent;
     private long statements;
 
-    private OutboxTable(NpgsqlDataSource database, OutboxNames names, OutboxShape shape)
+    private OutboxTable(NpgsqlDataSource database, OutboxNames names, OutboxShape shape, Action<int>? sent)
     {
         this.database = database;
+        this.sent = sent;
         Names = names;
         Shape = shape;
         sql = new OutboxSql(names, shape);
@@ -32,11 +34,12 @@ public sealed class OutboxTable
     /// <summary>How many statements were sent.</summary>
     public long Statements => Interlocked.Read(ref statements);
 
+    /// <param name="sent">Told how many statements are about to be sent, on whatever thread sends them.</param>
     /// <exception cref="OutboxUnavailableException"/>
-    public static async Task<OutboxTable> OpenAsync(NpgsqlDataSource database, OutboxNames names, CancellationToken cancellationToken)
+    public static async Task<OutboxTable> OpenAsync(NpgsqlDataSource database, OutboxNames names, CancellationToken cancellationToken, Action<int>? sent = null)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        return new OutboxTable(database, names, await OutboxShape.ReadAsync(connection, names, cancellationToken));
+        return new OutboxTable(database, names, await OutboxShape.ReadAsync(connection, names, cancellationToken), sent);
     }
 
     /// <summary>The tables were dropped, recreated, altered, or privileges changed.</summary>
@@ -214,7 +217,11 @@ public sealed class OutboxTable
         return database.CreateCommand(text);
     }
 
-    private void Count(int more) => Interlocked.Add(ref statements, more);
+    private void Count(int more)
+    {
+        Interlocked.Add(ref statements, more);
+        sent?.Invoke(more);
+    }
 
     /// <summary>By name, not OID: a recreated table is the same outbox.</summary>
     private static int LockKey(OutboxNames names) =>

@@ -21,7 +21,7 @@ static class OutboxExtensions
         services.AddSingleton(options);
         services.AddSingleton(database);
         services.AddSingleton<OutboxHealth>();
-        services.AddSingleton<OutboxMetrics>();
+        services.AddSingleton(provider => MetricsOf(provider.GetRequiredService<OutboxHealth>()));
         services.AddSingleton(new OutboxInstallation(database.DataSource, settings.Names, options.FixedRate));
         services.AddSingleton(provider => new OutboxRoutes(settings, database, provider));
         services.AddSingleton(provider => new OutboxProbe(options, database.DataSource, provider.GetRequiredService<OutboxHealth>(), provider.GetRequiredService<TimeProvider>()));
@@ -54,6 +54,15 @@ static class OutboxExtensions
                 provider.GetRequiredService<OriginGate>()));
             services.AddHostedService(provider => provider.GetRequiredService<AdbcDoor>());
         }
+    }
+
+    private static OutboxMetrics MetricsOf(OutboxHealth health)
+    {
+        var metrics = new OutboxMetrics();
+        metrics.Gauge("sync_outbox_waiting_rows", "Rows of the outbox that are not at their target yet.", () => health.Waiting);
+        metrics.Gauge("sync_outbox_held_channels", "Channels that wait for their target; a hundred stand for more.", () => health.Held.Count);
+        metrics.Gauge("sync_outbox_dead_letters", "Messages of the outbox in sync.dead_letters.", () => health.DeadLetters);
+        return metrics;
     }
 
     private static OutboxOptions WithEmbeddedDefaults(OutboxOptions options, IConfiguration configuration)

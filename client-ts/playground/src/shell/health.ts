@@ -13,6 +13,8 @@ export interface HealthPart {
   readonly name: string;
   readonly status: string;
   readonly about: string;
+  /** What it says about its status; empty for nothing. */
+  readonly detail: string;
 }
 
 export const unreachable: Health = { state: "unreachable", version: null, parts: [] };
@@ -34,10 +36,10 @@ export function healthOf({ status, body }: Answer): Health {
 }
 
 function healthPart(name: string, part: unknown): HealthPart {
-  if (!isObject(part)) return { name, status: String(part), about: "" };
+  if (!isObject(part)) return { name, status: String(part), about: "", detail: "" };
   const { status, name: _, ...others } = part;
   const about = Object.entries(others)
     .filter(([, value]) => value !== null && value !== "" && typeof value !== "object")
     .map(([member, value]) => `${member} ${String(value)}`);
-  return { name, status: String(status ?? ""), about: about.join(", ") };
+  return { name, status: String(status ?? ""), about: about.join(", "), detail: typeof others["detail"] === "string" ? others["detail"] : "" };
 }

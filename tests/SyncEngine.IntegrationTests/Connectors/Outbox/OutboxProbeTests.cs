@@ -77,7 +77,20 @@ public sealed class OutboxProbeTests(PostgresFixture postgres) : IAsyncLifetime
         await database.ExecuteAsync("INSERT INTO sync.dead_letters (source, target, payload, code, error) VALUES ('\"public\".\"outbox\"', 'ably:c', '{}', '40009', 'e'), ('\"public\".\"other\"', 'ably:c', '{}', '40009', 'e')");
         await LookAsync();
         Assert.Equal(
-            (HealthStatus.Up, "1 channels wait: room:1 (ably 40160, 3 tries); 1 dead letters; replay-dead-letters puts them back"), (probe.Channels.State.Status, probe.Channels.State.Detail));
+            (HealthStatus.Up, "1 channel waits: room:1 (ably 40160, 3 tries: no); 1 dead letter; replay-dead-letters puts it back"), (probe.Channels.State.Status, probe.Channels.State.Detail));
+        Assert.Equal(1, health.DeadLetters);
+    }
+
+    [Fact]
+    public async Task The_row_that_stays_when_it_has_been_published_does_not_wait()
+    {
+        await InstallAsync();
+        await database.ExecuteAsync("INSERT INTO outbox (mutation_id, channel, name, processed) VALUES ('1', 'c', 'n', true), ('2', 'c', 'n', false), ('3', 'd', 'n', false)");
+        await LookAsync();
+        Assert.Equal((3, 2), (health.OutboxEntries, health.Waiting));
+        await database.ExecuteAsync("ALTER TABLE outbox DROP COLUMN processed");
+        await LookAsync();
+        Assert.Equal((3, 3), (health.OutboxEntries, health.Waiting));
     }
 
     [Fact]

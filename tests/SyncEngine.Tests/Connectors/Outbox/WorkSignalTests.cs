@@ -86,16 +86,27 @@ public sealed class WorkSignalTests
     }
 
     [Fact]
-    public async Task A_dear_look_is_followed_by_a_pause_of_nine_times_its_length_whatever_is_demanded()
+    public async Task Dear_looks_are_followed_by_a_pause_of_nine_times_their_length_whatever_is_demanded()
     {
         var signal = new WorkSignal(options, time);
-        await signal.WaitAsync(TestContext.Current.CancellationToken);
-        time.Advance(100 * millisecond);
-        signal.Looked();
+        await Now(signal, 100 * millisecond);
         signal.Demand();
-        await After(signal, 900 * millisecond);
+        await Now(signal, 100 * millisecond); // one among others is no reason
         signal.Demand();
-        await Now(signal); // that look was cheap
+        await After(signal, 10 * 100 * millisecond); // from the beginning of the look
+        signal.Demand();
+        await Now(signal);
+    }
+
+    [Fact]
+    public async Task Dear_looks_that_take_enough_rows_are_followed_by_no_pause()
+    {
+        var signal = new WorkSignal(options, time);
+        for (var look = 0; look < 3; look++)
+        {
+            await Now(signal, 100 * millisecond, taken: 1_000);
+            signal.Demand();
+        }
     }
 
     [Fact]
@@ -109,12 +120,12 @@ public sealed class WorkSignalTests
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
     }
 
-    private static async Task Now(WorkSignal signal)
+    private static async Task Now(WorkSignal signal, TimeSpan cost = default, int taken = 0)
     {
         var waiting = signal.WaitAsync(TestContext.Current.CancellationToken);
         Assert.True(waiting.IsCompletedSuccessfully);
         await waiting;
-        signal.Looked();
+        signal.Looked(cost, taken);
     }
 
     /// <summary>Exactly then, and no earlier.</summary>
@@ -125,6 +136,6 @@ public sealed class WorkSignalTests
         Assert.False(waiting.IsCompleted);
         time.Advance(TimeSpan.FromTicks(1));
         await waiting.WaitAsync(patience, TimeProvider.System);
-        signal.Looked();
+        signal.Looked(TimeSpan.Zero, 0);
     }
 }

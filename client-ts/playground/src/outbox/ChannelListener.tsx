@@ -1,0 +1,78 @@
+import { useState, type FormEvent } from "react";
+import type { ChannelMessage } from "@syncengine/client";
+import { CopyableText } from "./CopyableText.tsx";
+import { insertInto } from "./messages.ts";
+import { useChannel } from "./useChannel.ts";
+
+interface ChannelListenerProps {
+  /** Empty for none yet. */
+  readonly channel: string;
+  readonly onChannel: (channel: string) => void;
+}
+
+/** Takes the name of a channel, and shows its messages as they come. */
+export function ChannelListener({ channel, onChannel }: ChannelListenerProps) {
+  const [name, setName] = useState(channel || "room:1");
+  const listen = (event: FormEvent) => {
+    event.preventDefault();
+    onChannel(name.trim());
+  };
+
+  return (
+    <section className="listener" aria-label="Listen to a channel">
+      <h2>Listen to a channel of the hub</h2>
+      <form onSubmit={listen}>
+        <input type="text" aria-label="Channel" placeholder="room:1" value={name} onChange={(event) => setName(event.target.value)} />
+        <button type="submit" className="primary" disabled={name.trim() === ""}>
+          Listen
+        </button>
+        {channel !== "" && (
+          <button type="button" onClick={() => onChannel("")}>
+            Stop
+          </button>
+        )}
+      </form>
+      {channel === "" ? null : <Messages key={channel} channel={channel} />}
+    </section>
+  );
+}
+
+function Messages({ channel }: { channel: string }) {
+  const { messages, status, hasGap, error } = useChannel(channel);
+  return (
+    <>
+      <p className="status" role="status" aria-label="Channel">
+        <span className={`dot dot-${status === "ended" ? "error" : status}`} aria-hidden="true" />
+        <b data-testid="channel-status">{status}</b> {channel}
+      </p>
+      {error !== null && <p className="notice error" role="alert">{error}</p>}
+      {hasGap && <p className="hint">Some messages that came while the connection was away are not held any more.</p>}
+      {messages.length === 0 && (
+        <>
+          <p className="hint">Nothing yet. In psql, at the address of the line “Database:” where the engine was started:</p>
+          <CopyableText text={insertInto(channel)} />
+        </>
+      )}
+      <ol className="messages" aria-label="Messages of the channel">
+        {messages.map((message) => (
+          <li key={message.id}>
+            <Message message={message} />
+          </li>
+        ))}
+      </ol>
+    </>
+  );
+}
+
+function Message({ message: { id, name, data, timestamp, extras } }: { message: ChannelMessage }) {
+  return (
+    <>
+      <code className="message-id">{id}</code>
+      <b>{name}</b>
+      <code className="message-data" title={JSON.stringify(extras?.headers ?? {})}>
+        {typeof data === "string" ? data : JSON.stringify(data)}
+      </code>
+      {timestamp !== undefined && <time dateTime={new Date(timestamp).toISOString()}>{new Date(timestamp).toLocaleTimeString()}</time>}
+    </>
+  );
+}

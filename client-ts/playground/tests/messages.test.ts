@@ -1,0 +1,29 @@
+import { expect, it } from "vitest";
+import type { ChannelItem } from "@syncengine/client";
+import { hear, insertInto, mostMessages, silence } from "../src/outbox/messages.ts";
+
+const message = (id: number): ChannelItem => ({ type: "message", channel: "room:1", message: { id: String(id), name: "said", data: "null", encoding: "json" } });
+const after = (...items: readonly ChannelItem[]) => items.reduce(hear, silence);
+
+it("keeps the newest messages first, and so many", () => {
+  const heard = after(...Array.from({ length: mostMessages + 5 }, (_, index) => message(index + 1)));
+  expect([heard.messages.length, heard.messages[0]!.id, heard.messages.at(-1)!.id]).toEqual([mostMessages, String(mostMessages + 5), "6"]);
+  expect(heard.from).toBe(String(mostMessages + 5));
+});
+
+it("goes on after the last message, or where the hub says that an empty channel is", () => {
+  expect(after(message(7), { type: "live", id: "9" })).toMatchObject({ from: "9", status: "live" });
+  expect(after(message(7), { type: "live", id: null })).toMatchObject({ from: "7", status: "live" });
+});
+
+it("tells of a gap, and shows what is held after it once", () => {
+  expect(after(message(7), { type: "reset", code: "must_refetch" }, message(9))).toMatchObject({ hasGap: true, messages: [{ id: "9" }] });
+});
+
+it("says why it has ended, and what helps", () => {
+  expect(after({ type: "error", code: "permission_denied", message: "not yours", hint: "Ask for it." })).toMatchObject({ status: "ended", error: "not yours. Ask for it." });
+});
+
+it("writes the channel as a literal of SQL", () => {
+  expect(insertInto("o'brien")).toContain("'o''brien'");
+});

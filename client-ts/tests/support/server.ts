@@ -1,0 +1,13 @@
+import { execFileSync } from "node:child_process";
+
+/** The running engine that the integration tests use, and the database that it serves. */
+export const url = process.env["SYNC_URL"];
+export const database = process.env["DATABASE_URL"];
+
+/** What is not set; empty when the tests can run. */
+export const missing = [url ? "" : "SYNC_URL", database ? "" : "DATABASE_URL"].filter((name) => name !== "").join(" and ");
+
+/** Runs SQL, each call a transaction of its own unless it says otherwise, and gives what psql prints. */
+export function psql(sql: string): string {
+  return execFileSync("psql", ["-XAtq", "-v", "ON_ERROR_STOP=1", "-d", database!, "-c", sql], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+}
