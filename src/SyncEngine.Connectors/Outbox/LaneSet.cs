@@ -28,6 +28,10 @@ sealed partial class LaneSet(
     private readonly ConcurrentDictionary<string, ChannelLane> lanes = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<long, long> inWork = new(); // id → when it was taken
     private readonly ConcurrentDictionary<Task, bool> running = new();
+    private readonly TaskCompletionSource failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Fails when a lane does, which leaves its rows behind: the node's life has to end.</summary>
+    public Task Failed => failed.Task;
 
     public TimeProvider Time => time;
 
@@ -78,9 +82,9 @@ sealed partial class LaneSet(
             {
                 await run;
             }
-            catch (OperationCanceledException)
+            catch (Exception)
             {
-                // Abandoned: whether its message is stored is not known, and its next owner sends it again under the same id.
+                // Abandoned: whether its message is stored is not known, and its next owner sends it again under the same id. Or failed, which has been told.
             }
         }
     }
@@ -156,6 +160,7 @@ sealed partial class LaneSet(
         if (run.IsFaulted)
         {
             Log.LaneFailed(logger, ((ChannelLane)state!).Channel, run.Exception);
+            failed.TrySetException(run.Exception!);
         }
     }
 

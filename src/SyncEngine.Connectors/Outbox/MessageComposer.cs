@@ -15,6 +15,8 @@ static class MessageComposer
     /// <summary>Where headers that are no object go.</summary>
     private const string WholeHeader = "headers";
 
+    // PostgreSQL nests as deeply as its stack allows.
+    private static readonly JsonDocumentOptions anyDepth = new() { MaxDepth = 1_000_000 };
     private static readonly JsonWriterOptions readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public static OutboundMessage Compose(OutboxRow row) =>
@@ -34,7 +36,7 @@ static class MessageComposer
 
             if (row.Headers is not null)
             {
-                using var own = JsonDocument.Parse(row.Headers);
+                using var own = JsonDocument.Parse(row.Headers, anyDepth);
                 WriteOwn(writer, own.RootElement);
             }
 

@@ -9,10 +9,12 @@ namespace SyncEngine.IntegrationTests.Connectors.Outbox;
 
 public sealed class OutboxNamesTests(PostgresFixture postgres)
 {
-    [Fact]
-    public async Task Two_outboxes_of_one_database_go_their_own_ways_whatever_they_are_called()
+    [Theory]
+    [InlineData("No.des", "Nöd\"es", 1)]
+    [InlineData("public", "Nodes", 2)] // one nodes table for both
+    public async Task Two_outboxes_of_one_database_go_their_own_ways_whatever_they_are_called(string nodesSchema, string nodesTable, int nodesInTable)
     {
-        OutboxNames[] names = [new("Event \"store\".x", "Out.Box's", "No.des", "Nöd\"es"), new("public", "outbox; --", "public", "Nodes")];
+        OutboxNames[] names = [new("Event \"store\".x", "Out.Box's", nodesSchema, nodesTable), new("public", "outbox; --", "public", "Nodes")];
         await using var outbox = await OutboxDatabase.CreateAsync(postgres);
         await using var ably = await SimulatedAbly.StartAsync();
         foreach (var (each, number) in names.Select((each, number) => (each, number)))
@@ -35,7 +37,7 @@ public sealed class OutboxNamesTests(PostgresFixture postgres)
             }
 
             await Eventually.TrueAsync(async () => await outbox.ScalarAsync<long>($"SELECT count(*) FROM {each.Outbox} WHERE NOT processed") == 0);
-            Assert.Equal(1, await outbox.ScalarAsync<long>($"SELECT count(*) FROM {each.Nodes}"));
+            Assert.Equal(nodesInTable, await outbox.ScalarAsync<long>($"SELECT count(*) FROM {each.Nodes}"));
             Assert.Equal(1, await outbox.ScalarAsync<long>("SELECT count(*) FROM sync.dead_letters WHERE source = @source", new { source = each.Outbox }));
             Assert.Equal(301, await outbox.ScalarAsync<long>("SELECT highest FROM sync.outbox_progress WHERE outbox = @source", new { source = each.Outbox }));
         }

@@ -54,6 +54,13 @@ public sealed class MessageComposerTests
         Assert.Null(MessageComposer.Compose(new OutboxRow(1, "c", "m", "n", false, null, null)).Data);
     }
 
+    [Fact]
+    public void Headers_may_be_nested_as_deeply_as_the_database_takes_them()
+    {
+        var deep = new string('[', 5_000) + new string(']', 5_000);
+        Assert.Equal($$"""{"x-ably-models-event-uuid":"m","deep":"{{deep}}"}""", Compose("m", false, $$"""{"deep": {{deep}}}""").Headers);
+    }
+
     private static SyncEngine.Connectors.Targets.OutboundMessage Compose(string mutation, bool isRejected, string? headers) =>
         MessageComposer.Compose(new OutboxRow(1, "c", mutation, "n", isRejected, null, headers));
 
