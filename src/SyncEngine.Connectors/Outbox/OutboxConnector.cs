@@ -63,7 +63,7 @@ public sealed partial class OutboxConnector(
         {
             try
             {
-                var table = await OutboxTable.OpenAsync(database, names, cancellationToken, sent => metrics.Statements.Add(sent));
+                await using var table = await OutboxTable.OpenAsync(database, names, cancellationToken, sent => metrics.Statements.Add(sent));
                 health.Fault = null;
                 Log.Begins(logger, names.Outbox, table.Shape.Mode);
                 var node = new OutboxNode(table, database, options, routes, commitOrder, signal, health, metrics, time, random, logger) { Crash = Crash };

@@ -57,6 +57,7 @@ sealed partial class RoundLoop(
             {
                 health.OutboxErrors++;
                 isUnsure = true;
+                await table.ForgetConnectionAsync(failure);
                 Log.RoundFailed(logger, failure.Message);
                 await Task.Delay(pause.Next(), time, cancellationToken);
                 signal.Demand();

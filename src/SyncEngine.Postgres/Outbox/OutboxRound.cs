@@ -20,34 +20,38 @@ public sealed class OutboxRound : IAsyncDisposable
     private readonly NpgsqlTransaction transaction;
     private readonly OutboxSql sql;
     private readonly OutboxShape shape;
+    private readonly bool isPrepared;
     private readonly Action<int> count;
 
-    internal OutboxRound(NpgsqlConnection connection, NpgsqlTransaction transaction, OutboxSql sql, OutboxShape shape, Action<int> count)
+    internal OutboxRound(NpgsqlConnection connection, NpgsqlTransaction transaction, OutboxSql sql, OutboxShape shape, bool isPrepared, Action<int> count)
     {
         this.connection = connection;
         this.transaction = transaction;
         this.sql = sql;
         this.shape = shape;
+        this.isPrepared = isPrepared;
         this.count = count;
+    }
+
+    /// <summary>Prepares what every round sends: planning a look takes longer than looking.</summary>
+    internal static async Task PrepareAsync(NpgsqlConnection connection, OutboxSql sql, OutboxShape shape, CancellationToken cancellationToken)
+    {
+        await using var batch = new NpgsqlBatch(connection);
+        AddLook(batch, sql, shape, new LookRequest("", null, [], WithOwn: false, 0));
+        batch.BatchCommands.Add(Decide(sql, [], "", TimeSpan.Zero));
+        if (shape.KeepsProgress)
+        {
+            batch.BatchCommands.Add(KeepProgress(sql, new OutboxProgress(0, 0)));
+        }
+
+        await batch.PrepareAsync(cancellationToken);
     }
 
     public async Task<OutboxLook> LookAsync(LookRequest request, CancellationToken cancellationToken)
     {
         await using var batch = new NpgsqlBatch(connection, transaction);
-        var look = new NpgsqlBatchCommand(sql.Look);
-        look.Parameters.Add(new NpgsqlParameter<string>("node", request.Node));
-        look.Parameters.Add(new NpgsqlParameter<string[]>("held", [.. request.HeldChannels]));
-        look.Parameters.Add(new NpgsqlParameter<bool>("own_too", request.WithOwn));
-        look.Parameters.Add(new NpgsqlParameter<int>("limit", request.Limit));
-        if (!shape.KeepsProgress)
-        {
-            look.Parameters.Add(new NpgsqlParameter<long>("highest", request.Remembered?.Highest ?? 0));
-            look.Parameters.Add(new NpgsqlParameter<long?>("horizon", request.Remembered?.Horizon));
-        }
-
-        batch.BatchCommands.Add(new NpgsqlBatchCommand(OutboxSql.BoundIdling));
-        batch.BatchCommands.Add(new NpgsqlBatchCommand(sql.LockRounds));
-        batch.BatchCommands.Add(look);
+        AddLook(batch, sql, shape, request);
+        await UsePreparedAsync(batch, cancellationToken);
         count(4);
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         return await ReadAsync(reader, request.Limit, cancellationToken);
@@ -120,7 +124,7 @@ public sealed class OutboxRound : IAsyncDisposable
         await using var batch = new NpgsqlBatch(connection, transaction);
         if (decisions.Count > 0)
         {
-            batch.BatchCommands.Add(Decide(decisions, node, lockDuration));
+            batch.BatchCommands.Add(Decide(sql, decisions, node, lockDuration));
         }
 
         if (mustFix)
@@ -130,15 +134,17 @@ public sealed class OutboxRound : IAsyncDisposable
 
         if (progress is not null && shape.KeepsProgress)
         {
-            var keep = new NpgsqlBatchCommand(sql.KeepProgress);
-            keep.Parameters.Add(new NpgsqlParameter<long>("highest", progress.Highest));
-            keep.Parameters.Add(new NpgsqlParameter<long>("horizon", progress.Horizon!.Value));
-            batch.BatchCommands.Add(keep);
+            batch.BatchCommands.Add(KeepProgress(sql, progress));
         }
 
         if (batch.BatchCommands.Count == 0)
         {
             return taken; // the rollback costs as much as a commit
+        }
+
+        if (!mustFix)
+        {
+            await UsePreparedAsync(batch, cancellationToken);
         }
 
         count(batch.BatchCommands.Count + 1);
@@ -163,11 +169,8 @@ public sealed class OutboxRound : IAsyncDisposable
         return taken;
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        await transaction.DisposeAsync();
-        await connection.DisposeAsync();
-    }
+    /// <summary>The connection is the table's.</summary>
+    public ValueTask DisposeAsync() => transaction.DisposeAsync();
 
     internal static OutboxRow RowAt(NpgsqlDataReader reader, int at) => new(
         reader.GetInt64(at),
@@ -178,7 +181,7 @@ public sealed class OutboxRound : IAsyncDisposable
         reader.IsDBNull(at + 5) ? null : reader.GetString(at + 5),
         reader.IsDBNull(at + 6) ? null : reader.GetString(at + 6));
 
-    private NpgsqlBatchCommand Decide(IReadOnlyList<RowDecision> decisions, string node, TimeSpan lockDuration)
+    private static NpgsqlBatchCommand Decide(OutboxSql sql, IReadOnlyList<RowDecision> decisions, string node, TimeSpan lockDuration)
     {
         var decide = new NpgsqlBatchCommand(sql.Decide);
         decide.Parameters.Add(new NpgsqlParameter<long[]>("ids", [.. decisions.Select(decision => decision.Id)]));
@@ -188,6 +191,35 @@ public sealed class OutboxRound : IAsyncDisposable
         decide.Parameters.Add(new NpgsqlParameter<TimeSpan>("lock", lockDuration));
         return decide;
     }
+
+    private static void AddLook(NpgsqlBatch batch, OutboxSql sql, OutboxShape shape, LookRequest request)
+    {
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(OutboxSql.BoundIdling));
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(sql.LockRounds));
+        var look = new NpgsqlBatchCommand(sql.Look);
+        look.Parameters.Add(new NpgsqlParameter<string>("node", request.Node));
+        look.Parameters.Add(new NpgsqlParameter<string[]>("held", [.. request.HeldChannels]));
+        look.Parameters.Add(new NpgsqlParameter<bool>("own_too", request.WithOwn));
+        look.Parameters.Add(new NpgsqlParameter<int>("limit", request.Limit));
+        if (!shape.KeepsProgress)
+        {
+            look.Parameters.Add(new NpgsqlParameter<long>("highest", request.Remembered?.Highest ?? 0));
+            look.Parameters.Add(new NpgsqlParameter<long?>("horizon", request.Remembered?.Horizon));
+        }
+
+        batch.BatchCommands.Add(look);
+    }
+
+    private static NpgsqlBatchCommand KeepProgress(OutboxSql sql, OutboxProgress progress)
+    {
+        var keep = new NpgsqlBatchCommand(sql.KeepProgress);
+        keep.Parameters.Add(new NpgsqlParameter<long>("highest", progress.Highest));
+        keep.Parameters.Add(new NpgsqlParameter<long>("horizon", progress.Horizon!.Value));
+        return keep;
+    }
+
+    /// <summary>Finds the statements that <see cref="PrepareAsync(NpgsqlConnection, OutboxSql, OutboxShape, CancellationToken)"/> has prepared on the connection; nothing is sent.</summary>
+    private Task UsePreparedAsync(NpgsqlBatch batch, CancellationToken cancellationToken) => isPrepared ? batch.PrepareAsync(cancellationToken) : Task.CompletedTask;
 
     private async Task<OutboxLook> ReadAsync(NpgsqlDataReader reader, int limit, CancellationToken cancellationToken)
     {

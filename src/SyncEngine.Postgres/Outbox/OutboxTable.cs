@@ -11,12 +11,14 @@ namespace SyncEngine.Postgres.Outbox;
 /// What fails is thrown as the driver threw it; <see cref="OutboxUnavailableException"/> where a table is missing or may not be used. Whoever sees
 /// <see cref="IsStale"/> reads the shape again: the table has become another one.
 /// </remarks>
-public sealed class OutboxTable
+public sealed class OutboxTable : IAsyncDisposable
 {
     private readonly NpgsqlDataSource database;
     private readonly OutboxSql sql;
     private readonly Action<int>? sent;
     private long statements;
+    private NpgsqlConnection? rounds; // kept between rounds, with its statements prepared
+    private bool mayPrepare = true;
 
     private OutboxTable(NpgsqlDataSource database, OutboxNames names, OutboxShape shape, Action<int>? sent)
     {
@@ -49,18 +51,50 @@ public sealed class OutboxTable
             or PostgresErrorCodes.InsufficientPrivilege or PostgresErrorCodes.FeatureNotSupported
     };
 
-    /// <summary>Begins a round: waits for the rounds of other nodes to end.</summary>
+    /// <summary>Begins a round, one at a time; it waits for the rounds of other nodes to end.</summary>
     public async Task<OutboxRound> BeginRoundAsync(CancellationToken cancellationToken)
     {
-        var connection = await database.OpenConnectionAsync(cancellationToken);
-        try
+        if (rounds is not { State: ConnectionState.Open })
         {
-            return new OutboxRound(connection, await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken), sql, Shape, Count);
+            await DisposeAsync();
+            var connection = await database.OpenConnectionAsync(cancellationToken);
+            rounds = connection;
+            if (mayPrepare)
+            {
+                // Outside a transaction: parsing takes a snapshot, and a round's has to be taken after its lock.
+                await OutboxRound.PrepareAsync(connection, sql, Shape, cancellationToken);
+            }
         }
-        catch
+
+        return new OutboxRound(rounds, await rounds.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken), sql, Shape, mayPrepare, Count);
+    }
+
+    /// <summary>After a round that failed: the next one begins on another connection.</summary>
+    public async Task ForgetConnectionAsync(Exception failure)
+    {
+        // A pooler that hands out a session for each transaction knows nothing of prepared statements.
+        mayPrepare &= failure is not PostgresException { SqlState: PostgresErrorCodes.InvalidSqlStatementName or PostgresErrorCodes.DuplicatePreparedStatement };
+        await DisposeAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (rounds is { } connection)
         {
+            rounds = null;
+            try
+            {
+                if (connection.State == ConnectionState.Open)
+                {
+                    connection.UnprepareAll(); // there is no other form of it
+                }
+            }
+            catch (Exception lost) when (lost is NpgsqlException or InvalidOperationException)
+            {
+                // Gone, and its statements with it.
+            }
+
             await connection.DisposeAsync();
-            throw;
         }
     }
 
