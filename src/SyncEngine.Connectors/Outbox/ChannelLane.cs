@@ -12,10 +12,14 @@ namespace SyncEngine.Connectors.Outbox;
 /// </remarks>
 sealed class ChannelLane(string channel, IMessageTarget target, LaneSet lanes)
 {
+    private const int DoubtfulTries = 8;
+    private static readonly TimeSpan longestAsked = TimeSpan.FromMinutes(5);
+
     private readonly Lock access = new(); // rounds add, the lane's own run takes
     private readonly Queue<OutboxRow> rows = new();
     private readonly RetryPause pause = lanes.NewPause();
     private bool isRunning;
+    private int doubts;
     private volatile HeldChannel? trouble;
 
     public string Channel => channel;
@@ -119,7 +123,8 @@ sealed class ChannelLane(string channel, IMessageTarget target, LaneSet lanes)
 
     private async Task OnRefusedAsync(OutboxRow row, Refusal refusal, CancellationToken stopping)
     {
-        if (refusal.Kind == RefusalKind.Never && lanes.TryDeadLetter(row, target.Name, refusal))
+        doubts = refusal.Kind == RefusalKind.Doubtful ? doubts + 1 : 0;
+        if ((refusal.Kind == RefusalKind.Never || doubts >= DoubtfulTries) && lanes.TryDeadLetter(row, target.Name, refusal))
         {
             Remove(1);
             Recover();
@@ -131,7 +136,7 @@ sealed class ChannelLane(string channel, IMessageTarget target, LaneSet lanes)
         var wait = pause.Next();
         try
         {
-            await Task.Delay(refusal.After is { } asked && asked > wait ? asked : wait, lanes.Time, stopping);
+            await Task.Delay(refusal.After is { } asked && asked > wait ? (asked < longestAsked ? asked : longestAsked) : wait, lanes.Time, stopping);
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
@@ -141,6 +146,7 @@ sealed class ChannelLane(string channel, IMessageTarget target, LaneSet lanes)
 
     private void Recover()
     {
+        doubts = 0;
         pause.Reset();
         if (trouble is not null)
         {

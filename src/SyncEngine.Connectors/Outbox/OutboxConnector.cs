@@ -22,10 +22,14 @@ public sealed partial class OutboxConnector(
     TimeProvider time,
     ILoggerFactory loggers)
 {
+    private static readonly TimeSpan tellAgain = TimeSpan.FromMinutes(1);
+
     private readonly ILogger logger = loggers.CreateLogger<OutboxConnector>();
     private readonly OutboxNames names = new(options.Schema, options.Table, options.NodesSchema, options.NodesTable);
     private readonly Random random = new(HashCode.Combine(Environment.ProcessId, time.GetTimestamp()));
     private readonly WorkSignal signal = new(options, time);
+    private readonly RoundMemory memory = new();
+    private long toldAt;
 
     /// <inheritdoc cref="OutboxNode.Crash"/>
     internal CancellationToken Crash { get; init; }
@@ -64,23 +68,30 @@ public sealed partial class OutboxConnector(
             try
             {
                 await using var table = await OutboxTable.OpenAsync(database, names, cancellationToken, sent => metrics.Statements.Add(sent));
-                health.Fault = null;
                 Log.Begins(logger, names.Outbox, table.Shape.Mode);
-                var node = new OutboxNode(table, database, options, routes, commitOrder, signal, health, metrics, time, random, logger) { Crash = Crash };
+                var node = new OutboxNode(table, memory, database, options, routes, commitOrder, signal, health, metrics, time, random, logger) { Crash = Crash };
                 signal.Demand();
+                var began = time.GetTimestamp();
                 var end = await node.RunAsync(cancellationToken);
                 if (end == NodeEnd.Expelled)
                 {
                     Log.Expelled(logger);
                 }
 
-                pause.Reset();
+                if (time.GetElapsedTime(began) > options.HealthRefresh)
+                {
+                    pause.Reset();
+                }
+
+                if (end != NodeEnd.Stopped && !await PausedAsync(pause.Next(), cancellationToken))
+                {
+                    return;
+                }
             }
             catch (Exception failure) when (failure is NpgsqlException or TimeoutException or OutboxUnavailableException or System.Net.Sockets.SocketException)
             {
-                health.OutboxErrors++;
-                health.Fault = failure is OutboxUnavailableException ? failure.Message : "the database cannot be reached";
-                Log.Unavailable(logger, failure.Message);
+                health.CountOutboxError();
+                TellUnavailable(OutboxFault.Of(failure));
                 if (!await PausedAsync(pause.Next(), cancellationToken))
                 {
                     return;
@@ -103,6 +114,18 @@ public sealed partial class OutboxConnector(
         }
     }
 
+    /// <summary>Once, and then once a minute while it stays so.</summary>
+    private void TellUnavailable(string reason)
+    {
+        if (!reason.Equals(health.Fault, StringComparison.Ordinal) || time.GetElapsedTime(toldAt) > tellAgain)
+        {
+            toldAt = time.GetTimestamp();
+            Log.Unavailable(logger, reason);
+        }
+
+        health.Fault = reason;
+    }
+
     private async Task ListenAsync(CancellationToken cancellationToken)
     {
         var pause = new RetryPause(options.RetryDelay, options.SafetyPoll, random);
@@ -115,12 +138,14 @@ public sealed partial class OutboxConnector(
                     () =>
                     {
                         pause.Reset();
+                        health.Listen.Up();
                         signal.Notify();
                     },
                     cancellationToken);
             }
             catch (Exception failure) when (failure is NpgsqlException or TimeoutException or System.Net.Sockets.SocketException)
             {
+                health.Listen.Down("not listening for the trigger's notifications at present; the outbox is polled meanwhile");
                 Log.NotListening(logger, failure.Message);
             }
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)

@@ -9,6 +9,10 @@ public sealed record HeldChannel(string Channel, string Target, string Code, str
 public sealed class OutboxHealth(TimeProvider time)
 {
     private long pendingAcknowledgements;
+    private long outboxErrors;
+    private long nodesErrors;
+    private string? fault;
+    private string? settlingFault;
     private Func<IReadOnlyList<HeldChannel>> held = static () => [];
 
     /// <summary>The database answers.</summary>
@@ -21,7 +25,20 @@ public sealed class OutboxHealth(TimeProvider time)
     public HealthPart NodesTable { get; } = new("outbox.nodes_table", time);
 
     /// <summary>Why the connector does not work at present; null while it does.</summary>
-    public string? Fault { get; set; }
+    public string? Fault
+    {
+        get => Volatile.Read(ref fault) ?? Volatile.Read(ref settlingFault);
+        set => Volatile.Write(ref fault, value);
+    }
+
+    /// <summary>Why published rows cannot be removed; null while they can.</summary>
+    public string? SettlingFault
+    {
+        set => Volatile.Write(ref settlingFault, value);
+    }
+
+    /// <summary>The trigger's notifications are heard. Not asked in the fixed rate.</summary>
+    public HealthPart Listen { get; } = new("outbox.listen", time);
 
     /// <summary>How it works: <c>full</c> or <c>reduced</c>, and with how many nodes.</summary>
     public string? Mode { get; set; }
@@ -38,9 +55,9 @@ public sealed class OutboxHealth(TimeProvider time)
     public long DeadLetters { get; set; }
 
     /// <summary>Statements on the tables that failed since the start.</summary>
-    public long OutboxErrors { get; set; }
+    public long OutboxErrors => Interlocked.Read(ref outboxErrors);
 
-    public long NodesErrors { get; set; }
+    public long NodesErrors => Interlocked.Read(ref nodesErrors);
 
     /// <summary>Messages sent that no answer has come for.</summary>
     public long PendingAcknowledgements => Interlocked.Read(ref pendingAcknowledgements);
@@ -54,6 +71,10 @@ public sealed class OutboxHealth(TimeProvider time)
 
     /// <summary>From now on they are gathered for whoever reads them.</summary>
     internal void TellHeldBy(Func<IReadOnlyList<HeldChannel>> gather) => Volatile.Write(ref held, gather);
+
+    public void CountOutboxError() => Interlocked.Increment(ref outboxErrors);
+
+    public void CountNodesError() => Interlocked.Increment(ref nodesErrors);
 
     internal void Pending(int more) => Interlocked.Add(ref pendingAcknowledgements, more);
 }

@@ -48,7 +48,7 @@ sealed partial class OutboxNode
     private IReadOnlyCollection<string> peers = [];
 
     public OutboxNode(
-        OutboxTable table, NpgsqlDataSource database, OutboxOptions options, IReadOnlyList<TargetRoute> routes, ICommitOrder? commitOrder, WorkSignal signal,
+        OutboxTable table, RoundMemory memory, NpgsqlDataSource database, OutboxOptions options, IReadOnlyList<TargetRoute> routes, ICommitOrder? commitOrder, WorkSignal signal,
         OutboxHealth health, OutboxMetrics metrics, TimeProvider time, Random random, ILogger logger)
     {
         this.table = table;
@@ -64,7 +64,7 @@ sealed partial class OutboxNode
         lease = new NodeLease(options.NodeExpiry, time);
         settling = new SettleQueue(table, node.Id, options, health, time, random, logger);
         lanes = new LaneSet(options, routes, lease, signal, settling, table.Shape.KeepsDeadLetters, health, metrics, time, random, logger, stopSending.Token, abandon.Token);
-        rounds = new RoundLoop(node, table, options, lanes, settling, commitOrder, signal, health, metrics, time, random, logger);
+        rounds = new RoundLoop(node, table, memory, options, lanes, settling, commitOrder, signal, health, metrics, time, random, logger);
         settling.Settled += lanes.OnSettled;
         lanes.TellHealth();
     }
@@ -184,6 +184,7 @@ sealed partial class OutboxNode
     {
         TimeSpan[] periods = [options.Heartbeat, options.LockDuration / 3, options.NodeExpiry / 3];
         using var timer = new PeriodicTimer(periods.Min(), time);
+        var renewedAt = time.GetTimestamp();
         while (await timer.WaitForNextTickAsync(cancellationToken))
         {
             try
@@ -192,8 +193,22 @@ sealed partial class OutboxNode
             }
             catch (Exception failure) when (failure is NpgsqlException or TimeoutException && !OutboxTable.IsStale(failure) && !IsReduced)
             {
-                health.NodesErrors++;
+                health.CountNodesError();
                 Log.BeatFailed(logger, failure.Message);
+            }
+
+            if (IsReduced)
+            {
+                renewedAt = time.GetTimestamp();
+            }
+            else
+            {
+                renewedAt = await TryKeepAsync(cancellationToken) ? time.GetTimestamp() : renewedAt;
+            }
+
+            if (time.GetElapsedTime(renewedAt) >= options.LockDuration)
+            {
+                throw new LeaseLostException(); // others may take what is in work here
             }
 
             if (lease.IsLost)
@@ -201,6 +216,31 @@ sealed partial class OutboxNode
                 throw new LeaseLostException();
             }
         }
+    }
+
+    /// <summary>Renews the locks of rows in work, and removes tombstones of the past. A failure here is not the heart's.</summary>
+    private async Task<bool> TryKeepAsync(CancellationToken cancellationToken)
+    {
+        var isKept = true;
+        try
+        {
+            var inWork = lanes.InWork;
+            if (inWork.Count > 0)
+            {
+                isKept = false;
+                await table.RenewLocksAsync(node.Id, inWork, options.LockDuration, cancellationToken);
+                isKept = true;
+            }
+
+            await table.RemoveTombstonesAsync(cancellationToken);
+        }
+        catch (Exception failure) when (failure is NpgsqlException or TimeoutException && !OutboxTable.IsStale(failure))
+        {
+            health.CountOutboxError();
+            Log.NotKept(logger, failure.Message);
+        }
+
+        return isKept;
     }
 
     private async Task BeatAsync(NpgsqlConnection? only, CancellationToken cancellationToken)
@@ -215,7 +255,7 @@ sealed partial class OutboxNode
         }
         else
         {
-            var live = await table.BeatAsync(node.Id, options.NodeExpiry, lanes.InWork, options.LockDuration, cancellationToken);
+            var live = await table.BeatAsync(node.Id, options.NodeExpiry, cancellationToken);
             if (!live.Contains(node.Id, StringComparer.Ordinal))
             {
                 throw new LeaseLostException();
@@ -285,6 +325,9 @@ sealed partial class OutboxNode
 
     private static partial class Log
     {
+        [LoggerMessage(3007, LogLevel.Warning, "locks of rows in work, or old tombstones, could not be looked after, and will be tried again: {Reason}")]
+        public static partial void NotKept(ILogger logger, string reason);
+
         [LoggerMessage(3002, LogLevel.Warning, "this node cannot say that it lives, and will be tried again: {Reason}")]
         public static partial void BeatFailed(ILogger logger, string reason);
 

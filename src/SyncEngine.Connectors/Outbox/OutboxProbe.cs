@@ -75,7 +75,7 @@ public sealed class OutboxProbe(OutboxOptions options, NpgsqlDataSource database
         }
         catch (PostgresException refused)
         {
-            health.OutboxErrors++;
+            health.CountOutboxError();
             health.OutboxTable.Down(Unhealthy(names.Outbox, refused));
         }
     }
@@ -95,7 +95,7 @@ public sealed class OutboxProbe(OutboxOptions options, NpgsqlDataSource database
                 return;
             }
 
-            health.NodesErrors++;
+            health.CountNodesError();
             health.NodesTable.Down(Unhealthy(names.Nodes, refused));
         }
     }

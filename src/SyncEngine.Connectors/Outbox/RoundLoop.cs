@@ -10,9 +10,10 @@ namespace SyncEngine.Connectors.Outbox;
 /// committed, is followed by one that asks for the node's own rows, too.
 /// </remarks>
 sealed partial class RoundLoop(
-    NodeId node, OutboxTable table, OutboxOptions options, LaneSet lanes, SettleQueue settling, ICommitOrder? commitOrder, WorkSignal signal,
+    NodeId node, OutboxTable table, RoundMemory memory, OutboxOptions options, LaneSet lanes, SettleQueue settling, ICommitOrder? commitOrder, WorkSignal signal,
     OutboxHealth health, OutboxMetrics metrics, TimeProvider time, Random random, ILogger logger)
 {
+    private const int FailuresToTell = 3;
     private const int RowsPerLook = 5_000;
     private const int RowsInWork = 20_000;
     private const long BytesPerRound = 32 * 1024 * 1024;
@@ -20,9 +21,9 @@ sealed partial class RoundLoop(
 
     /// <summary>Channels that filled a look although this node may not take their rows: the next look leaves them out.</summary>
     private readonly HashSet<string> passedOver = new(StringComparer.Ordinal);
-    private OutboxProgress? remembered;
     private long? orderEpoch;
     private bool isUnsure;
+    private int failures;
 
     /// <exception cref="OutboxChangedException">Or the driver's own: see <see cref="OutboxTable.IsStale"/>.</exception>
     public async Task RunAsync(CancellationToken cancellationToken)
@@ -46,17 +47,25 @@ sealed partial class RoundLoop(
                 }
 
                 pause.Reset();
+                failures = 0;
+                health.Fault = null;
                 lanes.Sweep();
             }
             catch (PostgresException conflict) when (conflict.SqlState is PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected)
             {
                 isUnsure = true; // a row of the look was deleted or updated meanwhile
+                await Task.Delay(pause.Next(), time, cancellationToken);
                 signal.Demand();
             }
             catch (Exception failure) when (failure is NpgsqlException or TimeoutException && !OutboxTable.IsStale(failure))
             {
-                health.OutboxErrors++;
+                health.CountOutboxError();
                 isUnsure = true;
+                if (++failures >= FailuresToTell)
+                {
+                    health.Fault = OutboxFault.Of(failure);
+                }
+
                 await table.ForgetConnectionAsync(failure);
                 Log.RoundFailed(logger, failure.Message);
                 await Task.Delay(pause.Next(), time, cancellationToken);
@@ -73,7 +82,7 @@ sealed partial class RoundLoop(
         await using var round = await table.BeginRoundAsync(cancellationToken);
         // What was left out of the look stays left out, although its lane may have room by now: its earlier rows are not told.
         HashSet<string> leftOut = [.. lanes.Held, .. passedOver];
-        var look = await round.LookAsync(new LookRequest(node.Id, remembered, leftOut, isUnsure, RowsPerLook), cancellationToken);
+        var look = await round.LookAsync(new LookRequest(node.Id, memory.ProgressOf(table.Shape.Oid), leftOut, isUnsure, RowsPerLook), cancellationToken);
         var placeOf = isOrdered ? await OrderAsync(look, cancellationToken) : null;
         settling.Know(look.Tombstones);
         look = look with { Known = [.. look.Own.Concat(look.Known).Where(row => !lanes.IsInWork(row.Id))] };
@@ -95,7 +104,7 @@ sealed partial class RoundLoop(
         var taken = await round.CommitAsync(decisions, progress, mustFix, node.Id, options.LockDuration, cancellationToken);
 
         metrics.Renumbered.Add(late.Count);
-        remembered = progress ?? remembered;
+        memory.Keep(table.Shape.Oid, progress);
         isUnsure &= plan.IsPartial; // then rows of an earlier claim are left for the next look, too
         orderEpoch = epoch;
         lanes.Add(taken);

@@ -45,6 +45,9 @@ public enum RefusalKind
     /// <summary>Nothing can be published at present, and no message is to blame: credentials refused. Tried again slowly.</summary>
     Pause,
 
+    /// <summary>Refused for a reason that is nobody's but the message's, as far as one can tell: tried eight times, then as <see cref="Never"/>.</summary>
+    Doubtful,
+
     /// <summary>This message can never be stored: dead letter.</summary>
     Never,
 }

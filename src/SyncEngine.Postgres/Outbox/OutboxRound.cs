@@ -15,6 +15,7 @@ public sealed record LookRequest(string Node, OutboxProgress? Remembered, IReadO
 public sealed class OutboxRound : IAsyncDisposable
 {
     private const int NumbersAtMost = 1_000_000;
+    private static readonly TimeSpan longest = TimeSpan.FromMinutes(10); // some ten seconds for a million rows
 
     private readonly NpgsqlConnection connection;
     private readonly NpgsqlTransaction transaction;
@@ -105,7 +106,7 @@ public sealed class OutboxRound : IAsyncDisposable
     public async Task<NumberedRows> NumberLateAsync(OutboxLook look, CancellationToken cancellationToken)
     {
         await TakeNumbersAsync(1, Math.Max(look.Progress.Highest, look.Highest), cancellationToken);
-        await using var number = new NpgsqlCommand(sql.NumberLate, connection, transaction);
+        await using var number = new NpgsqlCommand(sql.NumberLate, connection, transaction) { CommandTimeout = (int)longest.TotalSeconds };
         number.Parameters.Add(new NpgsqlParameter<long>("highest", look.Progress.Highest));
         number.Parameters.Add(new NpgsqlParameter<long>("horizon", look.Progress.Horizon ?? 0));
         count(1);

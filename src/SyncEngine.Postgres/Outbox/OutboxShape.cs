@@ -18,9 +18,10 @@ public enum OutboxMode
 /// <param name="HasProcessed">Older tables have no <c>processed</c>; their last row is not kept.</param>
 /// <param name="Sequence">Quoted name of the sequence behind sequence_id; null when there is none that could be advanced.</param>
 /// <param name="CanSetSequence">UPDATE on the sequence; without it it is moved by taking numbers from it.</param>
+/// <param name="IsAlwaysGenerated">sequence_id is GENERATED ALWAYS: late rows keep their ids.</param>
 /// <param name="KeepsProgress">sync.outbox_progress may be written: numbers survive a restart even when the table does not.</param>
 /// <param name="KeepsDeadLetters">sync.dead_letters may be written.</param>
-public sealed record OutboxShape(uint Oid, OutboxMode Mode, bool HasProcessed, string? Sequence, bool CanSetSequence, bool KeepsProgress, bool KeepsDeadLetters)
+public sealed record OutboxShape(uint Oid, OutboxMode Mode, bool HasProcessed, string? Sequence, bool CanSetSequence, bool IsAlwaysGenerated, bool KeepsProgress, bool KeepsDeadLetters)
 {
     private const string Query = """
         WITH outbox AS (SELECT to_regclass(@outbox) AS relation), nodes AS (SELECT to_regclass(@nodes) AS relation),
@@ -32,6 +33,7 @@ public sealed record OutboxShape(uint Oid, OutboxMode Mode, bool HasProcessed, s
                has_table_privilege(outbox.relation, 'UPDATE') AS "CanUpdate",
                coalesce((SELECT bool_and(has_table_privilege(nodes.relation, privilege)) FROM unnest(ARRAY['SELECT','INSERT','UPDATE','DELETE']) AS privilege), false) AS "CanJoin",
                EXISTS (SELECT FROM pg_attribute WHERE attrelid = outbox.relation AND attname = 'processed' AND NOT attisdropped) AS "HasProcessed",
+               EXISTS (SELECT FROM pg_attribute WHERE attrelid = outbox.relation AND attname = 'sequence_id' AND attidentity = 'a') AS "IsAlwaysGenerated",
                (SELECT name FROM sequence WHERE has_sequence_privilege(name, 'USAGE')) AS "Sequence",
                coalesce((SELECT has_sequence_privilege(name, 'UPDATE') FROM sequence), false) AS "CanSetSequence",
                coalesce(has_schema_privilege(to_regnamespace('sync'), 'USAGE')
@@ -71,7 +73,7 @@ public sealed record OutboxShape(uint Oid, OutboxMode Mode, bool HasProcessed, s
             throw new OutboxUnavailableException(names.Nodes, "the table does not exist; run -- setup, or set AutoCreateNodes", isNodes: true);
         }
 
-        return new OutboxShape((uint)oid, found is { CanUpdate: true, CanJoin: true } ? OutboxMode.Full : OutboxMode.Reduced, found.HasProcessed, found.Sequence, found.CanSetSequence, found.KeepsProgress, found.KeepsDeadLetters);
+        return new OutboxShape((uint)oid, found is { CanUpdate: true, CanJoin: true } ? OutboxMode.Full : OutboxMode.Reduced, found.HasProcessed, found.Sequence, found.CanSetSequence, found.IsAlwaysGenerated, found.KeepsProgress, found.KeepsDeadLetters);
     }
 
     private sealed record Found
@@ -91,6 +93,8 @@ public sealed record OutboxShape(uint Oid, OutboxMode Mode, bool HasProcessed, s
         public string? Sequence { get; init; }
 
         public bool CanSetSequence { get; init; }
+
+        public bool IsAlwaysGenerated { get; init; }
 
         public bool KeepsProgress { get; init; }
 

@@ -43,19 +43,25 @@ sealed class OutboxSql(OutboxNames names, OutboxShape shape)
     /// <summary>The one node of the reduced mode.</summary>
     public static string LockNode => "SELECT pg_try_advisory_lock(1398361668, @key)";
 
+    /// <summary>Nodes of the full mode share it, so that they and one of the reduced mode keep each other out.</summary>
+    public static string ShareNodes => "SELECT pg_try_advisory_lock_shared(1398361668, @key)";
+
     public static string BoundIdling => "SET LOCAL idle_in_transaction_session_timeout = '10s'";
 
     /// <summary>Kinds: 0 the head, 1 a live node, 2 a known row, 3 a new row, 4 a busy channel, 5 a row of the asking node, 6 a tombstone, 7 what the look has cost.</summary>
-    /// <remarks>A backlog is read once for what is unusual in it (<c>found</c>: new, busy, processed), and for known rows along the primary key until there are enough.</remarks>
+    /// <remarks>
+    /// A horizon above every transaction of this server is another server's (a restored dump): then everything that is not fixed is new. A backlog is read once for what is unusual in it (<c>found</c>: new, busy, processed), and for known rows along the primary key until there are enough.
+    /// </remarks>
     public string Look => $"""
-        WITH progress AS MATERIALIZED ({(shape.KeepsProgress
+        WITH moment AS MATERIALIZED ({Moment}),
+        kept AS MATERIALIZED ({(shape.KeepsProgress
             ? $"SELECT highest, horizon::text::bigint AS horizon FROM sync.outbox_progress WHERE outbox = {Quoting.Literal(outbox)}"
-            : "SELECT @highest AS highest, @horizon AS horizon WHERE @horizon IS NOT NULL")}),
-        moment AS MATERIALIZED ({Moment}),
+            : "SELECT @highest AS highest, @horizon AS horizon WHERE @highest > 0")}),
+        progress AS MATERIALIZED (SELECT kept.highest, CASE WHEN kept.horizon <= moment.newest THEN kept.horizon END AS horizon FROM kept, moment),
         live AS MATERIALIZED (SELECT n.id FROM {names.Nodes} n, moment WHERE n.expiry > moment.now),
         base AS MATERIALIZED (
             SELECT coalesce((SELECT highest FROM progress), (SELECT max(o.sequence_id) FROM {outbox} o WHERE {(shape.HasProcessed ? "o.processed OR " : "")}o.lock_expiry IS NOT NULL), 0)::bigint AS highest,
-                   coalesce((SELECT horizon FROM progress), 0) AS horizon, moment.newest - coalesce((SELECT horizon FROM progress), 0) AS youth, EXISTS (SELECT FROM progress) AS is_kept
+                   coalesce((SELECT horizon FROM progress), 0) AS horizon, moment.newest - coalesce((SELECT horizon FROM progress), 0) AS youth, (SELECT horizon FROM progress) IS NOT NULL AS is_kept
             FROM moment),
         found AS MATERIALIZED (
             SELECT CASE WHEN {processed} THEN 6 WHEN o.lock_expiry IS NULL THEN 3 ELSE 4 END AS kind, o.sequence_id, o.channel, {Bytes} AS bytes
@@ -92,14 +98,15 @@ sealed class OutboxSql(OutboxNames names, OutboxShape shape)
     public string FreshIds => $"SELECT nextval({Quoting.Literal(shape.Sequence ?? "")}) FROM generate_series(1, @count)";
 
     /// <summary>With room above, so that a writer who takes a number meanwhile cannot be overtaken by the setting.</summary>
-    public string MoveSequence => $"SELECT setval({Quoting.Literal(shape.Sequence ?? "")}, @above + 10000) FROM {shape.Sequence} WHERE last_value <= @above";
+    public string MoveSequence => $"SELECT setval({Quoting.Literal(shape.Sequence ?? "")}, @above + 10000)";
 
     /// <summary>Values cached by this session lie below the sequence's new place.</summary>
     public static string ForgetSequences => "DISCARD SEQUENCES";
 
+    /// <remarks>A column that is always generated takes no value, not even its own.</remarks>
     public string Decide => $"""
         UPDATE {outbox} o
-        SET sequence_id = d.final, locked_by = CASE WHEN d.taken THEN @node END, lock_expiry = CASE WHEN d.taken THEN {Now} + @lock ELSE '-infinity' END
+        SET {(shape.IsAlwaysGenerated ? "" : "sequence_id = d.final, ")}locked_by = CASE WHEN d.taken THEN @node END, lock_expiry = CASE WHEN d.taken THEN {Now} + @lock ELSE '-infinity' END
         FROM unnest(@ids, @finals, @taken) AS d (id, final, taken)
         WHERE o.sequence_id = d.id
         RETURNING d.taken, {Row}
@@ -156,7 +163,8 @@ sealed class OutboxSql(OutboxNames names, OutboxShape shape)
 
     public string DeadLetter => $"""
         INSERT INTO sync.dead_letters (source, target, payload, code, error)
-        SELECT {Quoting.Literal(outbox)}, @target, (to_jsonb(o) - 'locked_by' - 'lock_expiry' - 'processed')::text, @code, @error
+        SELECT {Quoting.Literal(outbox)}, @target,
+            json_build_object('sequence_id', o.sequence_id, 'mutation_id', o.mutation_id, 'channel', o.channel, 'name', o.name, 'rejected', o.rejected, 'data', o.data, 'headers', o.headers)::text, @code, @error
         FROM {outbox} o WHERE o.sequence_id = @id AND {(shape.Mode == OutboxMode.Reduced ? "o.mutation_id = @mutation" : "o.locked_by = @node")}
         """;
 

@@ -59,6 +59,11 @@ public sealed class OutboxTable : IAsyncDisposable
             await DisposeAsync();
             var connection = await database.OpenConnectionAsync(cancellationToken);
             rounds = connection;
+            if (!await LockAsync(connection, OutboxSql.ShareNodes, Names, cancellationToken))
+            {
+                throw new OutboxUnavailableException(Names.Outbox, "a process publishes it in reduced mode; stop it, or give it the privileges of the others and start it again", isNodes: false);
+            }
+
             if (mayPrepare)
             {
                 // Outside a transaction: parsing takes a snapshot, and a round's has to be taken after its lock.
@@ -87,6 +92,7 @@ public sealed class OutboxTable : IAsyncDisposable
                 if (connection.State == ConnectionState.Open)
                 {
                     connection.UnprepareAll(); // there is no other form of it
+                    await YieldAsync(connection);
                 }
             }
             catch (Exception lost) when (lost is NpgsqlException or InvalidOperationException)
@@ -154,44 +160,41 @@ public sealed class OutboxTable : IAsyncDisposable
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
-    /// <summary>Says that the node lives, forgets those that do not, renews its locks, removes tombstones of the past.</summary>
+    /// <summary>Says that the node lives and forgets those that do not. Nothing else is in its transaction, so that nothing else can keep it from living.</summary>
     /// <returns>The live nodes; this one is missing when its expiry had passed already.</returns>
-    public async Task<IReadOnlyList<string>> BeatAsync(string node, TimeSpan expiry, IReadOnlyCollection<long> inWork, TimeSpan lockDuration, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<string>> BeatAsync(string node, TimeSpan expiry, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        await using var batch = new NpgsqlBatch(connection);
-        var beat = new NpgsqlBatchCommand(sql.Beat);
+        await using var beat = Command(sql.Beat);
         beat.Parameters.Add(new NpgsqlParameter<string>("node", node));
         beat.Parameters.Add(new NpgsqlParameter<TimeSpan>("expiry", expiry));
-        batch.BatchCommands.Add(beat);
-        if (inWork.Count > 0)
-        {
-            var renew = new NpgsqlBatchCommand(sql.RenewLocks);
-            renew.Parameters.Add(new NpgsqlParameter<long[]>("ids", [.. inWork]));
-            renew.Parameters.Add(new NpgsqlParameter<string>("node", node));
-            renew.Parameters.Add(new NpgsqlParameter<TimeSpan>("lock", lockDuration));
-            batch.BatchCommands.Add(renew);
-        }
-
-        if (Shape.HasProcessed)
-        {
-            batch.BatchCommands.Add(new NpgsqlBatchCommand(sql.RemoveTombstones));
-        }
-
-        Count(batch.BatchCommands.Count);
         var live = new List<string>();
-        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
+        await using var reader = await beat.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
         {
             live.Add(reader.GetString(0));
         }
 
-        while (await reader.NextResultAsync(cancellationToken))
-        {
-            // Drained, so that an error of a later statement is not lost.
-        }
-
         return live;
+    }
+
+    /// <summary>Keeps rows in work locked.</summary>
+    public async Task RenewLocksAsync(string node, IReadOnlyCollection<long> inWork, TimeSpan lockDuration, CancellationToken cancellationToken)
+    {
+        await using var renew = Command(sql.RenewLocks);
+        renew.Parameters.Add(new NpgsqlParameter<long[]>("ids", [.. inWork]));
+        renew.Parameters.Add(new NpgsqlParameter<string>("node", node));
+        renew.Parameters.Add(new NpgsqlParameter<TimeSpan>("lock", lockDuration));
+        await renew.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    /// <summary>Removes tombstones that a later row has followed, of whichever node.</summary>
+    public async Task RemoveTombstonesAsync(CancellationToken cancellationToken)
+    {
+        if (Shape.HasProcessed)
+        {
+            await using var remove = Command(sql.RemoveTombstones);
+            await remove.ExecuteNonQueryAsync(cancellationToken);
+        }
     }
 
     /// <summary>Takes the node off the list and wakes the others: its rows are theirs.</summary>
@@ -208,12 +211,8 @@ public sealed class OutboxTable : IAsyncDisposable
     }
 
     /// <summary>The reduced mode's right to be the only one, held as long as the connection lives.</summary>
-    public static async Task<bool> TryBeOnlyNodeAsync(NpgsqlConnection connection, OutboxNames names, CancellationToken cancellationToken)
-    {
-        await using var command = new NpgsqlCommand(OutboxSql.LockNode, connection);
-        command.Parameters.Add(new NpgsqlParameter<int>("key", LockKey(names)));
-        return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;
-    }
+    public static Task<bool> TryBeOnlyNodeAsync(NpgsqlConnection connection, OutboxNames names, CancellationToken cancellationToken) =>
+        LockAsync(connection, OutboxSql.LockNode, names, cancellationToken);
 
     /// <summary>Gives that right up before the connection goes back to its pool.</summary>
     public static async Task YieldAsync(NpgsqlConnection connection)
@@ -243,6 +242,13 @@ public sealed class OutboxTable : IAsyncDisposable
         {
             parameters.Add(new NpgsqlParameter<long[]>("tombstones", [.. tombstones]));
         }
+    }
+
+    private static async Task<bool> LockAsync(NpgsqlConnection connection, string text, OutboxNames names, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(text, connection);
+        command.Parameters.Add(new NpgsqlParameter<int>("key", LockKey(names)));
+        return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 
     private NpgsqlCommand Command(string text)

@@ -38,6 +38,11 @@ static class OutboxExtensions
         services.AddSingleton<IHealthPart>(provider => provider.GetRequiredService<OutboxHealth>().OutboxTable);
         services.AddSingleton<IHealthPart>(provider => provider.GetRequiredService<OutboxHealth>().NodesTable);
         services.AddSingleton<IHealthPart>(provider => provider.GetRequiredService<OutboxProbe>().Channels);
+        if (!options.FixedRate)
+        {
+            services.AddSingleton<IHealthPart>(provider => provider.GetRequiredService<OutboxHealth>().Listen);
+        }
+
         foreach (var (kind, at) in settings.Rules.Select(rule => rule.Target.Kind).Distinct().Select((kind, at) => (kind, at)))
         {
             services.AddSingleton(provider => provider.GetRequiredService<OutboxRoutes>().Targets[at].Health);

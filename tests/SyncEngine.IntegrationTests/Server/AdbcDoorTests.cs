@@ -62,7 +62,11 @@ public sealed class AdbcDoorTests : IAsyncLifetime
         engine.Cuts.Add(1);
         outbox.OutboxEntries = 7;
         outbox.NodesEntries = 2;
-        outbox.OutboxErrors = 3;
+        for (var error = 0; error < 3; error++)
+        {
+            outbox.CountOutboxError();
+        }
+
         outbox.Pending(4);
         var text = await http.GetStringAsync("/metrics", TestContext.Current.CancellationToken);
         Assert.All(
