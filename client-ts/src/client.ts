@@ -41,7 +41,10 @@ export type WriteOutcome =
 export interface ConnectionHolder {
   /** The connection is open; also told, soon, to who comes when it is open already. */
   opened(): void;
-  lost(): void;
+  /** It is gone, or could not be made, and is tried again by itself; the error says why, where there is one. */
+  lost(error?: SyncError): void;
+  /** The engine wants other credentials: nothing is tried until `authenticate`. */
+  refused?(error: SyncError): void;
 }
 
 /** Who reads the messages of a channel. */
@@ -83,11 +86,17 @@ export class SyncClient {
         this.dispatchAll("connected");
         for (const holder of [...this.holders]) holder.opened();
       },
-      lost: () => {
-        this.dispatchAll("disconnected");
-        for (const holder of [...this.holders]) holder.lost();
+      connected: () => {
+        for (const holder of [...this.holders]) holder.opened();
       },
-      refused: (error) => this.bulletin.update(() => this.queries.forEach((query) => query.fail(error))),
+      lost: (error) => {
+        this.dispatchAll("disconnected");
+        for (const holder of [...this.holders]) holder.lost(error);
+      },
+      refused: (error) => {
+        this.bulletin.update(() => this.queries.forEach((query) => query.fail(error)));
+        for (const holder of [...this.holders]) holder.refused?.(error);
+      },
       frame: (frame) => this.receive(frame),
     });
     this.context = {
@@ -128,7 +137,7 @@ export class SyncClient {
     this.holders.add(holder);
     this.connection.want();
     queueMicrotask(() => {
-      if (this.connection.isOpen && this.holders.has(holder)) holder.opened();
+      if (this.connection.isConnected && this.holders.has(holder)) holder.opened();
     });
     return () => {
       if (this.holders.delete(holder)) this.clock.after(this.graceMilliseconds, () => this.unwant());

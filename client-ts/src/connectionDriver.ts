@@ -9,7 +9,10 @@ import { tokenExpiry } from "./token.js";
 /** Who uses the connection. */
 export interface ConnectionUser {
   opened(): void;
-  lost(): void;
+  /** Connected, without a stream: calls and channels work. */
+  connected(): void;
+  /** The error is that of the connection; none when it was ended from here. */
+  lost(error?: SyncError): void;
   refused(error: SyncError): void;
   frame(frame: Frame): void;
 }
@@ -43,6 +46,11 @@ export class ConnectionDriver {
     return this.state.name === "open";
   }
 
+  /** Calls and channels work. */
+  get isConnected(): boolean {
+    return this.isOpen || this.state.name === "streamless";
+  }
+
   get isClosed(): boolean {
     return this.state.name === "closed";
   }
@@ -61,7 +69,7 @@ export class ConnectionDriver {
 
   /** Calls the hub. Errors are SyncErrors, `network_error` when there is no open connection. */
   async invoke(...call: Parameters<Hub["invoke"]>): Promise<unknown> {
-    if (this.hub === null || !this.isOpen) throw SyncError.network("there is no open connection");
+    if (this.hub === null || !this.isConnected) throw SyncError.network("there is no open connection");
     try {
       return await this.hub.invoke(...call);
     } catch (cause) {
@@ -71,7 +79,7 @@ export class ConnectionDriver {
 
   /** Opens one more stream on the open connection, and ends with it. Errors are told to the reader as SyncErrors. */
   stream<Item>(method: "Channel", values: readonly unknown[], reader: ItemReader<Item>): () => void {
-    if (this.hub === null || !this.isOpen) throw SyncError.network("there is no open connection");
+    if (this.hub === null || !this.isConnected) throw SyncError.network("there is no open connection");
     return this.hub.stream<Item>(method, values, {
       item: (item) => reader.item(item),
       ended: (cause) => reader.ended(cause === null ? null : hubError(cause)),
@@ -118,11 +126,17 @@ export class ConnectionDriver {
       case "stopTimer":
         this.stopTimer();
         break;
+      case "openStream":
+        this.openStream();
+        break;
+      case "tellConnected":
+        this.user.connected();
+        break;
       case "tellOpened":
         this.user.opened();
         break;
       case "tellLost":
-        this.user.lost();
+        this.user.lost(effect.error);
         break;
       case "tellRefused":
         this.user.refused(effect.error);
@@ -137,11 +151,19 @@ export class ConnectionDriver {
       return token;
     });
     this.hub = hub;
+    this.openStream();
+  }
+
+  private openStream(): void {
+    const hub = this.hub!;
     hub.open({
       frame: (frame) => {
         if (this.hub !== hub) return;
         if (!this.isOpen) this.dispatch({ type: "opened" });
         this.user.frame(frame);
+      },
+      unavailable: () => {
+        if (this.hub === hub) this.dispatch({ type: "unavailable" });
       },
       ended: (cause) => {
         if (this.hub !== hub) return;
@@ -175,7 +197,7 @@ export class ConnectionDriver {
     const remaining = Math.max(0, expiry - this.clock.now());
     const wait = Math.min(remaining - Math.min(60_000, remaining / 5), longestTimerMilliseconds);
     this.stopRefresh = this.clock.after(wait, () => {
-      if (this.isOpen) this.tokenChanged();
+      if (this.isConnected) this.tokenChanged();
     });
   }
 }

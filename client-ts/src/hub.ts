@@ -1,9 +1,12 @@
-import { HubConnectionBuilder, LogLevel } from "@microsoft/signalr";
+import { HubConnectionBuilder, HubConnectionState, LogLevel } from "@microsoft/signalr";
 import type { Frame } from "./protocol.js";
+import { hubError, type SyncError } from "./syncError.js";
 
 /** Who reads the open stream of a hub. */
 export interface StreamReader {
   frame(frame: Frame): void;
+  /** The engine has no stream to open at present, while calls and other streams work; `open` may be called again. */
+  unavailable(cause: SyncError): void;
   /** The stream is over, by the other end or by the connection. Told once. */
   ended(cause: unknown): void;
 }
@@ -31,26 +34,35 @@ export type HubFactory = (url: string, token: () => Promise<string>) => Hub;
 /** The engine's SignalR hub. Reconnecting is the connection's own, because it must resume cut by cut. */
 export const signalRHub: HubFactory = (url, token) => {
   const connection = new HubConnectionBuilder().withUrl(`${url}/sync`, { accessTokenFactory: token }).configureLogging(LogLevel.None).build();
+  let isOver = false;
   return {
     open(reader) {
-      let isOver = false;
       const end = (cause: unknown): void => {
         if (isOver) return;
         isOver = true;
         reader.ended(cause);
       };
+      const openStream = (): unknown => {
+        let hasBegun = false;
+        return connection.stream<Frame>("Open").subscribe({
+          next: (frame) => {
+            hasBegun = true;
+            if (!isOver) reader.frame(frame);
+          },
+          complete: () => end(new Error("the stream was completed")),
+          error: (cause) => {
+            const error = hubError(cause);
+            if (hasBegun || error.code !== "source_unavailable") end(cause);
+            else if (!isOver) reader.unavailable(error);
+          },
+        });
+      };
+      if (connection.state === HubConnectionState.Connected) {
+        openStream();
+        return;
+      }
       connection.onclose((cause) => end(cause ?? new Error("the connection was closed")));
-      connection.start().then(
-        () =>
-          connection.stream<Frame>("Open").subscribe({
-            next: (frame) => {
-              if (!isOver) reader.frame(frame);
-            },
-            complete: () => end(new Error("the stream was completed")),
-            error: end,
-          }),
-        end,
-      );
+      connection.start().then(openStream, end);
     },
     invoke: (method, ...values) => connection.invoke(method, ...values),
     stream(method, values, reader) {

@@ -5,7 +5,7 @@ import { WebSocketServer, type WebSocket } from "ws";
 import { SyncClient } from "../src/client.js";
 import { signalRHub, type Hub } from "../src/hub.js";
 import type { Frame } from "../src/protocol.js";
-import { hubError } from "../src/syncError.js";
+import { hubError, SyncError } from "../src/syncError.js";
 import { answer, cut, live, snapshot } from "./support/frames.js";
 
 const endOfRecord = "\u001e";
@@ -108,6 +108,7 @@ class HubServer {
 class Reading {
   readonly frames: Frame[] = [];
   readonly ended: Promise<unknown>;
+  unavailable: SyncError[] = [];
   private end: (cause: unknown) => void = () => {};
   private waiting: (() => void) | null = null;
 
@@ -120,13 +121,17 @@ class Reading {
       this.frames.push(frame);
       this.waiting?.();
     },
+    unavailable: (cause: SyncError): void => {
+      this.unavailable.push(cause);
+      this.waiting?.();
+    },
     ended: (cause: unknown): void => this.end(cause),
   };
 
   count(count: number): Promise<void> {
     return new Promise((resolve) => {
       this.waiting = () => {
-        if (this.frames.length >= count) resolve();
+        if (this.frames.length + this.unavailable.length >= count) resolve();
       };
       this.waiting();
     });
@@ -225,6 +230,29 @@ describe("a hub over SignalR", () => {
       expect(hubError(await reading.ended)).toMatchObject({ code });
       hub.close();
     }
+  });
+
+  it("stays connected when the engine has no stream, serves channels, and opens the stream when it is asked again", async () => {
+    const reading = new Reading();
+    hub = signalRHub(url, () => Promise.resolve(""));
+    hub.open(reading.reader);
+    await server.called("Open");
+    server.complete("source_unavailable: live queries are off");
+    await reading.count(1);
+    expect(reading.unavailable).toMatchObject([{ code: "source_unavailable", message: "live queries are off" }]);
+    hub.stream("Channel", ["room:1", null], { item: () => {}, ended: () => {} });
+    expect((await server.called("Channel")).arguments).toEqual(["room:1", null]);
+
+    server.messages.length = 0;
+    hub.open(reading.reader);
+    await server.called("Open");
+    server.frames(cut("0/10"));
+    await reading.count(2);
+    expect(reading.frames).toEqual([cut("0/10")]);
+    // What ends a stream that has begun ends the connection, whatever it is.
+    server.complete("source_unavailable: gone");
+    expect(hubError(await reading.ended)).toMatchObject({ code: "source_unavailable" });
+    expect(reading.unavailable).toHaveLength(1);
   });
 
   it("is refused when the negotiation is", async () => {

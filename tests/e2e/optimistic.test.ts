@@ -66,6 +66,10 @@ describe("the optimistic chat", () => {
     expect(await sql(`SELECT count(*) FROM messages WHERE body = '${mark} hello'`)).toBe("0");
     const colours = await page.evaluate(() => [".chat li.pending", ".chat li.confirmed"].map((one) => getComputedStyle(document.querySelector(one)!).color));
     expect(colours[0]).not.toBe(colours[1]);
+    // The first row's ground ends where the list's rounded border does.
+    expect(await page.getByRole("list", { name: "Messages" }).evaluate((list) => getComputedStyle(list).overflow)).toBe("hidden");
+    const accent = await page.getByRole("tab", { name: "Optimistic" }).evaluate((tab) => getComputedStyle(tab).borderBottomColor);
+    expect(await page.getByLabel("Latency").evaluate((slider) => getComputedStyle(slider).accentColor)).toBe(accent);
     await picture(page, "optimistic-pending");
 
     await message("hello", "confirmed").waitFor();

@@ -92,6 +92,36 @@ describe("the outbox at a glance", () => {
     expect(asked[1]).toContain(JSON.stringify([channel, id]));
   });
 
+  it("folds a message that is long, and shows all of it when asked", async () => {
+    await listen();
+    await say("long", JSON.stringify({ text: "x".repeat(20_000) }));
+    const message = messages().filter({ hasText: "20,012 characters" });
+    await message.waitFor();
+    const height = async () => (await message.boundingBox())!.height;
+    expect(await height()).toBeLessThan(120);
+    await picture(page, "outbox-folded");
+    await message.locator("summary").click();
+    await message.locator("details > code").getByText("x".repeat(20_000)).waitFor();
+    expect(await height()).toBeGreaterThan(200);
+    expect(await height()).toBeLessThan(400);
+  });
+
+  it("says why a channel cannot be listened to", async () => {
+    await page.route("**/sync/negotiate**", (route) => route.fulfill({ status: 503, body: "" }));
+    await page.reload();
+    await page.getByLabel("Channel", { exact: true }).fill(channel);
+    await page.getByRole("button", { name: "Listen" }).click();
+    await page.getByRole("alert").getByText("the engine was not reached").waitFor();
+    await page.unroute("**/sync/negotiate**");
+    await page.getByTestId("channel-status").getByText("live", { exact: true }).waitFor();
+    expect(await page.getByRole("alert").count()).toBe(0);
+
+    await page.route("**/sync/negotiate**", (route) => route.fulfill({ status: 401, body: "" }));
+    await page.reload();
+    await page.getByTestId("channel-status").getByText("ended", { exact: true }).waitFor();
+    await page.getByRole("alert").getByText("401").waitFor();
+  });
+
   it("asks for figures only while it is looked at", async () => {
     await figure("mode").waitFor();
     const asked: string[] = [];
@@ -116,6 +146,10 @@ describe("the outbox at a glance", () => {
   it("shows which target is down, and which channels wait, each with the reason", async () => {
     const up = { status: "up" };
     const parts = {
+      database: up,
+      replication: { status: "up", detail: "not configured: wal_level is replica; live queries are off" },
+      "outbox.postgres": up,
+      "outbox.outbox_table": up,
       "outbox.nodes_table": { status: "up", detail: "full: 2 nodes" },
       "outbox.channels": { status: "up", detail: "1 channel waits: room:1 (ably 40160, 3 tries: the key may not publish here)" },
       "outbox.ably": { status: "down", detail: "the key was refused" },
@@ -123,6 +157,12 @@ describe("the outbox at a glance", () => {
     };
     await page.route("**/health/ready", (route) => route.fulfill({ status: 503, json: { status: "down", version: "0", parts } }));
     await page.getByRole("list", { name: "Targets" }).getByText("the key was refused").waitFor();
+    const shown = page.getByRole("list", { name: "Parts of the engine" });
+    await shown.getByRole("listitem").filter({ hasText: /^replication off$/ }).waitFor();
+    // Every part is seen, also on a narrower page.
+    await page.setViewportSize({ width: 1280, height: 800 });
+    const { right } = await shown.evaluate((list) => ({ right: list.getBoundingClientRect().right - Math.max(...[...list.children].map((part) => part.getBoundingClientRect().right)) }));
+    expect(right).toBeGreaterThanOrEqual(0);
     expect(await page.getByTestId("held").textContent()).toBe(parts["outbox.channels"].detail);
     await picture(page, "outbox-down");
   });

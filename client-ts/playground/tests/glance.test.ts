@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { healthOf } from "../src/shell/health.ts";
 import { glanceOf, rateOf, withSample, type Sample } from "../src/outbox/glance.ts";
 
 const up = { status: "up", since: "2026-01-01T00:00:00Z" };
@@ -32,6 +33,11 @@ describe("a glance at the outbox", () => {
       published: 42,
       deadLetters: 1,
     });
+  });
+
+  it("calls a part off that is up because nobody wants it", () => {
+    const { parts } = healthOf({ status: 200, body: { parts: { replication: { ...up, detail: "not configured: wal_level is replica; live queries are off" }, database: { ...up, detail: "15.1" } } } });
+    expect(parts.map(({ name, status }) => `${name} ${status}`)).toEqual(["replication off", "database up"]);
   });
 
   it("tells of an engine that is not ready, which target is down and why", () => {

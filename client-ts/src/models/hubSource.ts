@@ -16,6 +16,7 @@ export function hubSource(client: Pick<SyncClient, "hold" | "channel">): Message
 class HubFeed implements ConnectionHolder, ChannelReader {
   private readonly release: () => void;
   private stop = (): void => {};
+  private hasOpened = false;
   private isLive = false;
   /** All that is held, where the hub could not go on from the id: an id of the whole outbox need not be one of this channel. */
   private held: ChannelMessage[] | null = null;
@@ -32,13 +33,20 @@ class HubFeed implements ConnectionHolder, ChannelReader {
   }
 
   opened(): void {
+    this.hasOpened = true;
     this.stop = this.client.channel(this.channelName, this.from, this);
   }
 
-  lost(): void {
+  lost(error?: SyncError): void {
     this.stop();
     this.stop = () => {};
     this.held = null;
+    // Whoever waits for a first connection is told why there is none, and decides how often to try.
+    if (error !== undefined && !this.hasOpened) this.end(() => this.reader.failed(error));
+  }
+
+  refused(error: SyncError): void {
+    this.end(() => this.reader.failed(error));
   }
 
   item(item: ChannelItem): void {

@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.js";
 import { messageOf, type Mutation } from "./mutation.js";
-import { decodeMutation, encodeMutation, type Lock, type MutationStorage } from "./storage.js";
+import { decodeMutation, encodeMutation, type Lock, type MutationStorage, type NumberedMutation } from "./storage.js";
 
 export interface KeptOptions {
   readonly maxPending: number;
@@ -20,7 +20,7 @@ export class Kept {
   ) {}
 
   /** What an earlier page has left. What is none of ours, too old or too much is dropped with a warning. */
-  async read(): Promise<readonly Mutation[]> {
+  async read(): Promise<readonly NumberedMutation[]> {
     const { maxPending, maxCharacters, warn } = this.options;
     let stored: Awaited<ReturnType<MutationStorage["list"]>>;
     try {
@@ -29,39 +29,38 @@ export class Kept {
       warn(`the changes of ${this.storage.name} cannot be read: ${messageOf(cause)}`);
       return [];
     }
-    const found: { readonly mutation: Mutation; readonly text: string }[] = [];
+    const found: (NumberedMutation & { readonly text: string })[] = [];
     for (const [mutationId, text] of stored) {
-      const mutation = decodeMutation(mutationId, text);
-      if (mutation !== null) found.push({ mutation, text });
+      const numbered = decodeMutation(mutationId, text);
+      if (numbered !== null) found.push({ ...numbered, text });
       else this.drop(mutationId, "is none that this version has written");
     }
-    found.sort((left, right) => left.mutation.at - right.mutation.at);
+    found.sort((left, right) => left.number - right.number);
     let count = 0;
     let characters = 0;
-    return found
-      .filter(({ mutation, text }) => {
-        if (this.isOld(mutation)) this.drop(mutation.mutationId, "is too old");
-        else if (++count > maxPending || (characters += text.length) > maxCharacters) this.drop(mutation.mutationId, "is one too many");
-        else return true;
-        return false;
-      })
-      .map(({ mutation }) => mutation);
+    return found.filter(({ mutation, text }) => {
+      if (this.isOld(mutation)) this.drop(mutation.mutationId, "is too old");
+      else if (++count > maxPending || (characters += text.length) > maxCharacters) this.drop(mutation.mutationId, "is one too many");
+      else return true;
+      return false;
+    });
   }
 
   isOld({ at }: Mutation): boolean {
     return at + this.options.keepMilliseconds < this.options.clock.now();
   }
 
-  requireRoom(mutations: readonly Mutation[]): void {
+  requireRoom(mutations: readonly NumberedMutation[]): void {
     const characters = mutations.reduce((sum, mutation) => sum + encodeMutation(mutation).length, 0);
     if (characters > this.options.maxCharacters) throw new RangeError(`the pending changes have more than ${this.options.maxCharacters} characters: wait until some are confirmed`);
   }
 
-  async put(mutation: Mutation): Promise<void> {
+  async put(numbered: NumberedMutation): Promise<void> {
+    const { mutationId, name } = numbered.mutation;
     try {
-      await this.storage.put(mutation.mutationId, encodeMutation(mutation));
+      await this.storage.put(mutationId, encodeMutation(numbered));
     } catch (cause) {
-      this.options.warn(`the change ${mutation.name} will not survive a reload: ${messageOf(cause)}`);
+      this.options.warn(`the change ${name} will not survive a reload: ${messageOf(cause)}`);
     }
   }
 

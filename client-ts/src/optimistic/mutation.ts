@@ -53,6 +53,8 @@ export class Entry {
 
   constructor(
     readonly mutation: Mutation,
+    /** Its place among the others. */
+    public number: number,
     /** It is in the storage, and is sent again after a reload. */
     readonly isKept: boolean,
   ) {

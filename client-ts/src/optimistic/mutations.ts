@@ -8,7 +8,7 @@ import { Entry, messageOf, newMutationId, type Change, type Mutation, type Mutat
 import { OptimisticQuery, type Pending, type View } from "./optimisticQuery.js";
 import { Outgoing } from "./outgoing.js";
 import type { Apply } from "./overlay.js";
-import { webLock, type Lock, type MutationStorage } from "./storage.js";
+import { webLock, type Lock, type MutationStorage, type NumberedMutation } from "./storage.js";
 import { Watch } from "./watch.js";
 
 export interface MutationsOptions {
@@ -55,6 +55,8 @@ export class Mutations implements Pending, ConnectionHolder {
   private readonly maxPending: number;
   private release: (() => void) | null = null;
   private isClosed = false;
+  /** Of the change that was made last, here or by an earlier page. */
+  private lastNumber = 0;
   /** The states that came while the hub is asked about the unanswered; null while it is not. */
   private held: Map<View, LiveState> | null = null;
 
@@ -110,11 +112,12 @@ export class Mutations implements Pending, ConnectionHolder {
     if (this.entries.length >= this.maxPending) throw new RangeError(`${this.maxPending} changes are pending already: wait until some are confirmed`);
     const mutation: Mutation = { mutationId, name, data, at: this.clock.now() };
     const kept = write === undefined ? this.kept : null;
-    kept?.requireRoom([...this.entries.filter(({ isKept }) => isKept).map((entry) => entry.mutation), mutation]);
+    const number = this.nextNumber();
+    kept?.requireRoom([...this.entries.filter(({ isKept }) => isKept), { mutation, number }]);
     const send = write ?? this.options.send;
     if (send === undefined) throw new Error("a change needs a write, or the mutations the option send");
 
-    const entry = new Entry(mutation, kept !== null);
+    const entry = new Entry(mutation, number, kept !== null);
     this.add(entry);
     if (kept !== null) void this.keep(entry, kept);
     else void this.write(entry, send);
@@ -205,9 +208,14 @@ export class Mutations implements Pending, ConnectionHolder {
 
   // ---- a change
 
+  /** The time, so that two tabs' changes are in their order; but never less than before, so that a clock that is set back changes nothing. */
+  private nextNumber(): number {
+    return (this.lastNumber = Math.max(this.lastNumber + 1, this.clock.now()));
+  }
+
   private add(entry: Entry): void {
     this.release ??= this.client.hold(this);
-    this.entries = [...this.entries, entry].sort((left, right) => left.mutation.at - right.mutation.at);
+    this.entries = [...this.entries, entry].sort((left, right) => left.number - right.number);
     this.changed();
   }
 
@@ -240,6 +248,14 @@ export class Mutations implements Pending, ConnectionHolder {
   private async expire(entry: Entry): Promise<void> {
     const outcome = await this.watch.ask(entry);
     if (outcome?.status === "timeout") this.rollBack(entry, new RollbackError("timeout", entry.mutation.mutationId, "timed out waiting for confirmation of the change"));
+    if (outcome !== null) {
+      // The hub can be asked again, also about rows that wait for its word.
+      if (this.held !== null) this.hold();
+    } else if (this.watch.isConnected) {
+      // The call failed and the connection did not, so that nobody else begins again.
+      this.startTimer(entry);
+      this.watch.wake();
+    }
   }
 
   private answered(entry: Entry, outcome: WriteOutcome): void {
@@ -282,8 +298,9 @@ export class Mutations implements Pending, ConnectionHolder {
 
   /** Holds the change's lock until it is settled. */
   private async keep(entry: Entry, kept: Kept): Promise<void> {
+    await this.restored;
     await kept.locked(entry.mutation.mutationId, async () => {
-      if (!entry.isSettled) await kept.put(entry.mutation);
+      if (!entry.isSettled) await kept.put(entry);
       // It may have been settled, and forgotten, while it was being put.
       if (entry.isSettled && !this.isClosed) kept.remove(entry.mutation.mutationId);
       await this.sendAndSettle(entry);
@@ -291,16 +308,20 @@ export class Mutations implements Pending, ConnectionHolder {
   }
 
   private async restore(kept: Kept): Promise<void> {
-    for (const mutation of await kept.read()) void this.adopt(kept, mutation);
+    const found = await kept.read();
+    this.lastNumber = Math.max(this.lastNumber, ...found.map(({ number }) => number));
+    // What was made while the storage was read comes after what is in it.
+    for (const entry of this.entries) entry.number = this.nextNumber();
+    for (const numbered of found) void this.adopt(kept, numbered);
   }
 
   /** Waits until no other tab has the change, and takes it up where that one left it. */
-  private async adopt(kept: Kept, mutation: Mutation): Promise<void> {
+  private async adopt(kept: Kept, { mutation, number }: NumberedMutation): Promise<void> {
     const { mutationId } = mutation;
     await kept.locked(mutationId, async () => {
       const isStillThere = await kept.has(mutationId);
       if (!isStillThere || this.isClosed || this.entries.some((entry) => entry.mutation.mutationId === mutationId)) return;
-      const entry = new Entry(mutation, true);
+      const entry = new Entry(mutation, number, true);
       // The page before may have sent it.
       entry.isAsked = true;
       // Rows that are shown already may hold it.

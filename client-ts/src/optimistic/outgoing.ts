@@ -25,7 +25,7 @@ export class Outgoing {
 
   add(entry: Entry): void {
     this.queue.push(entry);
-    this.queue.sort((left, right) => left.mutation.at - right.mutation.at);
+    this.queue.sort((left, right) => left.number - right.number);
     if (!this.isRunning) void this.run();
   }
 

@@ -40,18 +40,26 @@ export const webLock: Lock = async (name, work) => {
 
 const version = 1;
 
-export function encodeMutation({ name, data, at }: Mutation): string {
-  return JSON.stringify({ version, name, data, at });
+/** A mutation and its place among the others. */
+export interface NumberedMutation {
+  readonly mutation: Mutation;
+  /** Rises from change to change, whatever the clock does. */
+  readonly number: number;
+}
+
+export function encodeMutation({ mutation: { name, data, at }, number }: NumberedMutation): string {
+  return JSON.stringify({ version, name, data, at, number });
 }
 
 /** Null for what is none, or of another version. */
-export function decodeMutation(mutationId: string, text: string): Mutation | null {
+export function decodeMutation(mutationId: string, text: string): NumberedMutation | null {
   try {
     const value = JSON.parse(text) as { readonly [member: string]: Json } | null;
     if (typeof value !== "object" || value === null || value["version"] !== version) return null;
-    const { name, at, data } = value;
-    if (mutationId === "" || typeof name !== "string" || typeof at !== "number" || data === undefined) return null;
-    return { mutationId, name, data, at };
+    // Numbers begin with the time, so that one that has none yet is where its time puts it.
+    const { name, at, data, number = at } = value;
+    if (mutationId === "" || typeof name !== "string" || typeof at !== "number" || typeof number !== "number" || data === undefined) return null;
+    return { mutation: { mutationId, name, data, at }, number };
   } catch {
     return null;
   }

@@ -157,6 +157,40 @@ describe("a model over the engine's hub", () => {
     expect(model.state).toBe("ready");
   });
 
+  it("reads its channel where live queries are off, and goes on when there is a stream after all", async () => {
+    const ready = model.sync();
+    await settled();
+    await engine.hub.refuseStream();
+    send({ type: "live", id: "6" });
+    await ready;
+    send(published(7));
+    expect([model.state, model.data!.confirmed]).toEqual(["ready", ["s", "m7"]]);
+    await engine.clock.pass(1_000);
+    expect([engine.hubs.length, engine.hub.opened]).toEqual([1, 2]);
+    await engine.hub.refuseStream();
+    expect(engine.hub.streams).toHaveLength(1);
+    await engine.clock.pass(2_000);
+    expect(engine.hub.opened).toBe(3);
+    await engine.hub.send(cut("0/10"));
+    expect(engine.hub.streams.map(({ isDisposed }) => isDisposed)).toEqual([true, false]);
+    expect(stream().values).toEqual(["posts", "7"]);
+    send({ type: "live", id: "7" }, published(8));
+    expect([model.state, model.data!.confirmed]).toEqual(["ready", ["s", "m7", "m8"]]);
+  });
+
+  it.each([
+    ["refused", "Failed to complete negotiation with the server: Error: Unauthorized: Status code '401'", "unauthenticated"],
+    ["lost", "Failed to complete negotiation with the server: Error: Service Unavailable: Status code '503'", "network_error"],
+  ])("tells why there is no first connection when it is %s", async (_, text, code) => {
+    const impatient = new ModelsClient({ source: hubSource(client), clock: engine.clock, warn: () => {}, syncOptions: { retryStrategy: () => -1 } });
+    const refused = impatient.models.get({ channelName: "posts", sync, merge: merged });
+    const ready = expect(refused.sync()).rejects.toMatchObject({ code });
+    await settled();
+    await engine.hub.end(new Error(text));
+    await ready;
+    expect(refused.state).toBe("errored");
+  });
+
   it("lets the connection go with the model", async () => {
     await becomeReady();
     await model.dispose();

@@ -149,6 +149,30 @@ describe("a mutation", () => {
     expect(bodies()).toBe("a");
   });
 
+  it("is asked for again when the hub could not be asked in time though the connection stayed, and its rows are not held back for ever", async () => {
+    const answers = engine.await!;
+    engine.await = () => Promise.reject(new Error("the call was lost"));
+    const { confirmation } = mutate("a");
+    await settled();
+    writes.commit("x", "other");
+    await writes.deliverFrames();
+    await engine.clock.pass(10_000);
+    expect(bodies()).toBe("a?");
+    engine.await = answers;
+    await engine.clock.pass(10_000);
+    await writes.deliverAll();
+    await expect(confirmation).rejects.toMatchObject({ code: "timeout" });
+    expect(bodies()).toBe("other");
+  });
+
+  it("comes after those before it when the clock is set back", async () => {
+    mutate("a");
+    engine.clock.set(engine.clock.now() - 3_600_000);
+    mutate("b");
+    mutate("c");
+    expect([bodies(), mutations.pending.map(({ mutationId }) => mutationId)]).toEqual(["a? b? c?", ["a", "b", "c"]]);
+  });
+
   it("stays pending over an outage, and is asked for again", async () => {
     const { confirmation } = mutate("a");
     await settled();

@@ -135,7 +135,7 @@ describe("a kept change", () => {
     await writes.begin();
     const { confirmation } = page.mutations.mutate({ mutationId: "a", name: "add", data: "tea" });
     await settled();
-    expect(JSON.parse(memory.getItem("app:a")!)).toEqual({ version: 1, name: "add", data: "tea", at: engine.clock.now() });
+    expect(JSON.parse(memory.getItem("app:a")!)).toEqual({ version: 1, name: "add", data: "tea", at: engine.clock.now(), number: engine.clock.now() });
     writes.commit("a", "tea");
     await writes.deliverAll();
     await confirmation;
@@ -174,6 +174,47 @@ describe("a kept change", () => {
     await engine.clock.pass(3_000);
     expect(sent()).toEqual(["a", "a", "a", "a", "b"]);
     expect(page.bodies()).toBe("a? b?");
+  });
+
+  it("comes after what was stored when the clock is set back between, also when it is made while that is read", async () => {
+    offline();
+    const before = await open();
+    before.mutations.mutate({ mutationId: "a", name: "add", data: "a" });
+    engine.clock.set(engine.clock.now() - 3_600_000);
+    before.mutations.mutate({ mutationId: "b", name: "add", data: "b" });
+    await settled();
+    before.end();
+    let list = (): void => {};
+    const isAsked = new Promise<void>((resolve) => (list = resolve));
+    const slow: MutationStorage = { ...storage, list: async () => (await isAsked, storage.list()) };
+    const client = engine.client();
+    const early = new Mutations(client, { send, persist: slow, lock: (_, work) => work(), clock: engine.clock, warn: () => {} });
+    early.mutate({ mutationId: "c", name: "add", data: "c" });
+    await settled();
+    expect(memory.keys).toEqual(["app:a", "app:b"]);
+    list();
+    await early.restored;
+    await settled();
+    early.mutate({ mutationId: "d", name: "add", data: "d" });
+    await settled();
+    expect(early.pending.map(({ mutationId }) => mutationId)).toEqual(["a", "b", "c", "d"]);
+    early.close();
+    client.close();
+
+    online();
+    send.mockClear();
+    const after = await open();
+    expect([after.bodies(), sent()]).toEqual(["a? b? c? d?", ["a", "b", "c", "d"]]);
+  });
+
+  it("that an earlier version has stored without a number is where its time puts it", async () => {
+    offline();
+    const at = engine.clock.now();
+    memory.setItem("app:b", JSON.stringify({ version: 1, name: "add", data: "b", at }));
+    memory.setItem("app:a", JSON.stringify({ version: 1, name: "add", data: "a", at: at - 5 }));
+    const page = await open();
+    page.mutations.mutate({ mutationId: "c", name: "add", data: "c" });
+    expect(page.bodies()).toBe("a? b? c?");
   });
 
   it("has its time from when it was taken, also after a reload", async () => {

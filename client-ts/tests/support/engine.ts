@@ -3,6 +3,7 @@ import { SyncClient, type SyncClientOptions } from "../../src/client.js";
 import type { Clock } from "../../src/clock.js";
 import type { Hub, ItemReader, StreamReader } from "../../src/hub.js";
 import type { ChannelItem, ErrorBody, Frame, SubscribeAnswer } from "../../src/protocol.js";
+import { SyncError } from "../../src/syncError.js";
 import { answer } from "./frames.js";
 
 /** Time that stands still until a test moves it. */
@@ -24,6 +25,13 @@ export class ManualClock implements Clock {
 
   random(): number {
     return 0.5;
+  }
+
+  /** Somebody sets the clock of the machine; timers go on as they were. */
+  set(milliseconds: number): void {
+    const moved = milliseconds - this.time;
+    this.time = milliseconds;
+    this.timers = this.timers.map(({ at, action }) => ({ at: at + moved, action }));
   }
 
   /** Runs what falls due on the way, and what follows from it. */
@@ -69,6 +77,8 @@ export class ScriptedHub implements Hub {
   readonly calls: unknown[][] = [];
   readonly streams: ScriptedStream[] = [];
   isClosed = false;
+  /** How often the stream was asked for. */
+  opened = 0;
   tokenSent: string | null = null;
   private reader: StreamReader | null = null;
 
@@ -79,7 +89,9 @@ export class ScriptedHub implements Hub {
   ) {}
 
   open(reader: StreamReader): void {
+    this.opened++;
     this.reader = reader;
+    if (this.opened > 1) return;
     void this.token().then((token) => {
       this.tokenSent = token;
     }, (cause: unknown) => reader.ended(cause));
@@ -108,6 +120,12 @@ export class ScriptedHub implements Hub {
 
   async send(...frames: Frame[]): Promise<void> {
     for (const frame of frames) this.reader!.frame(frame);
+    await settled();
+  }
+
+  /** Refuses the open stream, as an engine does whose database does not stream. */
+  async refuseStream(): Promise<void> {
+    this.reader!.unavailable(new SyncError({ code: "source_unavailable", message: "live queries are off" }));
     await settled();
   }
 

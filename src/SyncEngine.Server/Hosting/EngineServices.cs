@@ -97,6 +97,10 @@ static class EngineServices
                 hub.StreamBufferCapacity = 2;
                 hub.MaximumParallelInvocationsPerClient = 4;
                 hub.AddFilter<HubErrors>();
+                if (noStream is not null)
+                {
+                    hub.AddFilter<LiveQueriesOffFilter>();
+                }
             });
         // Of two protocols of one name the later is taken.
         services.AddSingleton<Microsoft.AspNetCore.SignalR.Protocol.IHubProtocol, FrameProtocol>();

@@ -1,6 +1,8 @@
+using Microsoft.AspNetCore.SignalR;
 using SyncEngine.Errors;
 using SyncEngine.Observability;
 using SyncEngine.Postgres.Administration;
+using SyncEngine.Server.Hubs;
 
 namespace SyncEngine.Server.Hosting;
 
@@ -14,15 +16,25 @@ sealed class LiveQueriesOff(Finding reason, TimeProvider time) : IHealthPart
     public HealthState State => state;
 }
 
+/// <summary>The hub's methods that need the stream are refused; the channels of the outbox, and the token under which they are read, do not.</summary>
+sealed class LiveQueriesOffFilter : IHubFilter
+{
+    public ValueTask<object?> InvokeMethodAsync(HubInvocationContext invocation, Func<HubInvocationContext, ValueTask<object?>> next) =>
+        invocation.HubMethodName is nameof(SyncHub.Channel) or nameof(SyncHub.Authenticate) ? next(invocation) : throw LiveQueriesOffExtensions.Refusal();
+}
+
 static partial class LiveQueriesOffExtensions
 {
-    /// <summary>Answers what needs the stream with <c>source_unavailable</c>.</summary>
+    public static SyncException Refusal() =>
+        new(ErrorCode.SourceUnavailable, "live queries are off: the database does not stream its changes", hint: "The command \"check\" says what it needs.");
+
+    /// <summary>Answers what needs the stream with <c>source_unavailable</c>; the hub does so itself, method by method.</summary>
     public static void UseLiveQueriesOff(this WebApplication app, Finding reason)
     {
         Log.Off(app.Logger, reason.Text, reason.Mend ?? "-- check");
-        PathString[] live = ["/subscribe", "/sync", "/explain", "/schema"];
+        PathString[] live = ["/subscribe", "/explain", "/schema"];
         app.Use((HttpContext context, RequestDelegate next) => live.Any(path => context.Request.Path.StartsWithSegments(path, StringComparison.OrdinalIgnoreCase))
-            ? throw new SyncException(ErrorCode.SourceUnavailable, "live queries are off: the database does not stream its changes", hint: "The command \"check\" says what it needs.")
+            ? throw Refusal()
             : next(context));
     }
 

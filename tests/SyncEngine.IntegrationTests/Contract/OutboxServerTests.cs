@@ -3,7 +3,10 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
+using Microsoft.AspNetCore.SignalR;
 using SyncEngine.AblySimulator;
+using SyncEngine.IntegrationTests.Client;
+using SyncEngine.IntegrationTests.Connectors.Hub;
 using Xunit;
 
 namespace SyncEngine.IntegrationTests.Contract;
@@ -82,6 +85,48 @@ public sealed class OutboxServerTests(PostgresFixture postgres) : IAsyncLifetime
         }
 
         await database.ExecuteAsync($"DROP OWNED BY {role}; DROP ROLE {role}");
+    }
+
+    [Fact]
+    public async Task Over_a_database_that_cannot_stream_the_hub_tells_channels_and_refuses_the_rest()
+    {
+        var role = $"{database.Name}_hub";
+        await database.ExecuteAsync(
+            $"CREATE ROLE {role} LOGIN PASSWORD '{TestDatabase.RolePassword}'; GRANT CREATE ON DATABASE {database.Name} TO {role}; GRANT CREATE, USAGE ON SCHEMA public TO {role}");
+        var (server, address) = await ServerProcess.RunAsync(ServerProcess.Start(
+            "--urls=http://127.0.0.1:0",
+            $"--SyncEngine:Outbox:Database=postgres://{role}:{TestDatabase.RolePassword}@{database.Address.Host}:{database.Address.Port}/{database.Name}",
+            "--SyncEngine:Outbox:AutoCreate=true",
+            "--SyncEngine:Outbox:AutoCreateNodes=true",
+            "--SyncEngine:Outbox:Targets:0:Target=hub"));
+        await using (server)
+        {
+            Assert.Contains("live queries are off", server.Output, StringComparison.Ordinal);
+            await using var hub = await SyncHubClient.ConnectAsync(address, cancellationToken: TestContext.Current.CancellationToken);
+            await using var reader = new ChannelReader(hub.ChannelAsync("room:1"));
+            Assert.Equal("live", await TypeAsync(reader));
+            await database.ExecuteAsync("INSERT INTO outbox (mutation_id, channel, name, data) VALUES ('1', 'room:1', 'said', '{}')");
+            Assert.Equal("message", await TypeAsync(reader));
+
+            await RefusedAsync(async () => await hub.OpenAsync(TestContext.Current.CancellationToken).GetAsyncEnumerator(TestContext.Current.CancellationToken).MoveNextAsync());
+            await RefusedAsync(async () => await hub.StreamAsync("s", cancellationToken: TestContext.Current.CancellationToken).GetAsyncEnumerator(TestContext.Current.CancellationToken).MoveNextAsync());
+            await RefusedAsync(() => hub.AttachAsync("s", cancellationToken: TestContext.Current.CancellationToken));
+            await RefusedAsync(() => hub.DetachAsync("s", TestContext.Current.CancellationToken));
+            await RefusedAsync(() => hub.AwaitAsync("1", 0, TestContext.Current.CancellationToken));
+
+            // None of these has ended what is read.
+            await database.ExecuteAsync("INSERT INTO outbox (mutation_id, channel, name, data) VALUES ('2', 'room:1', 'said', '{}')");
+            Assert.Equal("message", await TypeAsync(reader));
+            server.Terminate();
+            Assert.Equal(0, await server.ExitCodeAsync());
+        }
+
+        await database.ExecuteAsync($"DROP OWNED BY {role}; DROP ROLE {role}");
+
+        static async Task<string?> TypeAsync(ChannelReader reader) => (await reader.NextAsync()).GetProperty("type").GetString();
+
+        static async Task RefusedAsync(Func<Task> call) =>
+            Assert.Contains("source_unavailable: live queries are off", (await Assert.ThrowsAsync<HubException>(call)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

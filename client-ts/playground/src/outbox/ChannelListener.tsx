@@ -4,6 +4,9 @@ import { CopyableText } from "./CopyableText.tsx";
 import { insertInto } from "./messages.ts";
 import { useChannel } from "./useChannel.ts";
 
+/** In characters. */
+const longestUnfolded = 240;
+
 interface ChannelListenerProps {
   /** Empty for none yet. */
   readonly channel: string;
@@ -49,7 +52,7 @@ function Messages({ channel }: { channel: string }) {
       {hasGap && <p className="hint">Some messages that came while the connection was away are not held any more.</p>}
       {messages.length === 0 && (
         <>
-          <p className="hint">Nothing yet. In psql, at the address of the line “Database:” where the engine was started:</p>
+          <p className="hint">Nothing yet. In psql, in the database of the outbox (the engine's own one is named where it was started, in the line “Database:”):</p>
           <CopyableText text={insertInto(channel)} />
         </>
       )}
@@ -69,10 +72,21 @@ function Message({ message: { id, name, data, timestamp, extras } }: { message: 
     <>
       <code className="message-id">{id}</code>
       <b>{name}</b>
-      <code className="message-data" title={JSON.stringify(extras?.headers ?? {})}>
-        {typeof data === "string" ? data : JSON.stringify(data)}
-      </code>
+      <MessageData text={typeof data === "string" ? data : (JSON.stringify(data) ?? "")} headers={JSON.stringify(extras?.headers ?? {})} />
       {timestamp !== undefined && <time dateTime={new Date(timestamp).toISOString()}>{new Date(timestamp).toLocaleTimeString()}</time>}
     </>
+  );
+}
+
+/** Long data is folded to its beginning. */
+function MessageData({ text, headers }: { text: string; headers: string }) {
+  if (text.length <= longestUnfolded) return <code className="message-data" title={headers}>{text}</code>;
+  return (
+    <details className="message-data" title={headers}>
+      <summary>
+        <code>{text.slice(0, longestUnfolded)}…</code> {text.length.toLocaleString()} characters
+      </summary>
+      <code>{text}</code>
+    </details>
   );
 }

@@ -53,9 +53,9 @@ function Invitation() {
     <div className="invitation" data-testid="outbox-closed">
       <p>The outbox is not open on this engine. Stop it and start it like this, and it makes the tables that it needs in its own PostgreSQL and publishes to the hub, so that you can listen here:</p>
       <CopyableText text={`${server} ${toTheHub}`} />
-      <p>Then write a message, in psql at the address of the line “Database:”, and see it arrive in this tab:</p>
+      <p>Then write a message, in psql at the address that its line “Database:” names, and see it arrive in this tab:</p>
       <CopyableText text={insertInto("room:1")} />
-      <p>On a database of your own, run the command “setup” with the same option first.</p>
+      <p>On a database of your own, run the command “setup” with the same option first, and write the message there.</p>
     </div>
   );
 }

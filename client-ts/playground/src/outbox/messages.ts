@@ -26,9 +26,12 @@ export function hear(heard: Heard, item: ChannelItem): Heard {
       // All that is held follows.
       return { ...heard, messages: [], hasGap: true };
     case "error":
-      return { ...heard, status: "ended", error: [item.message ?? item.code, item.hint].filter(Boolean).join(". ") };
+      return { ...heard, status: "ended", error: textOf(item) };
   }
 }
+
+/** What a refusal says, and what to do about it. */
+export const textOf = ({ code, message, hint }: { readonly code: string; readonly message?: string | undefined; readonly hint?: string | undefined }): string => [message ?? code, hint].filter(Boolean).join(". ");
 
 /** What a backend would run to be heard here. */
 export const insertInto = (channel: string): string =>

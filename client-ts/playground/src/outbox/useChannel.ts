@@ -1,6 +1,6 @@
 import { useEffect, useState } from "react";
 import { client } from "../engine.ts";
-import { hear, silence, type Heard } from "./messages.ts";
+import { hear, silence, textOf, type Heard } from "./messages.ts";
 
 /** Listens to a channel for as long as the component is mounted; after a lost connection it goes on after the last message. */
 export function useChannel(channel: string): Heard {
@@ -19,14 +19,15 @@ export function useChannel(channel: string): Heard {
           item: (item) => tell(hear(now, item)),
           ended: (error) => {
             // A connection that is lost says so itself; an error that came as an item is told already.
-            if (error !== null && error.code !== "network_error") tell({ ...now, status: "ended", error: [error.message, error.hint].filter(Boolean).join(". ") });
+            if (error !== null && error.code !== "network_error") tell({ ...now, status: "ended", error: textOf(error) });
           },
         });
       },
-      lost: () => {
+      lost: (error) => {
         stop();
-        tell({ ...now, status: "connecting" });
+        tell({ ...now, status: "connecting", error: error === undefined ? null : textOf(error) });
       },
+      refused: (error) => tell({ ...now, status: "ended", error: textOf(error) }),
     });
     return () => {
       stop();
