@@ -11,10 +11,13 @@ namespace SyncEngine.Postgres.Administration;
 /// Several nodes may install at once: an advisory lock keeps them apart.
 /// </remarks>
 /// <param name="isFixedRate">The outbox is read on a timer, so that no trigger is needed.</param>
-public sealed class OutboxInstallation(NpgsqlDataSource dataSource, OutboxNames names, bool isFixedRate = false) : IInstallation
+/// <param name="usesHub">Some channels go to the hub, which keeps its messages in a table.</param>
+public sealed class OutboxInstallation(NpgsqlDataSource dataSource, OutboxNames names, bool isFixedRate = false, bool usesHub = true) : IInstallation
 {
     /// <summary>What comments of ours begin with; sql/outbox sets them.</summary>
     private const string Mark = "SyncEngine: ";
+
+    internal const string HubTable = "channel_messages";
 
     private readonly string function = Quoting.Identifier(names.Schema, names.NotifyFunction);
 
@@ -23,10 +26,10 @@ public sealed class OutboxInstallation(NpgsqlDataSource dataSource, OutboxNames 
     [
         ("outbox_progress", "outbox/progress.sql", ["SELECT", "INSERT", "UPDATE"]),
         ("dead_letters", "outbox/dead_letters.sql", ["SELECT", "INSERT", "DELETE"]),
-        ("channel_messages", "outbox/channel_messages.sql", ["SELECT", "INSERT", "DELETE"]),
+        (HubTable, "outbox/channel_messages.sql", ["SELECT", "INSERT", "DELETE"]),
     ];
 
-    public IAsyncEnumerable<Finding> CheckAsync(CancellationToken cancellationToken) => new OutboxCheck(dataSource, names, isFixedRate).RunAsync(cancellationToken);
+    public IAsyncEnumerable<Finding> CheckAsync(CancellationToken cancellationToken) => new OutboxCheck(dataSource, names, isFixedRate, usesHub).RunAsync(cancellationToken);
 
     public async IAsyncEnumerable<Finding> InstallAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {

@@ -69,13 +69,13 @@ sealed class CommandLine
         }
 
         root.SetAction(RunServer);
-        root.Add(Installation("check", "Verify the configuration against the database: one line for each finding, with the SQL that mends it", all => all, (part, token) => part.CheckAsync(token)));
-        root.Add(Installation("setup", "Create publication, slot, helper SQL and what configured parts need in the database; run it as often as you like", all => all, (part, token) => part.InstallAsync(token)));
+        root.Add(Installation("check", "Verify the configuration against the database: one line for each finding, with the SQL that mends it", all => all.Installations, (part, token) => part.CheckAsync(token)));
+        root.Add(Installation("setup", "Create publication, slot, helper SQL and what configured parts need in the database; run it as often as you like", all => all.Installations, (part, token) => part.InstallAsync(token)));
         // The engine's own part comes last, as it removes the schema that the others keep their tables in.
-        root.Add(Installation("uninstall", "Remove publication, slot and helper SQL from the database", all => all.Reverse(), (part, token) => part.UninstallAsync(token)));
-        root.Add(new Command("create", "As adbc has it")
+        root.Add(Installation("uninstall", "Remove publication, slot and helper SQL from the database", all => all.Installations.Reverse(), (part, token) => part.UninstallAsync(token)));
+        root.Add(new Command("create", "Create the outbox's tables, as adbc's \"create tables\"")
         {
-            Installation("tables", "Create the outbox and nodes tables, notify function and trigger", all => Outboxes(all), (part, token) => part.InstallAsync(token)),
+            Installation("tables", "Create the outbox and nodes tables, notify function and trigger", all => [all.Outbox ?? throw NoOutbox()], (part, token) => part.InstallAsync(token)),
         });
         root.Add(Replay());
     }
@@ -120,9 +120,9 @@ sealed class CommandLine
 
     /// <summary>Prints an exception as one line when it is one that the operator can mend. Also for the host's start.</summary>
     /// <returns>Whether it was.</returns>
-    public static bool TryReport(Exception exception, NpgsqlConnectionStringBuilder? address, TextWriter error)
+    public static bool TryReport(Exception exception, MainDatabase? database, TextWriter error)
     {
-        if (DatabaseProblem.Describe(exception, address) is not { } line)
+        if ((database is null ? DatabaseProblem.Describe(exception, address: null) : DatabaseProblem.Describe(exception, database.Address, database.Origin)) is not { } line)
         {
             return false;
         }
@@ -144,16 +144,12 @@ sealed class CommandLine
     }
 
     private Command Installation(
-        string name, string description, Func<IReadOnlyList<IInstallation>, IEnumerable<IInstallation>> choose, Func<IInstallation, CancellationToken, IAsyncEnumerable<Finding>> run)
+        string name, string description, Func<DatabaseParts, IEnumerable<IInstallation>> choose, Func<IInstallation, CancellationToken, IAsyncEnumerable<Finding>> run)
     {
         var command = ForDatabase(name, description);
-        command.SetAction((_, cancellationToken) => RunOnDatabaseAsync((parts, token) => choose(parts.Installations).ToAsyncEnumerable().SelectMany(part => run(part, token)), cancellationToken));
+        command.SetAction((_, cancellationToken) => RunOnDatabaseAsync((parts, token) => choose(parts).ToAsyncEnumerable().SelectMany(part => run(part, token)), cancellationToken));
         return command;
     }
-
-    /// <summary>The outbox alone.</summary>
-    private static IEnumerable<IInstallation> Outboxes(IReadOnlyList<IInstallation> all) =>
-        all.Any(part => part is OutboxInstallation) ? all.Where(part => part is OutboxInstallation) : throw NoOutbox();
 
     private Command Replay()
     {
@@ -195,7 +191,7 @@ sealed class CommandLine
 
     private async Task<int> RunOnDatabaseAsync(Func<DatabaseParts, CancellationToken, IAsyncEnumerable<Finding>> run, CancellationToken cancellationToken)
     {
-        NpgsqlConnectionStringBuilder? address = null;
+        MainDatabase? database = null;
         try
         {
             var (configuration, contentRoot) = parts.Configure(passedOn);
@@ -203,8 +199,8 @@ sealed class CommandLine
             var outbox = OutboxSettings.Read(configuration);
             await using var main = await MainDatabase.OpenAsync(
                 configuration, contentRoot, parts.FallbackAddress(configuration), mayAttach: true, error.WriteLine, time, cancellationToken);
-            address = main.Address;
-            address.Pooling = false;
+            database = main;
+            main.Address.Pooling = false;
             await using var opened = DatabaseParts.Open(configuration, main, outbox, parts.Further);
             var isComplete = true;
             await foreach (var finding in run(opened, cancellationToken))
@@ -215,7 +211,7 @@ sealed class CommandLine
 
             return isComplete ? 0 : Failed;
         }
-        catch (Exception exception) when (TryReport(exception, address, error))
+        catch (Exception exception) when (TryReport(exception, database, error))
         {
             return Failed;
         }

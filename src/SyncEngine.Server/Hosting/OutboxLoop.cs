@@ -97,7 +97,7 @@ sealed partial class OutboxLoop(
             }
             catch (Exception failure) when (!cancellationToken.IsCancellationRequested)
             {
-                var reason = DatabaseProblem.Describe(failure, address: null);
+                var reason = DatabaseProblem.Describe(failure, settings.Address, settings.Address is null ? "DATABASE_URL" : settings.AddressOrigin);
                 if (reason is null)
                 {
                     Log.Failed(logger, failure);

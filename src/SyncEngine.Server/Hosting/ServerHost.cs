@@ -17,7 +17,7 @@ static class ServerHost
 
     public static async Task<int> RunAsync(string[] arguments, TextWriter output, TextWriter error, CancellationToken cancellationToken)
     {
-        NpgsqlConnectionStringBuilder? address = null;
+        MainDatabase? opened = null;
         try
         {
             var builder = ServerConfiguration.CreateBuilder(arguments);
@@ -30,7 +30,8 @@ static class ServerHost
 
             await using var database = await MainDatabase.OpenAsync(
                 builder.Configuration, builder.Environment.ContentRootPath, OutboxSettings.FallbackAddress(builder.Configuration), mayAttach: false, output.WriteLine, TimeProvider.System, cancellationToken);
-            address = database.Address;
+            opened = database;
+            var address = database.Address;
             if (database.Embedded is { } embedded)
             {
                 await output.WriteLineAsync($"Database: {embedded.ConnectionUrl}");
@@ -78,7 +79,7 @@ static class ServerHost
             await error.WriteLineAsync($"error: cannot listen: {refused.Message}; choose another address with --urls http://localhost:PORT");
             return Failed;
         }
-        catch (Exception exception) when (CommandLine.TryReport(exception, address, error))
+        catch (Exception exception) when (CommandLine.TryReport(exception, opened, error))
         {
             return Failed;
         }

@@ -209,6 +209,30 @@ public sealed class OutboxInstallationTests(PostgresFixture postgres) : IAsyncLi
     }
 
     [Fact]
+    public async Task An_identity_that_is_always_generated_is_told_with_what_it_costs()
+    {
+        await database.ExecuteAsync("""
+            CREATE TABLE outbox (sequence_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, mutation_id text NOT NULL, channel text NOT NULL, name text NOT NULL, rejected boolean NOT NULL DEFAULT false,
+                data jsonb, headers jsonb, locked_by text, lock_expiry timestamp without time zone, processed boolean NOT NULL DEFAULT false)
+            """);
+        await InstallAsync(names);
+        var check = await CheckAsync(names);
+        Assert.DoesNotContain(check, finding => finding.Kind == FindingKind.Missing);
+        Assert.Equal("the outbox runs in full, but late rows keep their ids: sequence_id is GENERATED ALWAYS", check[^1].Text);
+        await MendAsync(check);
+        Assert.Equal(OutboxInFull, (await CheckAsync(names))[^1].Text);
+    }
+
+    [Fact]
+    public async Task The_table_of_the_hub_is_asked_for_only_where_channels_go_to_the_hub()
+    {
+        await InstallAsync(names);
+        await database.ExecuteAsync("DROP TABLE sync.channel_messages");
+        Assert.Contains(await CheckAsync(names), finding => finding.Kind == FindingKind.Missing);
+        Assert.DoesNotContain(await FindingsAsync(new OutboxInstallation(database.DataSource, names, usesHub: false).CheckAsync(limit.Token)), finding => finding.Kind is FindingKind.Missing or FindingKind.Note);
+    }
+
+    [Fact]
     public async Task A_setup_leaves_a_disabled_trigger_disabled()
     {
         await InstallAsync(names);

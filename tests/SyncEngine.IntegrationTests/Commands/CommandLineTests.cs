@@ -109,8 +109,13 @@ public sealed class CommandLineTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal(1, await RunAsync(["check", .. outbox]));
         Assert.Contains("missing table \"public\".\"events\" does not exist  --  CREATE TABLE", output.ToString(), StringComparison.Ordinal);
         Assert.Equal(0, await RunAsync(["setup", .. outbox]));
+        // Made after the publication, and not asked for in it.
+        Assert.Equal(0, await RunAsync(["check", .. outbox]));
+        Assert.Contains("note    table public.events is not in publication \"sync\"  --  ALTER PUBLICATION \"sync\" ADD TABLE ONLY \"public\".\"events\";", output.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("public.nodes is not in publication", output.ToString(), StringComparison.Ordinal);
         Assert.Equal(0, await RunAsync(["setup", .. outbox]));
         Assert.Equal(0, await RunAsync(["check", .. outbox]));
+        Assert.Equal("events", await database.ScalarAsync<string>("SELECT string_agg(tablename, ',') FROM pg_publication_tables WHERE tablename IN ('events', 'nodes')"));
         Assert.Contains("the outbox runs in full", output.ToString(), StringComparison.Ordinal);
 
         await database.ExecuteAsync("""
@@ -159,6 +164,14 @@ public sealed class CommandLineTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal(1, await other.ScalarAsync<int>("SELECT count(*) FROM pg_class WHERE oid = to_regclass('public.outbox')"));
         Assert.Equal(0, await database.ScalarAsync<int>("SELECT count(*) FROM pg_class WHERE oid = to_regclass('public.outbox')"));
         Assert.Equal(0, await other.ScalarAsync<int>("SELECT count(*) FROM pg_publication"));
+        Assert.Contains($"ok      outbox \"public\".\"outbox\": ", output.ToString(), StringComparison.Ordinal);
+
+        var role = $"{other.Name}_reader";
+        await other.ExecuteAsync($"CREATE ROLE {role} LOGIN PASSWORD '{TestDatabase.RolePassword}'");
+        var address = new UriBuilder(other.Url) { UserName = role, Password = TestDatabase.RolePassword }.Uri.AbsoluteUri;
+        await FailsAsync($"grant what is missing to \"{role}\"", "setup", "--database", database.Url, $"--SyncEngine:Outbox:Database={address}", "--SyncEngine:Outbox:Table=other");
+        await FailsAsync("correct user and password in SyncEngine:Outbox:Database", "setup", "--database", database.Url, $"--SyncEngine:Outbox:Database={address.Replace(TestDatabase.RolePassword, "wrong", StringComparison.Ordinal)}");
+        await other.ExecuteAsync($"DROP ROLE {role}");
         Assert.Equal(0, await RunAsync("uninstall", "--database", database.Url, $"--SyncEngine:Outbox:Database={other.Url}"));
         Assert.Null(await other.ScalarAsync<string>("SELECT to_regnamespace('sync')::text"));
     }

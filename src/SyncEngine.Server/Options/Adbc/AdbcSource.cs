@@ -68,6 +68,10 @@ static class AdbcSource
         return error;
     }
 
+    /// <summary>What the user calls one of our keys: adbc's name where its value came from there.</summary>
+    public static string NameOf(string key, IConfiguration configuration) =>
+        configuration[$"{OriginSection}:{key}"] is { } origin && configuration[key] == configuration[$"{ValueSection}:{key}"] ? origin : key;
+
     private static (Dictionary<string, string?> Ours, string? LogLevel)? Read(IConfiguration configuration, IEnumerable<string> folders)
     {
         var values = new Dictionary<AdbcKey, AdbcValue>();
