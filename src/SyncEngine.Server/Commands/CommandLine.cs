@@ -1,5 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+using System.Globalization;
 using System.Reflection;
 using Npgsql;
 using SyncEngine.Connectors.Outbox;
@@ -112,6 +114,12 @@ sealed class CommandLine
             return new CommandLineOutcome(Misunderstood, []);
         }
 
+        if (parsed.Action is ParseErrorAction)
+        {
+            await error.WriteLineAsync($"error: {parsed.Errors[0].Message.TrimEnd('.')}; see --help");
+            return new CommandLineOutcome(Misunderstood, []);
+        }
+
         isServer = false;
         var exitCode = await parsed.InvokeAsync(
             new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromSeconds(30) }, cancellationToken);
@@ -153,7 +161,7 @@ sealed class CommandLine
 
     private Command Replay()
     {
-        var id = new Option<long?>("--id") { Description = "The letter with this id", HelpName = "number" };
+        var id = new Option<string?>("--id") { Description = "The letter with this id", HelpName = "number" };
         var channel = new Option<string?>("--channel") { Description = "Letters of this channel", HelpName = "name" };
         var code = new Option<string?>("--code") { Description = "Letters that were refused with this code", HelpName = "code" };
         var every = new Option<bool>("--all") { Description = "All of them" };
@@ -164,7 +172,19 @@ sealed class CommandLine
         command.Add(every);
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            var filter = new DeadLetterFilter(parsed.GetValue(id), parsed.GetValue(channel), parsed.GetValue(code));
+            long? number = null;
+            if (parsed.GetValue(id) is { } text)
+            {
+                if (!long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var given))
+                {
+                    await error.WriteLineAsync($"error: --id must be the number of a dead letter, not \"{text}\"");
+                    return Misunderstood;
+                }
+
+                number = given;
+            }
+
+            var filter = new DeadLetterFilter(number, parsed.GetValue(channel), parsed.GetValue(code));
             if (filter == new DeadLetterFilter() && !parsed.GetValue(every))
             {
                 await error.WriteLineAsync("error: say which dead letters to put back: --id, --channel, --code, or --all");
@@ -197,6 +217,11 @@ sealed class CommandLine
             var (configuration, contentRoot) = parts.Configure(passedOn);
             // Read before anything is opened or made.
             var outbox = OutboxSettings.Read(configuration);
+            foreach (var line in UnknownKeys.Find(configuration))
+            {
+                await output.WriteLineAsync(new Finding(FindingKind.Note, line).ToString());
+            }
+
             await using var main = await MainDatabase.OpenAsync(
                 configuration, contentRoot, parts.FallbackAddress(configuration), mayAttach: true, error.WriteLine, time, cancellationToken);
             database = main;
@@ -271,7 +296,7 @@ sealed class CommandLine
         static bool IsConfiguration(string argument)
         {
             var key = argument[2..].Split('=')[0];
-            return key.Contains(':', StringComparison.Ordinal) || key.Contains("__", StringComparison.Ordinal) || HostKeys.Contains(key, StringComparer.OrdinalIgnoreCase)
+            return key.Contains(':', StringComparison.Ordinal) || key.Contains("__", StringComparison.Ordinal) || key.StartsWith("ADBC_", StringComparison.Ordinal) || HostKeys.Contains(key, StringComparer.OrdinalIgnoreCase)
                 || PassedThrough.Any(file => file.Name == argument.Split('=')[0]);
         }
     }

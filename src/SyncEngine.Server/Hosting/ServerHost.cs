@@ -3,7 +3,9 @@ using Npgsql;
 using SyncEngine.Errors;
 using SyncEngine.Postgres.Administration;
 using SyncEngine.Server.Commands;
+using SyncEngine.Server.Observability;
 using SyncEngine.Server.Options;
+using SyncEngine.Server.Options.Adbc;
 
 namespace SyncEngine.Server.Hosting;
 
@@ -57,8 +59,13 @@ static class ServerHost
             builder.Services.AddSingleton<IHostLifetime, CallersLifetime>();
             await using var app = builder.Build();
             app.UseSyncEngine(missing);
-            await app.StartAsync(cancellationToken);
+            await StartAsync(app, cancellationToken);
             await output.WriteLineAsync($"SyncEngine is listening on {string.Join(", ", app.Urls)}");
+            if (app.Services.GetService<AdbcDoor>() is { Address: { } door })
+            {
+                await output.WriteLineAsync($"adbc's /health and /metrics are served on {door.AbsoluteUri.TrimEnd('/')}");
+            }
+
             await StopRequestedAsync(app.Lifetime, cancellationToken);
             await app.Services.GetRequiredService<Connectors.Hub.ChannelFeed>().FarewellAsync();
             if (missing is null)
@@ -86,6 +93,19 @@ static class ServerHost
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
             return 0;
+        }
+    }
+
+    /// <exception cref="OperatorException">A part cannot start; in the words of whoever configured it.</exception>
+    private static async Task StartAsync(WebApplication app, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await app.StartAsync(cancellationToken);
+        }
+        catch (OperatorException error)
+        {
+            throw AdbcSource.InTheirWords(error, app.Configuration);
         }
     }
 

@@ -317,7 +317,7 @@ public sealed class OutboxInstallationTests(PostgresFixture postgres) : IAsyncLi
             """);
         Assert.Equal(["dead letter 1 is row 4 of \"public\".\"outbox\", channel \"a:b\"", "1 of 1 dead letters are in \"public\".\"outbox\" again"], await ReplayAsync(new DeadLetterFilter(Channel: "a:b")));
         Assert.Equal(["dead letter 2 is row 5 of \"public\".\"outbox\", channel \"c\"", "1 of 1 dead letters are in \"public\".\"outbox\" again"], await ReplayAsync(new DeadLetterFilter(Channel: "c", Code: "40009")));
-        Assert.Equal(["0 of 0 dead letters are in \"public\".\"outbox\" again"], await ReplayAsync(new DeadLetterFilter(Id: 1)));
+        Assert.Equal(["no dead letter of \"public\".\"outbox\" has id 1"], await ReplayAsync(new DeadLetterFilter(Id: 1)));
         var rest = await ReplayAsync(new DeadLetterFilter());
         Assert.Equal(["dead letter 3 is row 6 of \"public\".\"outbox\", channel \"c\"", "dead letter 4 cannot be put back: its payload is not a row of \"public\".\"outbox\" (SQLSTATE 22P02)", "1 of 2 dead letters are in \"public\".\"outbox\" again"], rest);
         await using var connection = await database.DataSource.OpenConnectionAsync(limit.Token);

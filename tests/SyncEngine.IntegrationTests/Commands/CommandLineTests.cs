@@ -124,7 +124,7 @@ public sealed class CommandLineTests(PostgresFixture postgres) : IAsyncLifetime
         await FailsAsync("say which dead letters to put back", ["replay-dead-letters", .. outbox]);
         await FailsAsync("no outbox is configured", "replay-dead-letters", "--all", "--database", database.Url);
         Assert.Equal(0, await RunAsync(["replay-dead-letters", "--id", "1", "--channel", "other", .. outbox]));
-        Assert.Equal("ok      0 of 0 dead letters are in \"public\".\"events\" again", output.ToString().Trim());
+        Assert.Equal("note    no dead letter of \"public\".\"events\" has id 1 and channel \"other\"", output.ToString().Trim());
         Assert.Equal(0, await RunAsync(["replay-dead-letters", "--code", "40009", .. outbox]));
         Assert.StartsWith("done    dead letter 1 is row 1 of \"public\".\"events\", channel \"c\"", output.ToString(), StringComparison.Ordinal);
         Assert.Equal("m c n", await database.ScalarAsync<string>("SELECT concat_ws(' ', mutation_id, channel, name) FROM events"));
@@ -152,6 +152,14 @@ public sealed class CommandLineTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal(0, await RunAsync(["check", .. flags, "--poll-fixed-rate"]));
         Assert.Contains("fixed rate and needs no trigger", output.ToString(), StringComparison.Ordinal);
         await FailsAsync("ADBC_ABLY_API_KEY is missing", "check", "--postgres-connection-uri", database.Url);
+        await FailsAsync("Required command was not provided; see --help", "create", "--database", database.Url);
+        Assert.Equal(0, await RunAsync(["check", .. flags, "--ADBC_POL_INTERVAL=1s", "--SyncEngine:Outbox:Tabel=x"]));
+        Assert.Contains("note    the variable ADBC_POL_INTERVAL is not known and has no effect; did you mean ADBC_POLL_INTERVAL?", output.ToString(), StringComparison.Ordinal);
+        Assert.Contains("note    the configuration key SyncEngine:Outbox:Tabel is not known", output.ToString(), StringComparison.Ordinal);
+        await FailsAsync("--id must be the number of a dead letter, not \"abc\"", ["replay-dead-letters", "--id", "abc", .. flags]);
+        await FailsAsync("\"--chanel\" is not", ["replay-dead-letters", "--chanel", "c", .. flags]);
+        await FailsAsync("--id", ["replay-dead-letters", .. flags, "--id"]);
+        await FailsAsync("correct host and port in --postgres-connection-uri", "check", "--ably-api-key", "app.key:secret", "--postgres-connection-uri", "postgres://u:secret@127.0.0.1:1/x");
         await FailsAsync("no outbox is configured", "create", "tables", "--database", database.Url);
         await FailsAsync("\"--ably-api-kye\" is not", "check", "--ably-api-kye", "x");
     }
