@@ -7,10 +7,14 @@ namespace SyncEngine.Server.Options;
 /// <summary>The configuration as server and commands see it: ASP.NET Core's own sources, and those of the tools that the engine replaces.</summary>
 static class ServerConfiguration
 {
+    public const string TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ";
+
     private static IEnumerable<KeyValuePair<string, string?>> LogDefaults =>
     [
         new("Logging:LogLevel:Microsoft", nameof(LogLevel.Warning)),
-        new("Logging:Console:FormatterOptions:TimestampFormat", "yyyy-MM-ddTHH:mm:ss.fffZ "),
+        // Without a name the options of a formatter are not looked at.
+        new("Logging:Console:FormatterName", "simple"),
+        new("Logging:Console:FormatterOptions:TimestampFormat", TimestampFormat + " "),
         new("Logging:Console:FormatterOptions:UseUtcTimestamp", "true"),
     ];
 
@@ -18,13 +22,13 @@ static class ServerConfiguration
     public static WebApplicationBuilder CreateBuilder(string[] arguments)
     {
         var builder = WebApplication.CreateBuilder(arguments);
-        // Lowest of all: appsettings.json is not there where the program runs in another folder.
-        ((IConfigurationBuilder)builder.Configuration).Sources.Insert(0, new MemoryConfigurationSource { InitialData = LogDefaults });
         AdbcSource.Add(
             builder.Configuration,
             CallersFolder(Environment.CurrentDirectory, Environment.GetEnvironmentVariable("PWD")),
             Environment.CurrentDirectory,
             Environment.GetFolderPath(Environment.SpecialFolder.UserProfile));
+        // Lowest of all: appsettings.json is not there where the program runs in another folder.
+        ((IConfigurationBuilder)builder.Configuration).Sources.Insert(0, new MemoryConfigurationSource { InitialData = LogDefaults });
         return builder;
     }
 

@@ -124,6 +124,7 @@ static class AdbcMapping
                 _ => throw new OperatorException($"{environment.Origin} must be development or production"),
             };
             ours["Logging:Console:FormatterName"] = isProduction ? "json" : "simple";
+            ours["Logging:Console:FormatterOptions:TimestampFormat"] = ServerConfiguration.TimestampFormat + (isProduction ? "" : " ");
             ours[AdbcSource.LogLevelKey] = (isProduction ? LogLevel.Information : LogLevel.Debug).ToString();
         }
 

@@ -189,6 +189,16 @@ public sealed class AdbcSourceTests : IDisposable
         Assert.Equal(project, ServerConfiguration.CallersFolder(project, shells: null));
     }
 
+    [Theory]
+    [InlineData("production", "json", "yyyy-MM-ddTHH:mm:ss.fffZ")]
+    [InlineData("development", "simple", "yyyy-MM-ddTHH:mm:ss.fffZ ")]
+    public void Log_lines_have_a_time_and_the_hosts_own_are_left_out(string environment, string formatter, string format)
+    {
+        var logging = ServerConfiguration.CreateBuilder([$"--{AdbcSource.FlagsSection}:env={environment}"]).Configuration.GetSection("Logging");
+        Assert.Equal((formatter, format), (logging["Console:FormatterName"], logging["Console:FormatterOptions:TimestampFormat"]));
+        Assert.Equal("Warning", logging["LogLevel:Microsoft"]);
+    }
+
     [Fact]
     public void A_wrong_value_under_our_own_key_is_named_by_that()
     {
