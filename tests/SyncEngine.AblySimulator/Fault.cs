@@ -28,6 +28,9 @@ public abstract record Fault
     /// <summary>An answer of the content network before Ably: its server header, and no JSON.</summary>
     public sealed record ContentNetwork(int Status = 403) : Fault;
 
+    /// <summary>Something that is not Ably answers in its place; nothing is stored.</summary>
+    public sealed record Impostor(string ContentType, string Body, int Status = 200) : Fault;
+
     /// <summary>There is no such endpoint; as a rule for <see cref="Doors.Batch"/>.</summary>
     public sealed record Missing(int Status = 404) : Fault;
 }

@@ -165,6 +165,10 @@ sealed class RequestHandler(SimulatedAbly simulator, HttpContext context)
                 context.Response.Headers.Server = "CloudFront";
                 await AnswerAsync(network.Status, "<html>the request could not be satisfied</html>"u8.ToArray(), "text/html");
                 return true;
+            case Fault.Impostor impostor:
+                RefuseAll(code: 0);
+                await AnswerAsync(impostor.Status, System.Text.Encoding.UTF8.GetBytes(impostor.Body), impostor.ContentType);
+                return true;
             case Fault.Missing missing:
                 RefuseAll(code: 40400);
                 await AnswerAsync(new AblyError(missing.Status, missing.Status * 100, "there is nothing at this address"));

@@ -11,8 +11,17 @@ sealed record AblyAnswer(int Status, int Code, string? Message, TimeSpan? RetryA
 {
     public bool IsJson => MediaType is "application/json";
 
-    /// <summary>Something that is not Ably (a portal, a wrong address) may answer 200 as well, and must not pass for an acknowledgement.</summary>
     public bool IsSuccess => Status is 200 or 201 && IsJson && Code == 0;
+
+    /// <summary>Ably's words for a message that it has taken. Something that is not Ably (a portal, a wrong address) may answer 200 as well, in JSON even.</summary>
+    public bool IsAcknowledgement
+    {
+        get
+        {
+            using var document = IsSuccess ? Parse() : null;
+            return document?.RootElement is { ValueKind: JsonValueKind.Object } answer && (IsText(answer, "messageId") || IsText(answer, "channel"));
+        }
+    }
 
     public static async Task<AblyAnswer> ReadAsync(HttpResponseMessage response, DateTimeOffset now, CancellationToken cancellationToken)
     {
@@ -64,6 +73,8 @@ sealed record AblyAnswer(int Status, int Code, string? Message, TimeSpan? RetryA
 
         return (0, null);
     }
+
+    public static bool IsText(JsonElement element, string member) => element.TryGetProperty(member, out var value) && value.ValueKind is JsonValueKind.String;
 
     private static int Number(JsonElement element, string member) =>
         element.TryGetProperty(member, out var value) && value.ValueKind is JsonValueKind.Number && value.TryGetInt32(out var number) ? number : 0;

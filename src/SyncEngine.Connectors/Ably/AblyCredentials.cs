@@ -169,7 +169,7 @@ sealed class AblyCredentials(AblyOptions options, AblyHttp http, TimeProvider ti
     private Token ReadDetails(AblyAnswer answer)
     {
         using var document = answer.IsSuccess ? answer.Parse() : null;
-        if (document?.RootElement is { ValueKind: JsonValueKind.Object } details)
+        if (document?.RootElement is { ValueKind: JsonValueKind.Object } details && AblyAnswer.IsText(details, "token"))
         {
             return ReadDetails(details);
         }

@@ -28,8 +28,12 @@ static class AblyErrors
     /// <summary>Another host may do better.</summary>
     public static bool IsOfHost(AblyAnswer answer) => answer.Status is >= 500 and <= 504 || answer is { Status: >= 400, IsFromContentNetwork: true };
 
-    public static Refusal Classify(AblyAnswer answer) =>
-        new(
+    /// <summary>The code of what claims success in words that are not Ably's.</summary>
+    public const string NotAbly = "not_ably";
+
+    public static Refusal Classify(AblyAnswer answer) => answer is { Code: 0, Status: >= 200 and <= 299 }
+        ? new(RefusalKind.Retry, NotAbly, $"the endpoint does not answer like Ably (HTTP {Text(answer.Status)}, {answer.MediaType ?? "no content type"}); is its address right?")
+        : new(
             answer.IsFromContentNetwork ? RefusalKind.Retry : KindOf(answer.Code, answer.Status),
             answer.Code != 0 ? Text(answer.Code) : "http_" + Text(answer.Status),
             Reason(answer.Status, answer.Code, answer.Message),

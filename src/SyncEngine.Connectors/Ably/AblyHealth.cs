@@ -51,6 +51,10 @@ sealed class AblyHealth(TimeProvider time, ILogger logger)
             {
                 Down(refusal.Reason);
             }
+            else
+            {
+                TellAtStart(refusal);
+            }
         }
     }
 
@@ -66,9 +70,18 @@ sealed class AblyHealth(TimeProvider time, ILogger logger)
                 return;
             }
 
-            if (refusal.Kind is RefusalKind.Retry && IsOfAll(refusal, channel) && time.GetUtcNow() - failingSince >= patience)
+            if (refusal.Kind is not RefusalKind.Retry || !IsOfAll(refusal, channel))
+            {
+                return;
+            }
+
+            if (time.GetUtcNow() - failingSince >= patience)
             {
                 Down(refusal.Reason);
+            }
+            else
+            {
+                TellAtStart(refusal);
             }
         }
     }
@@ -76,7 +89,7 @@ sealed class AblyHealth(TimeProvider time, ILogger logger)
     /// <summary>Ably cannot be reached at all, or answers two channels or more with server errors.</summary>
     private bool IsOfAll(Refusal refusal, string? channel)
     {
-        var isUnreachable = refusal.Code is "unreachable" or "timeout";
+        var isUnreachable = refusal.Code is "unreachable" or "timeout" or AblyErrors.NotAbly;
         if (!isUnreachable && !refusal.Code.StartsWith('5') && !refusal.Code.StartsWith("http_5", StringComparison.Ordinal))
         {
             return false; // it was reached, and had something to say about this channel
@@ -85,6 +98,15 @@ sealed class AblyHealth(TimeProvider time, ILogger logger)
         failingSince ??= time.GetUtcNow();
         failingChannel ??= channel;
         return isUnreachable || channel is null || !string.Equals(channel, failingChannel, StringComparison.Ordinal);
+    }
+
+    /// <summary>Who looks before patience has ended learns what it is waiting for.</summary>
+    private void TellAtStart(Refusal refusal)
+    {
+        if (Part.State.Status is HealthStatus.Starting)
+        {
+            Part.Starting(refusal.Reason);
+        }
     }
 
     private void Down(string reason)

@@ -15,6 +15,8 @@ sealed class AblyHosts(Uri main, IReadOnlyList<Uri> fallbacks, TimeProvider time
             ? new AblyHosts(new Uri(endpoint), [], time, random)
             : new AblyHosts(new Uri("https://main.realtime.ably.net"), [.. "abcde".Select(letter => new Uri($"https://main.{letter}.fallback.ably-realtime.com"))], time, random);
 
+    public Uri Main => main;
+
     /// <summary>The hosts to try for one request, in order.</summary>
     public IReadOnlyList<Uri> Candidates()
     {

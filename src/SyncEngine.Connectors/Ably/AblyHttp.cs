@@ -55,6 +55,8 @@ sealed class AblyHttp : IDisposable
         var began = time.GetTimestamp();
         AblyAnswer? answer = null;
         AblyRefusedException? failure = null;
+        AblyRefusedException? failureOfMain = null;
+        var failed = 0;
         foreach (var host in hosts.Candidates())
         {
             var left = timeouts.Total - time.GetElapsedTime(began);
@@ -76,10 +78,19 @@ sealed class AblyHttp : IDisposable
             catch (AblyRefusedException exception)
             {
                 (answer, failure) = (null, exception);
+                failureOfMain = host == hosts.Main ? exception : failureOfMain;
             }
+
+            failed++;
 
             hosts.Failed(host);
             Log.HostFailed(logger, host.Host, failure?.Message ?? $"HTTP {answer?.Status}");
+        }
+
+        // The host that is known by name; the last fallback would tell nobody anything.
+        if (answer is null && failureOfMain is { Refusal: var refusal } && failed > 1)
+        {
+            throw new AblyRefusedException(refusal with { Reason = $"{refusal.Reason}, nor its fallbacks" }, failureOfMain);
         }
 
         return answer ?? throw failure ?? new AblyRefusedException(new Refusal(RefusalKind.Retry, "timeout", "Ably did not answer in time"));

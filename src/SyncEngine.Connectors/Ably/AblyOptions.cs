@@ -37,7 +37,7 @@ public sealed partial record AblyOptions
         string[] given = [.. new[] { (nameof(Key), Key), (nameof(Token), Token), (nameof(AuthUrl), AuthUrl) }.Where(credential => !string.IsNullOrEmpty(credential.Item2)).Select(credential => $"{Section}:{credential.Item1}")];
         return given switch
         {
-            [] => $"{Section}:{nameof(Key)} is missing; {nameof(Token)} or {nameof(AuthUrl)} may be given instead",
+            [] => $"{Section}:{nameof(Key)} is missing; {Section}:{nameof(Token)} or {Section}:{nameof(AuthUrl)} may be given instead",
             [_, _, ..] => $"{string.Join(" and ", given)} contradict each other; give one of them",
             _ when !string.IsNullOrEmpty(Key) && !KeyShape().IsMatch(Key) => $"{Section}:{nameof(Key)} is not of the form appId.keyId:keySecret",
             _ when UseTokens && string.IsNullOrEmpty(Key) => $"{Section}:{nameof(UseTokens)} needs {Section}:{nameof(Key)}",

@@ -153,7 +153,7 @@ public sealed class AblyTarget : IMessageTarget
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(lifetime.Token, pending.CancellationToken);
         var answer = await SendAsync(pending.Message.Path, pending.Message.Json, either.Token);
-        if (answer.IsSuccess)
+        if (answer.IsAcknowledgement)
         {
             Store(pending);
         }

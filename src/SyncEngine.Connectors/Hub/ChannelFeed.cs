@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using SyncEngine.Errors;
 using SyncEngine.Permissions;
@@ -26,6 +27,8 @@ public sealed record ChannelFeedOptions(int StreamsPerPrincipal, int ConcurrentR
 public sealed class ChannelFeed(ChannelMessages messages, ChannelFeedOptions options, TimeProvider time) : IAsyncDisposable
 {
     public const int LongestName = 1_024;
+
+    internal static readonly string NameRule = $"a channel's name has 1 to {LongestName} characters of Unicode without NUL";
 
     private const int MessagesPerRead = 200;
     private const int BytesPerRead = 64 * 1024;
@@ -77,9 +80,9 @@ public sealed class ChannelFeed(ChannelMessages messages, ChannelFeedOptions opt
     /// <exception cref="SyncException">While it is read: <c>invalid_request</c>, <c>too_many_subscriptions</c>, <c>permission_denied</c>, <c>token_expired</c>, <c>shutting_down</c> and others.</exception>
     public async IAsyncEnumerable<ChannelFrame[]> StreamAsync(Func<Principal> principal, string? channel, string? from, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        if (string.IsNullOrEmpty(channel) || channel.Length > LongestName || channel.Contains('\0', StringComparison.Ordinal) || !IsUnicode(channel))
+        if (!IsName(channel))
         {
-            throw new SyncException(ErrorCode.InvalidRequest, $"a channel's name has 1 to {LongestName} characters of Unicode without NUL");
+            throw new SyncException(ErrorCode.InvalidRequest, NameRule);
         }
 
         var owner = OwnerOf(principal());
@@ -234,6 +237,10 @@ public sealed class ChannelFeed(ChannelMessages messages, ChannelFeedOptions opt
     }
 
     private static (string?, string?, string?) OwnerOf(Principal principal) => (principal.Issuer, principal.Subject, principal.Role);
+
+    /// <summary>Whether a channel may be called so: others are neither read nor written.</summary>
+    internal static bool IsName([NotNullWhen(true)] string? channel) =>
+        !string.IsNullOrEmpty(channel) && channel.Length <= LongestName && !channel.Contains('\0', StringComparison.Ordinal) && IsUnicode(channel);
 
     private static bool IsUnicode(string text)
     {

@@ -38,6 +38,11 @@ public sealed class HubTarget : IMessageTarget
 
     public async Task<PublishResult> PublishAsync(IReadOnlyList<OutboundMessage> outbound, CancellationToken cancellationToken)
     {
+        if (!ChannelFeed.IsName(outbound[0].Channel))
+        {
+            return new PublishResult(0, new Refusal(RefusalKind.Never, "invalid_channel", ChannelFeed.NameRule));
+        }
+
         // What has no proper id ends the run before it.
         var stored = new List<ChannelMessage>(outbound.Count);
         foreach (var message in outbound)

@@ -2,11 +2,13 @@ using System.Globalization;
 using System.Runtime.CompilerServices;
 using Dapper;
 using Npgsql;
+using SyncEngine.Postgres.Outbox;
 
 namespace SyncEngine.Postgres.Administration;
 
 /// <summary>What the engine itself needs in a database: publication, slot, and the objects of schema <c>sync</c>.</summary>
-public sealed class DatabaseInstallation(NpgsqlDataSource dataSource, ReplicationOptions options) : IInstallation
+/// <param name="outbox">An outbox in the same database. Live queries over its tables are nobody's need, so that it is no fault when they are not published.</param>
+public sealed class DatabaseInstallation(NpgsqlDataSource dataSource, ReplicationOptions options, OutboxNames? outbox = null) : IInstallation
 {
     private const string EventTriggerNote = "DDL is found by reading the catalog every few seconds; a superuser's event trigger would tell at once";
 
@@ -140,7 +142,7 @@ public sealed class DatabaseInstallation(NpgsqlDataSource dataSource, Replicatio
             _ => new Finding(FindingKind.Good, $"PostgreSQL {version}, database \"{server.Database}\", role \"{server.User}\""),
         };
         yield return Check(!server.IsStandby, "the server is a primary", "the server is a standby; connect to its primary");
-        yield return Check(server.WalLevel == "logical", "wal_level is logical", $"wal_level is {server.WalLevel}; restart PostgreSQL after", "ALTER SYSTEM SET wal_level = 'logical'");
+        yield return Check(server.WalLevel == "logical", "wal_level is logical", $"wal_level is {server.WalLevel} (an outbox alone does without: give its database as SyncEngine:Outbox:Database instead of DATABASE_URL); restart PostgreSQL after", "ALTER SYSTEM SET wal_level = 'logical'");
         yield return Check(
             server.UsedSlots < server.MaxSlots,
             $"replication slots: {server.UsedSlots} of {server.MaxSlots} used",
@@ -178,7 +180,7 @@ public sealed class DatabaseInstallation(NpgsqlDataSource dataSource, Replicatio
             if (missing.Count > 0)
             {
                 findings.AddRange(missing.Select(table => new Finding(
-                    FindingKind.Missing, $"table {table} is not in publication \"{name}\"", $"ALTER PUBLICATION {Quoting.Identifier(name)} ADD TABLE ONLY {table.QuotedName}")));
+                    IsOfOutbox(table) ? FindingKind.Note : FindingKind.Missing, $"table {table} is not in publication \"{name}\"", $"ALTER PUBLICATION {Quoting.Identifier(name)} ADD TABLE ONLY {table.QuotedName}")));
             }
 
             findings.AddRange(await CheckFiltersAsync(connection, cancellationToken));
@@ -186,9 +188,12 @@ public sealed class DatabaseInstallation(NpgsqlDataSource dataSource, Replicatio
                 FindingKind.Missing, $"table {table.Table} is published and {table.Reason}: the application's UPDATE and DELETE on it fail", table.Mend)));
         }
 
-        findings.AddRange(leftOut.Select(LeftOutFinding));
+        findings.AddRange(leftOut.Select(table => IsOfOutbox(table.Table) ? LeftOutFinding(table) with { Kind = FindingKind.Note } : LeftOutFinding(table)));
         return findings;
     }
+
+    private bool IsOfOutbox(PublishedTable table) =>
+        outbox is not null && ((table.Schema, table.Name) == (outbox.Schema, outbox.Table) || (table.Schema, table.Name) == (outbox.NodesSchema, outbox.NodesTable));
 
     /// <remarks>Row filters and column lists exist from 15 on.</remarks>
     private async Task<IEnumerable<Finding>> CheckFiltersAsync(NpgsqlConnection connection, CancellationToken cancellationToken)

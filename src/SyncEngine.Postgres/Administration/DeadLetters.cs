@@ -6,7 +6,15 @@ using SyncEngine.Postgres.Outbox;
 namespace SyncEngine.Postgres.Administration;
 
 /// <summary>Which dead letters; what is null does not matter.</summary>
-public sealed record DeadLetterFilter(long? Id = null, string? Channel = null, string? Code = null);
+public sealed record DeadLetterFilter(long? Id = null, string? Channel = null, string? Code = null)
+{
+    /// <summary>A sentence's end: <c> has id 1 and channel "c"</c>; empty for any letter.</summary>
+    public override string ToString()
+    {
+        string[] parts = [Id is null ? "" : $"id {Id}", Channel is null ? "" : $"channel \"{Channel}\"", Code is null ? "" : $"code \"{Code}\""];
+        return string.Join(" and ", parts.Where(part => part.Length > 0)) is { Length: > 0 } text ? $" has {text}" : "";
+    }
+}
 
 /// <summary>Messages that their target refused for good, and the way back: into the outbox they came from, under a fresh id.</summary>
 public sealed class DeadLetters(NpgsqlDataSource dataSource, OutboxNames names)
@@ -24,6 +32,12 @@ public sealed class DeadLetters(NpgsqlDataSource dataSource, OutboxNames names)
             """,
             new { names.Outbox, filter.Id, filter.Code, filter.Channel },
             cancellationToken: cancellationToken))).AsList();
+        if (ids.Count == 0)
+        {
+            yield return new Finding(FindingKind.Note, $"no dead letter of {names.Outbox}{filter}");
+            yield break;
+        }
+
         var replayed = 0;
         foreach (var id in ids)
         {

@@ -26,7 +26,7 @@ public sealed record Finding(FindingKind Kind, string Text, string? Mend = null)
         FindingKind.Done => "done",
         FindingKind.Missing => "missing",
         _ => throw new System.Diagnostics.UnreachableException(),
-    },-8}{Text}{(Mend is null ? "" : $"  --  {Mend}")}";
+    },-8}{Text}{(Mend is null ? "" : $"  --  {Mend};")}";
 }
 
 /// <summary>

@@ -11,10 +11,13 @@ namespace SyncEngine.Postgres.Administration;
 /// Several nodes may install at once: an advisory lock keeps them apart.
 /// </remarks>
 /// <param name="isFixedRate">The outbox is read on a timer, so that no trigger is needed.</param>
-public sealed class OutboxInstallation(NpgsqlDataSource dataSource, OutboxNames names, bool isFixedRate = false) : IInstallation
+/// <param name="usesHub">Some channels go to the hub, which keeps its messages in a table.</param>
+public sealed class OutboxInstallation(NpgsqlDataSource dataSource, OutboxNames names, bool isFixedRate = false, bool usesHub = true) : IInstallation
 {
     /// <summary>What comments of ours begin with; sql/outbox sets them.</summary>
     private const string Mark = "SyncEngine: ";
+
+    internal const string HubTable = "channel_messages";
 
     private readonly string function = Quoting.Identifier(names.Schema, names.NotifyFunction);
 
@@ -23,10 +26,10 @@ public sealed class OutboxInstallation(NpgsqlDataSource dataSource, OutboxNames 
     [
         ("outbox_progress", "outbox/progress.sql", ["SELECT", "INSERT", "UPDATE"]),
         ("dead_letters", "outbox/dead_letters.sql", ["SELECT", "INSERT", "DELETE"]),
-        ("channel_messages", "outbox/channel_messages.sql", ["SELECT", "INSERT", "DELETE"]),
+        (HubTable, "outbox/channel_messages.sql", ["SELECT", "INSERT", "DELETE"]),
     ];
 
-    public IAsyncEnumerable<Finding> CheckAsync(CancellationToken cancellationToken) => new OutboxCheck(dataSource, names, isFixedRate).RunAsync(cancellationToken);
+    public IAsyncEnumerable<Finding> CheckAsync(CancellationToken cancellationToken) => new OutboxCheck(dataSource, names, isFixedRate, usesHub).RunAsync(cancellationToken);
 
     public async IAsyncEnumerable<Finding> InstallAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -145,11 +148,23 @@ public sealed class OutboxInstallation(NpgsqlDataSource dataSource, OutboxNames 
 
     private async Task<IReadOnlyList<Finding>> RemoveAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
+        // Looked at before anything is locked, so that a node at work is not held up; then again, as what was looked at may have changed.
+        if (await UseAsync(connection, cancellationToken) is { Count: > 0 } use)
+        {
+            return use;
+        }
+
+        await LockTablesAsync(connection, cancellationToken);
+        if (await UseAsync(connection, cancellationToken) is { Count: > 0 } late)
+        {
+            return late;
+        }
+
         var findings = new List<Finding>
         {
             await RemoveFunctionAsync(connection, cancellationToken),
-            await RemoveTableAsync(connection, names.Schema, names.Table, "NOT processed", "it holds rows that have not been published", cancellationToken),
-            await RemoveTableAsync(connection, names.NodesSchema, names.NodesTable, "expiry > now() AT TIME ZONE 'UTC'", "a node lives; stop it, then run uninstall again", cancellationToken),
+            await RemoveTableAsync(connection, names.Schema, names.Table, "false", "", cancellationToken),
+            await RemoveTableAsync(connection, names.NodesSchema, names.NodesTable, "false", "", cancellationToken),
         };
         if (await TableShape.ReadAsync(connection, "sync", "outbox_progress", cancellationToken) is not null)
         {
@@ -179,6 +194,48 @@ public sealed class OutboxInstallation(NpgsqlDataSource dataSource, OutboxNames 
         return findings;
     }
 
+    /// <summary>Why nothing of the outbox may go yet, whoever made its tables: a node that lives, or rows that would be lost. Empty when all may go.</summary>
+    private async Task<IReadOnlyList<Finding>> UseAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        var findings = new List<Finding>();
+        var nodes = await TableShape.ReadAsync(connection, names.NodesSchema, names.NodesTable, cancellationToken);
+        if (nodes?.Column("expiry") is not null
+            && await CountAsync(connection, $"{names.Nodes} WHERE expiry > now() AT TIME ZONE 'UTC'", cancellationToken) is > 0 and var living)
+        {
+            findings.Add(new Finding(
+                FindingKind.Missing, $"the outbox {names.Outbox} is kept with all that belongs to it: {Several(living, "node lives", "nodes live")} in {names.Nodes}; stop every engine that publishes it, then run uninstall again"));
+        }
+
+        var outbox = await TableShape.ReadAsync(connection, names.Schema, names.Table, cancellationToken);
+        var isWaiting = outbox?.Column("processed") is null ? "true" : "NOT processed";
+        if (outbox is not null && await CountAsync(connection, $"{names.Outbox} WHERE {isWaiting}", cancellationToken) is > 0 and var waiting)
+        {
+            findings.Add(new Finding(
+                FindingKind.Missing, $"the outbox {names.Outbox} is kept with all that belongs to it: {Several(waiting, "row has", "rows have")} not been published; let an engine publish them, stop it, then run uninstall again"));
+        }
+
+        return findings;
+    }
+
+    private static string Several(long count, string one, string more) => count == 1 ? $"1 {one}" : $"{count} {more}";
+
+    private static Task<long> CountAsync(NpgsqlConnection connection, string rows, CancellationToken cancellationToken) =>
+        connection.ExecuteScalarAsync<long>(new CommandDefinition($"SELECT count(*) FROM {rows}", cancellationToken: cancellationToken));
+
+    /// <summary>From here on no node begins and no row comes.</summary>
+    private async Task LockTablesAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        foreach (var (schema, table) in ((string, string)[])[(names.Schema, names.Table), (names.NodesSchema, names.NodesTable)])
+        {
+            if (IsOurs(await TableShape.ReadAsync(connection, schema, table, cancellationToken)))
+            {
+                await connection.ExecuteAsync(new CommandDefinition($"LOCK TABLE {Quoting.Identifier(schema, table)} IN ACCESS EXCLUSIVE MODE", cancellationToken: cancellationToken));
+            }
+        }
+    }
+
+    private static bool IsOurs(TableShape? shape) => shape?.Mark?.StartsWith(Mark, StringComparison.Ordinal) == true;
+
     /// <summary>The function with the triggers that call it.</summary>
     private async Task<Finding> RemoveFunctionAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
@@ -187,7 +244,7 @@ public sealed class OutboxInstallation(NpgsqlDataSource dataSource, OutboxNames 
             case null:
                 return new Finding(FindingKind.Good, $"function {function} not there");
             case false:
-                return new Finding(FindingKind.Note, $"function {function} and its trigger are kept: they are not ours", $"DROP FUNCTION {function}() CASCADE");
+                return new Finding(FindingKind.Note, $"function {function} and its trigger are kept: they are not ours");
             default:
                 await connection.ExecuteAsync(new CommandDefinition($"DROP FUNCTION {function}() CASCADE", cancellationToken: cancellationToken));
                 return new Finding(FindingKind.Done, $"function {function} and its trigger removed");
@@ -197,21 +254,20 @@ public sealed class OutboxInstallation(NpgsqlDataSource dataSource, OutboxNames 
     private static async Task<Finding> RemoveTableAsync(NpgsqlConnection connection, string schema, string table, string inUse, string reason, CancellationToken cancellationToken)
     {
         var quoted = Quoting.Identifier(schema, table);
-        var drop = $"DROP TABLE {quoted}";
         switch (await TableShape.ReadAsync(connection, schema, table, cancellationToken))
         {
             case null:
                 return new Finding(FindingKind.Good, $"table {quoted} not there");
-            case var shape when shape.Mark?.StartsWith(Mark, StringComparison.Ordinal) != true:
-                return new Finding(FindingKind.Note, $"table {quoted} is kept: it is not ours", drop);
+            case var shape when !IsOurs(shape):
+                return new Finding(FindingKind.Note, $"table {quoted} is kept: it is not ours");
             default:
                 await connection.ExecuteAsync(new CommandDefinition($"LOCK TABLE {quoted} IN ACCESS EXCLUSIVE MODE", cancellationToken: cancellationToken));
                 if (await connection.ExecuteScalarAsync<bool>(new CommandDefinition($"SELECT EXISTS (SELECT FROM {quoted} WHERE {inUse})", cancellationToken: cancellationToken)))
                 {
-                    return new Finding(FindingKind.Note, $"table {quoted} is kept: {reason}", drop);
+                    return new Finding(FindingKind.Note, $"table {quoted} is kept: {reason}");
                 }
 
-                await connection.ExecuteAsync(new CommandDefinition(drop, cancellationToken: cancellationToken));
+                await connection.ExecuteAsync(new CommandDefinition($"DROP TABLE {quoted}", cancellationToken: cancellationToken));
                 return new Finding(FindingKind.Done, $"table {quoted} removed");
         }
     }

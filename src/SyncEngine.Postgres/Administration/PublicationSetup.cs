@@ -49,6 +49,7 @@ public sealed class PublicationSetup(NpgsqlDataSource dataSource, ReplicationOpt
             CASE WHEN c.relkind = 'p' THEN ARRAY(SELECT t.relid::oid FROM pg_partition_tree(c.oid) t WHERE t.isleaf AND t.relid <> c.oid) END AS "Leaves"
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't'
+            AND obj_description(c.oid, 'pg_class') IS DISTINCT FROM 'SyncEngine: the engines that publish the outbox' -- heartbeats; sql/outbox/nodes.sql
             AND (n.nspname = ANY(@schemas) OR EXISTS (
                 SELECT FROM pg_partition_ancestors(c.oid) a JOIN pg_class r ON r.oid = a.relid JOIN pg_namespace rn ON rn.oid = r.relnamespace
                 WHERE c.relispartition AND rn.nspname = ANY(@schemas)))

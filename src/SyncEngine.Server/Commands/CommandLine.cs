@@ -1,5 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+using System.Globalization;
 using System.Reflection;
 using Npgsql;
 using SyncEngine.Connectors.Outbox;
@@ -69,13 +71,13 @@ sealed class CommandLine
         }
 
         root.SetAction(RunServer);
-        root.Add(Installation("check", "Verify the configuration against the database: one line for each finding, with the SQL that mends it", all => all, (part, token) => part.CheckAsync(token)));
-        root.Add(Installation("setup", "Create publication, slot, helper SQL and what configured parts need in the database; run it as often as you like", all => all, (part, token) => part.InstallAsync(token)));
+        root.Add(Installation("check", "Verify the configuration against the database: one line for each finding, with the SQL that mends it", all => all.Installations, (part, token) => part.CheckAsync(token)));
+        root.Add(Installation("setup", "Create publication, slot, helper SQL and what configured parts need in the database; run it as often as you like", all => all.Installations, (part, token) => part.InstallAsync(token)));
         // The engine's own part comes last, as it removes the schema that the others keep their tables in.
-        root.Add(Installation("uninstall", "Remove publication, slot and helper SQL from the database", all => all.Reverse(), (part, token) => part.UninstallAsync(token)));
-        root.Add(new Command("create", "As adbc has it")
+        root.Add(Installation("uninstall", "Remove publication, slot and helper SQL from the database", all => all.Installations.Reverse(), (part, token) => part.UninstallAsync(token)));
+        root.Add(new Command("create", "Create the outbox's tables, as adbc's \"create tables\"")
         {
-            Installation("tables", "Create the outbox and nodes tables, notify function and trigger", all => Outboxes(all), (part, token) => part.InstallAsync(token)),
+            Installation("tables", "Create the outbox and nodes tables, notify function and trigger", all => [all.Outbox ?? throw NoOutbox()], (part, token) => part.InstallAsync(token)),
         });
         root.Add(Replay());
     }
@@ -112,6 +114,12 @@ sealed class CommandLine
             return new CommandLineOutcome(Misunderstood, []);
         }
 
+        if (parsed.Action is ParseErrorAction)
+        {
+            await error.WriteLineAsync($"error: {parsed.Errors[0].Message.TrimEnd('.')}; see --help");
+            return new CommandLineOutcome(Misunderstood, []);
+        }
+
         isServer = false;
         var exitCode = await parsed.InvokeAsync(
             new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromSeconds(30) }, cancellationToken);
@@ -120,9 +128,9 @@ sealed class CommandLine
 
     /// <summary>Prints an exception as one line when it is one that the operator can mend. Also for the host's start.</summary>
     /// <returns>Whether it was.</returns>
-    public static bool TryReport(Exception exception, NpgsqlConnectionStringBuilder? address, TextWriter error)
+    public static bool TryReport(Exception exception, MainDatabase? database, TextWriter error)
     {
-        if (DatabaseProblem.Describe(exception, address) is not { } line)
+        if ((database is null ? DatabaseProblem.Describe(exception, address: null) : DatabaseProblem.Describe(exception, database.Address, database.Origin)) is not { } line)
         {
             return false;
         }
@@ -144,20 +152,16 @@ sealed class CommandLine
     }
 
     private Command Installation(
-        string name, string description, Func<IReadOnlyList<IInstallation>, IEnumerable<IInstallation>> choose, Func<IInstallation, CancellationToken, IAsyncEnumerable<Finding>> run)
+        string name, string description, Func<DatabaseParts, IEnumerable<IInstallation>> choose, Func<IInstallation, CancellationToken, IAsyncEnumerable<Finding>> run)
     {
         var command = ForDatabase(name, description);
-        command.SetAction((_, cancellationToken) => RunOnDatabaseAsync((parts, token) => choose(parts.Installations).ToAsyncEnumerable().SelectMany(part => run(part, token)), cancellationToken));
+        command.SetAction((_, cancellationToken) => RunOnDatabaseAsync((parts, token) => choose(parts).ToAsyncEnumerable().SelectMany(part => run(part, token)), cancellationToken));
         return command;
     }
 
-    /// <summary>The outbox alone.</summary>
-    private static IEnumerable<IInstallation> Outboxes(IReadOnlyList<IInstallation> all) =>
-        all.Any(part => part is OutboxInstallation) ? all.Where(part => part is OutboxInstallation) : throw NoOutbox();
-
     private Command Replay()
     {
-        var id = new Option<long?>("--id") { Description = "The letter with this id", HelpName = "number" };
+        var id = new Option<string?>("--id") { Description = "The letter with this id", HelpName = "number" };
         var channel = new Option<string?>("--channel") { Description = "Letters of this channel", HelpName = "name" };
         var code = new Option<string?>("--code") { Description = "Letters that were refused with this code", HelpName = "code" };
         var every = new Option<bool>("--all") { Description = "All of them" };
@@ -168,7 +172,19 @@ sealed class CommandLine
         command.Add(every);
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            var filter = new DeadLetterFilter(parsed.GetValue(id), parsed.GetValue(channel), parsed.GetValue(code));
+            long? number = null;
+            if (parsed.GetValue(id) is { } text)
+            {
+                if (!long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var given))
+                {
+                    await error.WriteLineAsync($"error: --id must be the number of a dead letter, not \"{text}\"");
+                    return Misunderstood;
+                }
+
+                number = given;
+            }
+
+            var filter = new DeadLetterFilter(number, parsed.GetValue(channel), parsed.GetValue(code));
             if (filter == new DeadLetterFilter() && !parsed.GetValue(every))
             {
                 await error.WriteLineAsync("error: say which dead letters to put back: --id, --channel, --code, or --all");
@@ -195,16 +211,21 @@ sealed class CommandLine
 
     private async Task<int> RunOnDatabaseAsync(Func<DatabaseParts, CancellationToken, IAsyncEnumerable<Finding>> run, CancellationToken cancellationToken)
     {
-        NpgsqlConnectionStringBuilder? address = null;
+        MainDatabase? database = null;
         try
         {
             var (configuration, contentRoot) = parts.Configure(passedOn);
             // Read before anything is opened or made.
             var outbox = OutboxSettings.Read(configuration);
+            foreach (var line in UnknownKeys.Find(configuration))
+            {
+                await output.WriteLineAsync(new Finding(FindingKind.Note, line).ToString());
+            }
+
             await using var main = await MainDatabase.OpenAsync(
                 configuration, contentRoot, parts.FallbackAddress(configuration), mayAttach: true, error.WriteLine, time, cancellationToken);
-            address = main.Address;
-            address.Pooling = false;
+            database = main;
+            main.Address.Pooling = false;
             await using var opened = DatabaseParts.Open(configuration, main, outbox, parts.Further);
             var isComplete = true;
             await foreach (var finding in run(opened, cancellationToken))
@@ -215,7 +236,7 @@ sealed class CommandLine
 
             return isComplete ? 0 : Failed;
         }
-        catch (Exception exception) when (TryReport(exception, address, error))
+        catch (Exception exception) when (TryReport(exception, database, error))
         {
             return Failed;
         }
@@ -275,7 +296,7 @@ sealed class CommandLine
         static bool IsConfiguration(string argument)
         {
             var key = argument[2..].Split('=')[0];
-            return key.Contains(':', StringComparison.Ordinal) || key.Contains("__", StringComparison.Ordinal) || HostKeys.Contains(key, StringComparer.OrdinalIgnoreCase)
+            return key.Contains(':', StringComparison.Ordinal) || key.Contains("__", StringComparison.Ordinal) || key.StartsWith("ADBC_", StringComparison.Ordinal) || HostKeys.Contains(key, StringComparer.OrdinalIgnoreCase)
                 || PassedThrough.Any(file => file.Name == argument.Split('=')[0]);
         }
     }

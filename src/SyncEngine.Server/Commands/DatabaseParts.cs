@@ -23,21 +23,32 @@ sealed class DatabaseParts : IAsyncDisposable
     public IReadOnlyList<IInstallation> Installations { get; }
 
     /// <summary>Null where no outbox is configured.</summary>
+    public IInstallation? Outbox { get; private init; }
+
+    /// <summary>Null where no outbox is configured.</summary>
     public DeadLetters? DeadLetters { get; private init; }
 
     public static DatabaseParts Open(IConfiguration configuration, MainDatabase database, OutboxSettings? settings, Func<IConfiguration, NpgsqlDataSource, IEnumerable<IInstallation>> further)
     {
         var main = NpgsqlDataSource.Create(database.Address);
-        IInstallation engine = new DatabaseInstallation(main, OptionsReader.Replication(configuration));
-        List<IInstallation> installations = [database.IsFallback ? new LiveQueriesAsABonus(engine) : engine];
+        var replication = OptionsReader.Replication(configuration);
         if (settings is null)
         {
-            return new DatabaseParts(main, outbox: null, [.. installations, .. further(configuration, main)]);
+            return new DatabaseParts(main, outbox: null, [new DatabaseInstallation(main, replication), .. further(configuration, main)]);
         }
 
         var outbox = OutboxDatabase.Open(settings, configuration, database.Address, main);
-        installations.Add(new OutboxInstallation(outbox.DataSource, settings.Names, settings.Options.FixedRate));
-        return new DatabaseParts(main, outbox, [.. installations, .. further(configuration, main)]) { DeadLetters = new DeadLetters(outbox.DataSource, settings.Names) };
+        IInstallation engine = new DatabaseInstallation(main, replication, outbox.IsMain ? settings.Names : null);
+        var installation = new LocatedInstallation(
+            new OutboxInstallation(outbox.DataSource, settings.Names, settings.Options.FixedRate, settings.UsesHub),
+            $"outbox {settings.Names.Outbox}",
+            outbox.Address,
+            settings.Address is null ? database.Origin : settings.AddressOrigin);
+        return new DatabaseParts(main, outbox, [database.IsFallback ? new LiveQueriesAsABonus(engine) : engine, installation, .. further(configuration, main)])
+        {
+            Outbox = installation,
+            DeadLetters = new DeadLetters(outbox.DataSource, settings.Names),
+        };
     }
 
     public async ValueTask DisposeAsync()

@@ -1,23 +1,27 @@
 using Npgsql;
-using SyncEngine.Connectors.Outbox;
 using SyncEngine.Postgres.Administration;
 using SyncEngine.Postgres.Embedded;
 using SyncEngine.Server.Options;
+using SyncEngine.Server.Options.Adbc;
 
 namespace SyncEngine.Server.Commands;
 
 /// <summary>The database that the engine serves: the configured one, or an embedded one that this object keeps running.</summary>
 sealed class MainDatabase : IAsyncDisposable
 {
-    private MainDatabase(NpgsqlConnectionStringBuilder address, EmbeddedPostgres? embedded, bool isFallback = false)
+    private MainDatabase(NpgsqlConnectionStringBuilder address, string origin, EmbeddedPostgres? embedded, bool isFallback = false)
     {
         Address = address;
+        Origin = origin;
         Embedded = embedded;
         IsFallback = isFallback;
     }
 
     /// <summary>With the session settings applied, for query and replication connections alike.</summary>
     public NpgsqlConnectionStringBuilder Address { get; }
+
+    /// <summary>Where the address was given, for errors.</summary>
+    public string Origin { get; }
 
     /// <summary>Null when a database is configured. Its <see cref="EmbeddedPostgres.ConnectionUrl"/> is what the host prints.</summary>
     public EmbeddedPostgres? Embedded { get; }
@@ -32,22 +36,23 @@ sealed class MainDatabase : IAsyncDisposable
         IConfiguration configuration, string contentRoot, string? fallbackAddress, bool mayAttach, Action<string> report, TimeProvider time, CancellationToken cancellationToken)
     {
         var options = OptionsReader.Database(configuration);
-        string?[] addresses = [options.Url, configuration["DATABASE_URL"]];
-        if (addresses.FirstOrDefault(address => !string.IsNullOrWhiteSpace(address)) is { } configured)
+        (string? Address, string Origin)[] given = [(options.Url, $"{DatabaseOptions.Section}:{nameof(options.Url)} (--database)"), (configuration["DATABASE_URL"], "DATABASE_URL")];
+        if (given.FirstOrDefault(one => !string.IsNullOrWhiteSpace(one.Address)) is { Address: { } configured, Origin: var key })
         {
-            return new MainDatabase(Prepare(DatabaseAddress.Parse(configured), options), embedded: null);
+            return new MainDatabase(Prepare(DatabaseAddress.Parse(configured, key), options), key, embedded: null);
         }
 
         if (!string.IsNullOrWhiteSpace(fallbackAddress))
         {
-            return new MainDatabase(Prepare(DatabaseAddress.Parse(fallbackAddress, $"{OutboxOptions.Section}:{nameof(OutboxOptions.Database)}"), options), embedded: null, isFallback: true);
+            var origin = AdbcSource.NameOf(OutboxSettings.DatabaseKey, configuration);
+            return new MainDatabase(Prepare(DatabaseAddress.Parse(fallbackAddress, origin), options), origin, embedded: null, isFallback: true);
         }
 
         var embeddedOptions = OptionsReader.Embedded(configuration, contentRoot);
         var embedded = mayAttach
             ? await EmbeddedPostgres.AttachOrStartAsync(embeddedOptions, report, time, cancellationToken)
             : await EmbeddedPostgres.StartAsync(embeddedOptions, report, time, cancellationToken);
-        return new MainDatabase(Prepare(DatabaseAddress.Parse(embedded.ConnectionUrl), options), embedded);
+        return new MainDatabase(Prepare(DatabaseAddress.Parse(embedded.ConnectionUrl), options), "SyncEngine:EmbeddedPostgres", embedded);
     }
 
     public async ValueTask DisposeAsync()

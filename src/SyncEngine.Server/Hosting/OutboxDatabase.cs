@@ -8,8 +8,9 @@ namespace SyncEngine.Server.Hosting;
 /// <summary>The database that holds the outbox: the main one, through the same pool, or one of its own.</summary>
 sealed class OutboxDatabase : IAsyncDisposable
 {
-    private OutboxDatabase(NpgsqlDataSource dataSource, bool isMain)
+    private OutboxDatabase(NpgsqlDataSource dataSource, NpgsqlConnectionStringBuilder address, bool isMain)
     {
+        Address = address;
         DataSource = dataSource;
         IsMain = isMain;
     }
@@ -17,18 +18,20 @@ sealed class OutboxDatabase : IAsyncDisposable
     /// <summary>The stream of changes tells of the outbox, too.</summary>
     public bool IsMain { get; }
 
+    public NpgsqlConnectionStringBuilder Address { get; }
+
     public NpgsqlDataSource DataSource { get; }
 
     public static OutboxDatabase Open(OutboxSettings settings, IConfiguration configuration, NpgsqlConnectionStringBuilder main, NpgsqlDataSource mainDataSource)
     {
         if (settings.Address is null)
         {
-            return new OutboxDatabase(mainDataSource, isMain: true);
+            return new OutboxDatabase(mainDataSource, main, isMain: true);
         }
 
         var address = MainDatabase.Prepare(new NpgsqlConnectionStringBuilder(settings.Address.ConnectionString), OptionsReader.Database(configuration));
         address.Pooling = main.Pooling;
-        return address.EquivalentTo(main) ? new OutboxDatabase(mainDataSource, isMain: true) : new OutboxDatabase(NpgsqlDataSource.Create(address), isMain: false);
+        return address.EquivalentTo(main) ? new OutboxDatabase(mainDataSource, main, isMain: true) : new OutboxDatabase(NpgsqlDataSource.Create(address), address, isMain: false);
     }
 
     public ValueTask DisposeAsync() => IsMain ? ValueTask.CompletedTask : DataSource.DisposeAsync();

@@ -22,7 +22,7 @@ static class OutboxExtensions
         services.AddSingleton(database);
         services.AddSingleton<OutboxHealth>();
         services.AddSingleton(provider => MetricsOf(provider.GetRequiredService<OutboxHealth>()));
-        services.AddSingleton(new OutboxInstallation(database.DataSource, settings.Names, options.FixedRate));
+        services.AddSingleton(new OutboxInstallation(database.DataSource, settings.Names, options.FixedRate, settings.UsesHub));
         services.AddSingleton(provider => new OutboxRoutes(settings, database, provider));
         services.AddSingleton(provider => new OutboxProbe(options, database.DataSource, provider.GetRequiredService<OutboxHealth>(), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => new OutboxConnector(

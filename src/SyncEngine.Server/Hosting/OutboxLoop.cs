@@ -60,18 +60,18 @@ sealed partial class OutboxLoop(
     {
         if (settings.Options.AutoCreate)
         {
-            await TryAsync(installation.EnsureOutboxAsync, cancellationToken);
+            await TryAsync($"table {settings.Names.Outbox} with its trigger", installation.EnsureOutboxAsync, cancellationToken);
         }
 
         if (settings.Options.AutoCreateNodes)
         {
-            await TryAsync(installation.EnsureNodesAsync, cancellationToken);
+            await TryAsync($"table {settings.Names.Nodes}", installation.EnsureNodesAsync, cancellationToken);
         }
 
-        await TryAsync(installation.EnsureSyncTablesAsync, cancellationToken);
+        await TryAsync("tables of schema sync", installation.EnsureSyncTablesAsync, cancellationToken);
     }
 
-    private async Task TryAsync(Func<CancellationToken, Task<IReadOnlyList<Finding>>> ensure, CancellationToken cancellationToken)
+    private async Task TryAsync(string what, Func<CancellationToken, Task<IReadOnlyList<Finding>>> ensure, CancellationToken cancellationToken)
     {
         try
         {
@@ -83,7 +83,7 @@ sealed partial class OutboxLoop(
         catch (PostgresException refused)
         {
             // Most often a privilege that the role lacks. The connector does with what is there.
-            Log.NotMade(logger, refused.MessageText);
+            Log.NotMade(logger, what, refused.MessageText);
         }
     }
 
@@ -97,7 +97,7 @@ sealed partial class OutboxLoop(
             }
             catch (Exception failure) when (!cancellationToken.IsCancellationRequested)
             {
-                var reason = DatabaseProblem.Describe(failure, address: null);
+                var reason = DatabaseProblem.Describe(failure, settings.Address, settings.Address is null ? "DATABASE_URL" : settings.AddressOrigin);
                 if (reason is null)
                 {
                     Log.Failed(logger, failure);
@@ -122,8 +122,8 @@ sealed partial class OutboxLoop(
         [LoggerMessage(2402, LogLevel.Information, "outbox: {Made}")]
         public static partial void Made(ILogger logger, string made);
 
-        [LoggerMessage(2403, LogLevel.Warning, "the outbox goes on without what could not be made: {Reason}; the command \"check\" says what is missing")]
-        public static partial void NotMade(ILogger logger, string reason);
+        [LoggerMessage(2403, LogLevel.Warning, "outbox: {What} could not be made: {Reason}; run the command \"setup\" as a role that may; the command \"check\" says what is missing")]
+        public static partial void NotMade(ILogger logger, string what, string reason);
 
         [LoggerMessage(2404, LogLevel.Error, "the outbox has failed and begins again")]
         public static partial void Failed(ILogger logger, Exception failure);

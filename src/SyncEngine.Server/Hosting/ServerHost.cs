@@ -3,7 +3,9 @@ using Npgsql;
 using SyncEngine.Errors;
 using SyncEngine.Postgres.Administration;
 using SyncEngine.Server.Commands;
+using SyncEngine.Server.Observability;
 using SyncEngine.Server.Options;
+using SyncEngine.Server.Options.Adbc;
 
 namespace SyncEngine.Server.Hosting;
 
@@ -17,7 +19,7 @@ static class ServerHost
 
     public static async Task<int> RunAsync(string[] arguments, TextWriter output, TextWriter error, CancellationToken cancellationToken)
     {
-        NpgsqlConnectionStringBuilder? address = null;
+        MainDatabase? opened = null;
         try
         {
             var builder = ServerConfiguration.CreateBuilder(arguments);
@@ -30,7 +32,8 @@ static class ServerHost
 
             await using var database = await MainDatabase.OpenAsync(
                 builder.Configuration, builder.Environment.ContentRootPath, OutboxSettings.FallbackAddress(builder.Configuration), mayAttach: false, output.WriteLine, TimeProvider.System, cancellationToken);
-            address = database.Address;
+            opened = database;
+            var address = database.Address;
             if (database.Embedded is { } embedded)
             {
                 await output.WriteLineAsync($"Database: {embedded.ConnectionUrl}");
@@ -56,8 +59,13 @@ static class ServerHost
             builder.Services.AddSingleton<IHostLifetime, CallersLifetime>();
             await using var app = builder.Build();
             app.UseSyncEngine(missing);
-            await app.StartAsync(cancellationToken);
+            await StartAsync(app, cancellationToken);
             await output.WriteLineAsync($"SyncEngine is listening on {string.Join(", ", app.Urls)}");
+            if (app.Services.GetService<AdbcDoor>() is { Address: { } door })
+            {
+                await output.WriteLineAsync($"adbc's /health and /metrics are served on {door.AbsoluteUri.TrimEnd('/')}");
+            }
+
             await StopRequestedAsync(app.Lifetime, cancellationToken);
             await app.Services.GetRequiredService<Connectors.Hub.ChannelFeed>().FarewellAsync();
             if (missing is null)
@@ -78,13 +86,26 @@ static class ServerHost
             await error.WriteLineAsync($"error: cannot listen: {refused.Message}; choose another address with --urls http://localhost:PORT");
             return Failed;
         }
-        catch (Exception exception) when (CommandLine.TryReport(exception, address, error))
+        catch (Exception exception) when (CommandLine.TryReport(exception, opened, error))
         {
             return Failed;
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
             return 0;
+        }
+    }
+
+    /// <exception cref="OperatorException">A part cannot start; in the words of whoever configured it.</exception>
+    private static async Task StartAsync(WebApplication app, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await app.StartAsync(cancellationToken);
+        }
+        catch (OperatorException error)
+        {
+            throw AdbcSource.InTheirWords(error, app.Configuration);
         }
     }
 

@@ -44,7 +44,7 @@ sealed class AdbcDoor(HealthAddress address, OutboxHealth outbox, IReadOnlyList<
         }
         catch (Exception refused) when (refused is IOException or System.Net.Sockets.SocketException)
         {
-            throw new OperatorException($"{OutboxOptions.Section}:{nameof(OutboxOptions.HealthAddress)}: cannot listen on {address}: {(refused.InnerException ?? refused).Message}", refused);
+            throw new OperatorException($"{OutboxOptions.Section}:{nameof(OutboxOptions.HealthAddress)}: cannot listen on {address}: {(refused.InnerException ?? refused).Message}; stop what listens there, or give another HOST:PORT", refused);
         }
     }
 

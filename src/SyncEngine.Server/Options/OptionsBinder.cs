@@ -1,12 +1,14 @@
 using System.Collections;
 using System.ComponentModel.DataAnnotations;
+using System.Globalization;
 using System.Reflection;
+using System.Text.RegularExpressions;
 using SyncEngine.Postgres.Administration;
 
 namespace SyncEngine.Server.Options;
 
 /// <summary>Binds rooms of the configuration to their records. What is wrong is one line that names the key.</summary>
-static class OptionsBinder
+static partial class OptionsBinder
 {
     /// <exception cref="OperatorException">A value that cannot be read, or is out of its bounds.</exception>
     public static T Bind<T>(IConfiguration configuration, string section)
@@ -129,8 +131,11 @@ static class OptionsBinder
 
     private static string Reason(ValidationResult wrong)
     {
-        var text = wrong.ErrorMessage!.TrimEnd('.');
+        var text = TimeSpanText().Replace(wrong.ErrorMessage!.TrimEnd('.'), time => Duration.Format(TimeSpan.Parse(time.Value, CultureInfo.InvariantCulture)));
         var must = text.IndexOf("must be", StringComparison.Ordinal);
         return must >= 0 ? text[must..] : text;
     }
+
+    [GeneratedRegex(@"(\d+\.)?\d\d:\d\d:\d\d(\.\d+)?", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex TimeSpanText();
 }

@@ -23,10 +23,18 @@ sealed record OutboxSettings(
 {
     private const string Section = OutboxOptions.Section;
 
+    public const string DatabaseKey = $"{Section}:{nameof(OutboxOptions.Database)}";
+
+    /// <summary>Where the address was given, for errors.</summary>
+    public string AddressOrigin { get; init; } = DatabaseKey;
+
+    /// <summary>Some channels go to the engine's own hub.</summary>
+    public bool UsesHub => Rules.Any(rule => rule.Target.Kind.Name == "hub");
+
     public OutboxNames Names => new(Options.Schema, Options.Table, Options.NodesSchema, Options.NodesTable);
 
     /// <summary>The address that stands in for the main database where none is configured: text, as <see cref="Commands.MainDatabase"/> wants it.</summary>
-    public static string? FallbackAddress(IConfiguration configuration) => configuration[$"{Section}:{nameof(OutboxOptions.Database)}"];
+    public static string? FallbackAddress(IConfiguration configuration) => configuration[DatabaseKey];
 
     /// <returns>Null when no key of the outbox is set: the part is closed.</returns>
     /// <exception cref="OperatorException">What is wrong, in one line that names the key as the user wrote it.</exception>
@@ -43,13 +51,13 @@ sealed record OutboxSettings(
             var options = OptionsBinder.Bind<OutboxOptions>(configuration, Section);
             CheckTimes(options);
             CheckNames(options);
-            var address = string.IsNullOrWhiteSpace(options.Database) ? null : DatabaseAddress.Parse(options.Database, $"{Section}:{nameof(options.Database)}");
+            var address = string.IsNullOrWhiteSpace(options.Database) ? null : DatabaseAddress.Parse(options.Database, DatabaseKey);
             if (isAdbc && address is null && string.IsNullOrWhiteSpace(OptionsReader.Database(configuration).Url) && string.IsNullOrWhiteSpace(configuration["DATABASE_URL"]))
             {
                 throw Wrong(nameof(options.Database), "is needed: the postgres:// URI of the outbox's database");
             }
 
-            return new OutboxSettings(options, address, ReadRules(options, configuration), ReadHealthAddress(options), file);
+            return new OutboxSettings(options, address, ReadRules(options, configuration), ReadHealthAddress(options), file) { AddressOrigin = AdbcSource.NameOf(DatabaseKey, configuration) };
         }
         catch (OperatorException error)
         {

@@ -1,19 +1,29 @@
 using System.Reflection;
+using SyncEngine.Server.Options.Adbc;
 
 namespace SyncEngine.Server.Options;
 
 /// <summary>Keys under <c>SyncEngine:</c> that nothing reads: most often a typing error, which would otherwise go unnoticed.</summary>
 static class UnknownKeys
 {
-    /// <summary>One line for each, with the nearest name that exists.</summary>
+    /// <summary>One line for each, with the nearest name that exists. Variables that begin as adbc's do are looked at, too.</summary>
     public static IEnumerable<string> Find(IConfiguration configuration)
     {
+        var known = AdbcKey.All.Select(key => key.Environment).ToList();
+        foreach (var variable in configuration.GetChildren().Select(child => child.Key).Where(key => key.StartsWith("ADBC_", StringComparison.OrdinalIgnoreCase)))
+        {
+            if (!known.Contains(variable, StringComparer.OrdinalIgnoreCase))
+            {
+                yield return $"the variable {variable} is not known and has no effect; did you mean {Nearest(variable, known)}?";
+            }
+        }
+
         foreach (var section in configuration.GetSection(OptionRooms.Root).GetChildren())
         {
-            var room = OptionRooms.All.FirstOrDefault(known => known.Section.Equals(section.Path, StringComparison.OrdinalIgnoreCase));
+            var room = OptionRooms.All.FirstOrDefault(one => one.Section.Equals(section.Path, StringComparison.OrdinalIgnoreCase));
             if (room is null)
             {
-                yield return Line(section.Path, OptionRooms.All.Select(known => known.Section));
+                yield return Line(section.Path, OptionRooms.All.Select(one => one.Section));
                 continue;
             }
 

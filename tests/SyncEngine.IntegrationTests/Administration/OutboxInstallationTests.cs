@@ -101,7 +101,13 @@ public sealed class OutboxInstallationTests(PostgresFixture postgres) : IAsyncLi
         Assert.DoesNotContain(check, finding => finding.Kind == FindingKind.Missing);
         Assert.Equal(!hasProcessed, check.Any(finding => finding.Text.Contains("no column processed", StringComparison.Ordinal)));
 
+        await database.ExecuteAsync("INSERT INTO outbox (mutation_id, channel, name) VALUES ('1', 'c', 'n')");
+        Assert.Single(await UninstallAsync(names), finding => finding.Kind == FindingKind.Missing && finding.Mend is null);
+        Assert.NotNull(await database.ScalarAsync<string>("SELECT to_regclass('sync.outbox_progress')::text"));
+        await database.ExecuteAsync("DELETE FROM outbox");
+
         var uninstalled = await UninstallAsync(names);
+        Assert.All(uninstalled, finding => Assert.Null(finding.Mend));
         Assert.Equal(before, await FingerprintAsync("public"));
         Assert.Equal(3, uninstalled.Count(finding => finding.Kind == FindingKind.Note && finding.Text.Contains("not ours", StringComparison.Ordinal)));
         Assert.Null(await database.ScalarAsync<string>("SELECT to_regnamespace('sync')::text"));
@@ -145,17 +151,30 @@ public sealed class OutboxInstallationTests(PostgresFixture postgres) : IAsyncLi
             INSERT INTO sync.dead_letters (source, target, payload, code, error) VALUES ('"public"."outbox"', 'ably:c', '{}', '40009', 'e');
             INSERT INTO sync.outbox_progress VALUES ('"public"."outbox"', 1, '3'), ('"other"."outbox"', 1, '3');
             """);
-        var kept = (await UninstallAsync(names)).Where(finding => finding.Kind == FindingKind.Note).Select(finding => finding.Text);
+        var before = await FingerprintAsync();
+        var kept = await UninstallAsync(names);
+        Assert.All(kept, finding => Assert.Equal((FindingKind.Missing, null), (finding.Kind, finding.Mend)));
         Assert.Equal(
             [
-                "table \"public\".\"outbox\" is kept: it holds rows that have not been published", "table \"public\".\"nodes\" is kept: a node lives; stop it, then run uninstall again",
+                "the outbox \"public\".\"outbox\" is kept with all that belongs to it: 1 node lives in \"public\".\"nodes\"; stop every engine that publishes it, then run uninstall again",
+                "the outbox \"public\".\"outbox\" is kept with all that belongs to it: 1 row has not been published; let an engine publish them, stop it, then run uninstall again",
+            ],
+            kept.Select(finding => finding.Text));
+        Assert.Equal(before, await FingerprintAsync());
+        Assert.Equal(2, await database.ScalarAsync<int>("SELECT count(*) FROM sync.outbox_progress"));
+
+        // Everything has been published, and a node lives.
+        await database.ExecuteAsync("UPDATE outbox SET processed = true");
+        Assert.Single(await UninstallAsync(names), finding => finding.Kind == FindingKind.Missing);
+        Assert.Equal(before, await FingerprintAsync());
+
+        await database.ExecuteAsync("UPDATE nodes SET expiry = '2000-01-01'");
+        Assert.Equal(
+            [
                 "table \"sync\".\"dead_letters\" is kept: it holds dead letters", "table \"sync\".\"outbox_progress\" is kept: other outboxes use it", "table \"sync\".\"channel_messages\" is kept: other outboxes use it",
             ],
-            kept);
-        Assert.Equal(0, await database.ScalarAsync<int>("SELECT count(*) FROM pg_trigger WHERE tgrelid = 'outbox'::regclass"));
-        Assert.Equal(1, await database.ScalarAsync<int>("SELECT count(*) FROM outbox"));
-
-        await database.ExecuteAsync("UPDATE outbox SET processed = true; UPDATE nodes SET expiry = '2000-01-01'; DELETE FROM sync.dead_letters; DELETE FROM sync.outbox_progress");
+            (await UninstallAsync(names)).Where(finding => finding.Kind == FindingKind.Note).Select(finding => finding.Text));
+        await database.ExecuteAsync("DELETE FROM sync.dead_letters; DELETE FROM sync.outbox_progress");
         Assert.DoesNotContain(await UninstallAsync(names), finding => finding.Kind == FindingKind.Note);
         Assert.Equal(0, await database.ScalarAsync<int>("SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"));
         Assert.Null(await database.ScalarAsync<string>("SELECT to_regnamespace('sync')::text"));
@@ -187,6 +206,30 @@ public sealed class OutboxInstallationTests(PostgresFixture postgres) : IAsyncLi
         await database.ExecuteAsync("DROP TRIGGER public_outbox_trigger ON outbox");
         Assert.Contains(await CheckAsync(names), finding => finding.Kind == FindingKind.Missing && finding.Text.StartsWith("no trigger of", StringComparison.Ordinal));
         Assert.DoesNotContain(await FindingsAsync(new OutboxInstallation(database.DataSource, names, isFixedRate: true).CheckAsync(limit.Token)), finding => finding.Kind == FindingKind.Missing);
+    }
+
+    [Fact]
+    public async Task An_identity_that_is_always_generated_is_told_with_what_it_costs()
+    {
+        await database.ExecuteAsync("""
+            CREATE TABLE outbox (sequence_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, mutation_id text NOT NULL, channel text NOT NULL, name text NOT NULL, rejected boolean NOT NULL DEFAULT false,
+                data jsonb, headers jsonb, locked_by text, lock_expiry timestamp without time zone, processed boolean NOT NULL DEFAULT false)
+            """);
+        await InstallAsync(names);
+        var check = await CheckAsync(names);
+        Assert.DoesNotContain(check, finding => finding.Kind == FindingKind.Missing);
+        Assert.Equal("the outbox runs in full, but late rows keep their ids: sequence_id is GENERATED ALWAYS", check[^1].Text);
+        await MendAsync(check);
+        Assert.Equal(OutboxInFull, (await CheckAsync(names))[^1].Text);
+    }
+
+    [Fact]
+    public async Task The_table_of_the_hub_is_asked_for_only_where_channels_go_to_the_hub()
+    {
+        await InstallAsync(names);
+        await database.ExecuteAsync("DROP TABLE sync.channel_messages");
+        Assert.Contains(await CheckAsync(names), finding => finding.Kind == FindingKind.Missing);
+        Assert.DoesNotContain(await FindingsAsync(new OutboxInstallation(database.DataSource, names, usesHub: false).CheckAsync(limit.Token)), finding => finding.Kind is FindingKind.Missing or FindingKind.Note);
     }
 
     [Fact]
@@ -274,7 +317,7 @@ public sealed class OutboxInstallationTests(PostgresFixture postgres) : IAsyncLi
             """);
         Assert.Equal(["dead letter 1 is row 4 of \"public\".\"outbox\", channel \"a:b\"", "1 of 1 dead letters are in \"public\".\"outbox\" again"], await ReplayAsync(new DeadLetterFilter(Channel: "a:b")));
         Assert.Equal(["dead letter 2 is row 5 of \"public\".\"outbox\", channel \"c\"", "1 of 1 dead letters are in \"public\".\"outbox\" again"], await ReplayAsync(new DeadLetterFilter(Channel: "c", Code: "40009")));
-        Assert.Equal(["0 of 0 dead letters are in \"public\".\"outbox\" again"], await ReplayAsync(new DeadLetterFilter(Id: 1)));
+        Assert.Equal(["no dead letter of \"public\".\"outbox\" has id 1"], await ReplayAsync(new DeadLetterFilter(Id: 1)));
         var rest = await ReplayAsync(new DeadLetterFilter());
         Assert.Equal(["dead letter 3 is row 6 of \"public\".\"outbox\", channel \"c\"", "dead letter 4 cannot be put back: its payload is not a row of \"public\".\"outbox\" (SQLSTATE 22P02)", "1 of 2 dead letters are in \"public\".\"outbox\" again"], rest);
         await using var connection = await database.DataSource.OpenConnectionAsync(limit.Token);

@@ -109,8 +109,13 @@ public sealed class CommandLineTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal(1, await RunAsync(["check", .. outbox]));
         Assert.Contains("missing table \"public\".\"events\" does not exist  --  CREATE TABLE", output.ToString(), StringComparison.Ordinal);
         Assert.Equal(0, await RunAsync(["setup", .. outbox]));
+        // Made after the publication, and not asked for in it.
+        Assert.Equal(0, await RunAsync(["check", .. outbox]));
+        Assert.Contains("note    table public.events is not in publication \"sync\"  --  ALTER PUBLICATION \"sync\" ADD TABLE ONLY \"public\".\"events\";", output.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("public.nodes is not in publication", output.ToString(), StringComparison.Ordinal);
         Assert.Equal(0, await RunAsync(["setup", .. outbox]));
         Assert.Equal(0, await RunAsync(["check", .. outbox]));
+        Assert.Equal("events", await database.ScalarAsync<string>("SELECT string_agg(tablename, ',') FROM pg_publication_tables WHERE tablename IN ('events', 'nodes')"));
         Assert.Contains("the outbox runs in full", output.ToString(), StringComparison.Ordinal);
 
         await database.ExecuteAsync("""
@@ -119,13 +124,16 @@ public sealed class CommandLineTests(PostgresFixture postgres) : IAsyncLifetime
         await FailsAsync("say which dead letters to put back", ["replay-dead-letters", .. outbox]);
         await FailsAsync("no outbox is configured", "replay-dead-letters", "--all", "--database", database.Url);
         Assert.Equal(0, await RunAsync(["replay-dead-letters", "--id", "1", "--channel", "other", .. outbox]));
-        Assert.Equal("ok      0 of 0 dead letters are in \"public\".\"events\" again", output.ToString().Trim());
+        Assert.Equal("note    no dead letter of \"public\".\"events\" has id 1 and channel \"other\"", output.ToString().Trim());
         Assert.Equal(0, await RunAsync(["replay-dead-letters", "--code", "40009", .. outbox]));
         Assert.StartsWith("done    dead letter 1 is row 1 of \"public\".\"events\", channel \"c\"", output.ToString(), StringComparison.Ordinal);
         Assert.Equal("m c n", await database.ScalarAsync<string>("SELECT concat_ws(' ', mutation_id, channel, name) FROM events"));
 
+        Assert.Equal(1, await RunAsync(["uninstall", .. outbox]));
+        Assert.Contains("missing the outbox \"public\".\"events\" is kept with all that belongs to it: 1 row has not been published", output.ToString(), StringComparison.Ordinal);
+        Assert.Equal(1, await database.ScalarAsync<int>("SELECT count(*) FROM pg_trigger WHERE tgname = 'public_events_trigger'"));
+        await database.ExecuteAsync("DELETE FROM events");
         Assert.Equal(0, await RunAsync(["uninstall", .. outbox]));
-        Assert.Contains("is kept: it holds rows that have not been published", output.ToString(), StringComparison.Ordinal);
         Assert.Null(await database.ScalarAsync<string>("SELECT to_regnamespace('sync')::text"));
         Assert.Equal("", error.ToString().Replace("error: say which dead letters to put back: --id, --channel, --code, or --all\n", "", StringComparison.Ordinal).Replace("error: no outbox is configured: set a key of SyncEngine:Outbox, or give --adbc-config\n", "", StringComparison.Ordinal));
     }
@@ -144,6 +152,14 @@ public sealed class CommandLineTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal(0, await RunAsync(["check", .. flags, "--poll-fixed-rate"]));
         Assert.Contains("fixed rate and needs no trigger", output.ToString(), StringComparison.Ordinal);
         await FailsAsync("ADBC_ABLY_API_KEY is missing", "check", "--postgres-connection-uri", database.Url);
+        await FailsAsync("Required command was not provided; see --help", "create", "--database", database.Url);
+        Assert.Equal(0, await RunAsync(["check", .. flags, "--ADBC_POL_INTERVAL=1s", "--SyncEngine:Outbox:Tabel=x"]));
+        Assert.Contains("note    the variable ADBC_POL_INTERVAL is not known and has no effect; did you mean ADBC_POLL_INTERVAL?", output.ToString(), StringComparison.Ordinal);
+        Assert.Contains("note    the configuration key SyncEngine:Outbox:Tabel is not known", output.ToString(), StringComparison.Ordinal);
+        await FailsAsync("--id must be the number of a dead letter, not \"abc\"", ["replay-dead-letters", "--id", "abc", .. flags]);
+        await FailsAsync("\"--chanel\" is not", ["replay-dead-letters", "--chanel", "c", .. flags]);
+        await FailsAsync("--id", ["replay-dead-letters", .. flags, "--id"]);
+        await FailsAsync("correct host and port in --postgres-connection-uri", "check", "--ably-api-key", "app.key:secret", "--postgres-connection-uri", "postgres://u:secret@127.0.0.1:1/x");
         await FailsAsync("no outbox is configured", "create", "tables", "--database", database.Url);
         await FailsAsync("\"--ably-api-kye\" is not", "check", "--ably-api-kye", "x");
     }
@@ -156,6 +172,14 @@ public sealed class CommandLineTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal(1, await other.ScalarAsync<int>("SELECT count(*) FROM pg_class WHERE oid = to_regclass('public.outbox')"));
         Assert.Equal(0, await database.ScalarAsync<int>("SELECT count(*) FROM pg_class WHERE oid = to_regclass('public.outbox')"));
         Assert.Equal(0, await other.ScalarAsync<int>("SELECT count(*) FROM pg_publication"));
+        Assert.Contains($"ok      outbox \"public\".\"outbox\": ", output.ToString(), StringComparison.Ordinal);
+
+        var role = $"{other.Name}_reader";
+        await other.ExecuteAsync($"CREATE ROLE {role} LOGIN PASSWORD '{TestDatabase.RolePassword}'");
+        var address = new UriBuilder(other.Url) { UserName = role, Password = TestDatabase.RolePassword }.Uri.AbsoluteUri;
+        await FailsAsync($"grant what is missing to \"{role}\"", "setup", "--database", database.Url, $"--SyncEngine:Outbox:Database={address}", "--SyncEngine:Outbox:Table=other");
+        await FailsAsync("correct user and password in SyncEngine:Outbox:Database", "setup", "--database", database.Url, $"--SyncEngine:Outbox:Database={address.Replace(TestDatabase.RolePassword, "wrong", StringComparison.Ordinal)}");
+        await other.ExecuteAsync($"DROP ROLE {role}");
         Assert.Equal(0, await RunAsync("uninstall", "--database", database.Url, $"--SyncEngine:Outbox:Database={other.Url}"));
         Assert.Null(await other.ScalarAsync<string>("SELECT to_regnamespace('sync')::text"));
     }

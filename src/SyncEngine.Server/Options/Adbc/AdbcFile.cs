@@ -12,13 +12,14 @@ static class AdbcFile
 {
     private static readonly string[] names = ["adbc.yaml", ".adbc.yaml"];
 
-    /// <summary>The file that the command line names; else the first there is in the folders; else null.</summary>
+    /// <summary>The file that the command line names; else the first there is in the folders; else null. A relative name is looked for in the folders, too.</summary>
     /// <exception cref="OperatorException">The named file is not there.</exception>
     public static string? Find(string? named, params IEnumerable<string> folders)
     {
         if (!string.IsNullOrWhiteSpace(named))
         {
-            return File.Exists(named) ? named : throw new OperatorException($"--adbc-config: there is no file {named}");
+            var files = folders.Where(folder => folder.Length > 0).Select(folder => Path.GetFullPath(named, folder)).DefaultIfEmpty(named).ToList();
+            return files.Find(File.Exists) ?? throw new OperatorException($"--adbc-config: there is no file {files[0]}");
         }
 
         return folders.Where(folder => folder.Length > 0).SelectMany(folder => names.Select(name => Path.Combine(folder, name))).FirstOrDefault(File.Exists);
@@ -53,6 +54,11 @@ static class AdbcFile
         }
         catch (YamlException broken)
         {
+            if (text.Split('\n').Index().FirstOrDefault(line => line.Item[..^line.Item.TrimStart().Length].Contains('\t', StringComparison.Ordinal)) is { Item: { } _, Index: var tabbed })
+            {
+                throw new OperatorException($"{file}, line {tabbed + 1}, is indented with a tab; YAML takes blanks alone", broken);
+            }
+
             // The parser's own text may quote a value, and its place is at times that of the whole document.
             throw new OperatorException($"{file} is not YAML: see near line {Math.Max(broken.End.Line, parser.Current?.End.Line ?? 1)}", broken);
         }
@@ -105,7 +111,7 @@ static class AdbcFile
             {
                 throw new OperatorException(AdbcKey.IsSection(inner)
                     ? $"{where}, must hold keys of its own: {string.Join(", ", AdbcKey.All.Where(one => one.Path.StartsWith(inner + ".", StringComparison.OrdinalIgnoreCase)).Select(one => one.Path))}"
-                    : $"{where}, is not a key of adbc; did you mean {UnknownKeys.Nearest(inner, AdbcKey.All.Select(one => one.Path))}?");
+                    : $"{where}, is not a key of adbc; did you mean {UnknownKeys.Nearest(inner, AdbcKey.All.Select(one => one.Path).Concat(AdbcKey.Sections))}?");
             }
         }
     }

@@ -43,6 +43,9 @@ sealed partial record AdbcKey(string Path, AdbcKind Kind, string Description, pa
         new("log.level", AdbcKind.Text, "debug, info, warn, error, fatal or panic"),
     ];
 
+    /// <summary>What holds keys in the YAML file.</summary>
+    public static IEnumerable<string> Sections => All.Where(key => key.Path.Contains('.', StringComparison.Ordinal)).Select(key => key.Path.Split('.')[0]).Distinct(StringComparer.Ordinal);
+
     private string[] Words { get; } = [.. Word().Matches(Path).Select(word => word.Value)];
 
     public string Environment => "ADBC_" + string.Join('_', Words).ToUpperInvariant();

@@ -11,6 +11,9 @@ static class AdbcMapping
 
     private static readonly TimeSpan defaultInterval = TimeSpan.FromSeconds(1);
 
+    /// <summary>So that what is wrong with a timeout is told of the timeout.</summary>
+    private static readonly TimeSpan leastHeartbeat = TimeSpan.FromMilliseconds(50);
+
     private static readonly Dictionary<string, LogLevel> levels = new(StringComparer.OrdinalIgnoreCase)
     {
         ["debug"] = LogLevel.Debug,
@@ -103,7 +106,7 @@ static class AdbcMapping
     private static void SpaceHeartbeats(Dictionary<string, string?> ours, TimeSpan expiry)
     {
         var standard = new Connectors.Outbox.OutboxOptions();
-        ours["SyncEngine:Outbox:Heartbeat"] = Min(standard.Heartbeat, expiry / 3).ToString("c");
+        ours["SyncEngine:Outbox:Heartbeat"] = Max(leastHeartbeat, Min(standard.Heartbeat, expiry / 3)).ToString("c");
         ours["SyncEngine:Outbox:LockDuration"] = Max(standard.LockDuration, expiry).ToString("c");
 
         static TimeSpan Min(TimeSpan left, TimeSpan right) => left < right ? left : right;
@@ -121,6 +124,7 @@ static class AdbcMapping
                 _ => throw new OperatorException($"{environment.Origin} must be development or production"),
             };
             ours["Logging:Console:FormatterName"] = isProduction ? "json" : "simple";
+            ours["Logging:Console:FormatterOptions:TimestampFormat"] = ServerConfiguration.TimestampFormat + (isProduction ? "" : " ");
             ours[AdbcSource.LogLevelKey] = (isProduction ? LogLevel.Information : LogLevel.Debug).ToString();
         }
 

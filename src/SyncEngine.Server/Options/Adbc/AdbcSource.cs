@@ -68,6 +68,10 @@ static class AdbcSource
         return error;
     }
 
+    /// <summary>What the user calls one of our keys: adbc's name where its value came from there.</summary>
+    public static string NameOf(string key, IConfiguration configuration) =>
+        configuration[$"{OriginSection}:{key}"] is { } origin && configuration[key] == configuration[$"{ValueSection}:{key}"] ? origin : key;
+
     private static (Dictionary<string, string?> Ours, string? LogLevel)? Read(IConfiguration configuration, IEnumerable<string> folders)
     {
         var values = new Dictionary<AdbcKey, AdbcValue>();
@@ -95,7 +99,7 @@ static class AdbcSource
         var ours = AdbcMapping.ToOurKeys(values);
         ours.Remove(LogLevelKey, out var logLevel);
         ours[OpenKey] = file ?? "";
-        AddOrigins(ours, values);
+        AddOrigins(ours, values, file);
         return (ours, logLevel);
 
         // An empty variable or key counts as not given, so that a compose file may pass on what it does not have.
@@ -108,13 +112,13 @@ static class AdbcSource
         }
     }
 
-    /// <remarks>Where nothing is given, the variable's name stands for what is missing; of the parts of an address, the first given one stands for all.</remarks>
-    private static void AddOrigins(Dictionary<string, string?> ours, Dictionary<AdbcKey, AdbcValue> values)
+    /// <remarks>Where nothing is given, the file's key stands for what is missing, without a file the variable; of the parts of an address, the first given one stands for all.</remarks>
+    private static void AddOrigins(Dictionary<string, string?> ours, Dictionary<AdbcKey, AdbcValue> values, string? file)
     {
         foreach (var target in AdbcKey.All.SelectMany(key => key.Targets).Distinct(StringComparer.Ordinal))
         {
             var keys = AdbcKey.All.Where(key => key.Targets.Contains(target, StringComparer.Ordinal)).ToList();
-            ours[$"{OriginSection}:{target}"] = keys.Where(values.ContainsKey).Select(key => values[key].Origin).FirstOrDefault() ?? keys[0].Environment;
+            ours[$"{OriginSection}:{target}"] = keys.Where(values.ContainsKey).Select(key => values[key].Origin).FirstOrDefault() ?? (file is null ? keys[0].Environment : $"{keys[0].Path} in {file}");
             ours[$"{ValueSection}:{target}"] = ours.GetValueOrDefault(target);
         }
     }

@@ -82,5 +82,38 @@ public sealed class AblyHealthTests : IAsyncLifetime
         await BecomesAsync(target, HealthStatus.Up); // although nothing more is published
     }
 
+    [Theory]
+    [InlineData("text/html", "<html>please sign in</html>")]
+    [InlineData("application/json", "<html>please sign in</html>")]
+    [InlineData("application/json", "{}")]
+    [InlineData("application/json", "[]")]
+    [InlineData("application/json", """{"messageId":1}""")]
+    [InlineData("text/plain", """{"channel":"foo","messageId":"1"}""")]
+    public async Task What_does_not_answer_like_Ably_stores_nothing_and_is_tried_again(string contentType, string body)
+    {
+        await using var target = Target(ably, time: time);
+        await BecomesAsync(target, HealthStatus.Up);
+        ably.Inject(new Fault.Impostor(contentType, body), doors: Doors.All);
+        Assert.Contains("does not answer like Ably", IsRefused(await target.PublishAsync("foo", 1), RefusalKind.Retry, "not_ably").Reason, StringComparison.Ordinal);
+        time.Now += TimeSpan.FromSeconds(5);
+        IsRefused(await target.PublishAsync("foo", 1), RefusalKind.Retry, "not_ably");
+        Assert.Equal(HealthStatus.Down, target.Health.State.Status);
+        await using var withTokens = Target(ably, options => options with { UseTokens = true }, time);
+        IsRefused(await withTokens.PublishAsync("foo", 1), RefusalKind.Retry, "not_ably");
+    }
+
+    [Fact]
+    public async Task The_first_failure_shows_its_reason_while_it_is_still_starting()
+    {
+        var address = ably.Address;
+        await ably.CloseAsync();
+        await using var target = Target(new AblyOptions { Key = ably.Key }, [address, new Uri("http://127.0.0.2:1")], time);
+        await Eventually.TrueAsync(() => Task.FromResult(target.Health.State.Detail is not null));
+        Assert.Equal(HealthStatus.Starting, target.Health.State.Status);
+        Assert.StartsWith($"{address.Host} cannot be reached", target.Health.State.Detail, StringComparison.Ordinal);
+        Assert.EndsWith(", nor its fallbacks", target.Health.State.Detail, StringComparison.Ordinal);
+        await ably.OpenAsync();
+    }
+
     private static Task BecomesAsync(AblyTarget target, HealthStatus status) => Eventually.TrueAsync(() => Task.FromResult(target.Health.State.Status == status));
 }

@@ -144,7 +144,7 @@ public sealed class AblyPublishingTests : IAsyncLifetime
     public async Task What_does_not_come_from_Ably_is_neither_a_success_nor_a_refusal_for_good(int status)
     {
         ably.Inject(new Fault.ContentNetwork(status), times: 1);
-        IsRefused(await target.PublishAsync("foo", 1), RefusalKind.Retry, $"http_{status}");
+        IsRefused(await target.PublishAsync("foo", 1), RefusalKind.Retry, status is 200 ? "not_ably" : $"http_{status}");
         IsStored(await target.PublishAsync("foo", 1));
     }
 

@@ -71,7 +71,14 @@ public sealed class HubTargetTests(HubDatabase hub) : IClassFixture<HubDatabase>
         Assert.Equal("1", await hub.HeldAsync(channel));
         var random = new Random(20261120);
         var tooLong = string.Concat(Enumerable.Range(0, 9_000).Select(_ => (char)random.Next(0x4e00, 0x9fff)));
-        Assert.Equal(RefusalKind.Never, (await hub.Target.PublishAsync([HubDatabase.Message(tooLong, 1)], CancellationToken.None)).Refusal?.Kind);
+        foreach (var unreadable in (string[])[tooLong, "", new string('x', 1_025), "a\0b", "\ud800"])
+        {
+            var refusal = (await hub.Target.PublishAsync([HubDatabase.Message(unreadable, 1)], CancellationToken.None)).Refusal;
+            Assert.Equal((RefusalKind.Never, "invalid_channel"), (refusal?.Kind, refusal?.Code));
+        }
+
+        var longest = new string('x', 1_024);
+        Assert.Equal(new PublishResult(1), await hub.Target.PublishAsync([HubDatabase.Message(longest, 1)], CancellationToken.None));
     }
 
     [Fact]

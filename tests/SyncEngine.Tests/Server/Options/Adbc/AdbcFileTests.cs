@@ -51,7 +51,8 @@ public sealed class AdbcFileTests
     [InlineData("just text", "adbc.yaml must hold keys with values")]
     [InlineData("- a\n- b", "adbc.yaml must hold keys with values")]
     [InlineData("ably:\n  apiKey: \"secret", "adbc.yaml is not YAML: see near line 2")]
-    [InlineData("ably:\n\tapiKey: secret", "adbc.yaml is not YAML: see near line 1")]
+    [InlineData("ably:\n\tapiKey: secret", "adbc.yaml, line 2, is indented with a tab; YAML takes blanks alone")]
+    [InlineData("outboxtabel:\n  autoCreate: true", "outboxtabel in adbc.yaml, line 1, is not a key of adbc; did you mean outboxTable?")]
     [InlineData("env: development\n---\nenv: production", "adbc.yaml holds more than one document")]
     [InlineData("? {a: 1}\n: b", "adbc.yaml is not YAML: see near line 1")]
     public void What_is_wrong_is_one_line_that_names_the_key(string text, string expected)

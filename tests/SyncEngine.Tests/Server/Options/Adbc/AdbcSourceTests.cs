@@ -129,6 +129,8 @@ public sealed class AdbcSourceTests : IDisposable
     [InlineData("ADBC_POLL_FIXED_RATE", "maybe", "ADBC_POLL_FIXED_RATE must be true or false")]
     [InlineData("ADBC_POLL_INTERVAL", "5", "ADBC_POLL_INTERVAL must be a duration such as 500ms, 1s or 1m30s")]
     [InlineData("ADBC_POLL_INTERVAL", "1us", "ADBC_POLL_INTERVAL must be between")]
+    [InlineData("ADBC_HEARTBEAT_TIMEOUT", "100ms", "ADBC_HEARTBEAT_TIMEOUT must be between 200 ms and 1 d")]
+    [InlineData("ADBC_HEARTBEAT_TIMEOUT", "48h", "ADBC_HEARTBEAT_TIMEOUT must be between 200 ms and 1 d")]
     [InlineData("ADBC_POSTGRES_PORT", "many", "ADBC_POSTGRES_PORT must be a number")]
     [InlineData("ADBC_ENV", "staging", "ADBC_ENV must be development or production")]
     [InlineData("ADBC_LOG_LEVEL", "loud", "ADBC_LOG_LEVEL must be one of debug")]
@@ -159,6 +161,42 @@ public sealed class AdbcSourceTests : IDisposable
         Assert.StartsWith("ADBC_ABLY_API_KEY is missing", Problem([("ADBC_POSTGRES_HOST", "db")]), StringComparison.Ordinal);
         Assert.StartsWith("ADBC_POSTGRES_CONNECTION_URI is needed", Problem([("ADBC_ABLY_API_KEY", Key)]), StringComparison.Ordinal);
         Assert.Null(Settings([("ADBC_ABLY_API_KEY", Key), ("DATABASE_URL", "postgres://h/d")], out _).Address);
+    }
+
+    [Fact]
+    public void With_a_file_what_is_missing_is_named_as_its_key()
+    {
+        Write("adbc.yaml", "env: production\n");
+        Assert.StartsWith($"ably.apiKey in {folder.FullName}/adbc.yaml is missing", Problem([("ADBC_POSTGRES_HOST", "db")]), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_relative_name_is_that_of_a_file_in_the_folder_of_the_caller()
+    {
+        Write("other.yaml", "outboxTable: {tableName: named}");
+        Assert.Equal("named", Settings([("ADBC_ABLY_API_KEY", Key), ("ADBC_POSTGRES_HOST", "db"), ("adbc-config", "other.yaml")], out _).Options.Table);
+        Assert.Equal($"--adbc-config: there is no file {folder.FullName}/none.yaml", Problem([("adbc-config", "none.yaml")]));
+    }
+
+    [Fact]
+    public void The_caller_is_elsewhere_when_the_program_runs_in_the_folder_of_its_project()
+    {
+        var project = folder.CreateSubdirectory("project").FullName;
+        Assert.Equal(project, ServerConfiguration.CallersFolder(project, folder.FullName));
+        File.WriteAllText(Path.Combine(project, "SyncEngine.Server.csproj"), "");
+        Assert.Equal(folder.FullName, ServerConfiguration.CallersFolder(project, folder.FullName));
+        Assert.Equal(project, ServerConfiguration.CallersFolder(project, "/gone/away"));
+        Assert.Equal(project, ServerConfiguration.CallersFolder(project, shells: null));
+    }
+
+    [Theory]
+    [InlineData("production", "json", "yyyy-MM-ddTHH:mm:ss.fffZ")]
+    [InlineData("development", "simple", "yyyy-MM-ddTHH:mm:ss.fffZ ")]
+    public void Log_lines_have_a_time_and_the_hosts_own_are_left_out(string environment, string formatter, string format)
+    {
+        var logging = ServerConfiguration.CreateBuilder([$"--{AdbcSource.FlagsSection}:env={environment}"]).Configuration.GetSection("Logging");
+        Assert.Equal((formatter, format), (logging["Console:FormatterName"], logging["Console:FormatterOptions:TimestampFormat"]));
+        Assert.Equal("Warning", logging["LogLevel:Microsoft"]);
     }
 
     [Fact]
