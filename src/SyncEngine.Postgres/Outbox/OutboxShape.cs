@@ -60,7 +60,7 @@ public sealed record OutboxShape(uint Oid, OutboxMode Mode, bool HasProcessed, s
 
         if (found.Oid is not { } oid)
         {
-            throw new OutboxUnavailableException(names.Outbox, "the table does not exist; run -- setup, or set AutoCreate", isNodes: false);
+            throw new OutboxUnavailableException(names.Outbox, "the table does not exist; the command setup makes it, or AutoCreate where the role may create tables", isNodes: false);
         }
 
         if (!found.CanTake)
@@ -70,7 +70,7 @@ public sealed record OutboxShape(uint Oid, OutboxMode Mode, bool HasProcessed, s
 
         if (found.CanUpdate && !found.HasNodes)
         {
-            throw new OutboxUnavailableException(names.Nodes, "the table does not exist; run -- setup, or set AutoCreateNodes", isNodes: true);
+            throw new OutboxUnavailableException(names.Nodes, "the table does not exist; the command setup makes it, or AutoCreateNodes where the role may create tables", isNodes: true);
         }
 
         return new OutboxShape((uint)oid, found is { CanUpdate: true, CanJoin: true } ? OutboxMode.Full : OutboxMode.Reduced, found.HasProcessed, found.Sequence, found.CanSetSequence, found.IsAlwaysGenerated, found.KeepsProgress, found.KeepsDeadLetters);
