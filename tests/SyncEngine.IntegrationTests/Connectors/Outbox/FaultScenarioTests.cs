@@ -50,9 +50,9 @@ public sealed class FaultScenarioTests(PostgresFixture postgres)
     [Fact]
     public async Task Limits_of_the_account_and_of_a_channel_slow_the_outbox_down_and_lose_nothing()
     {
-        await using var run = await AblyRun.CreateAsync(postgres, new SimulatorOptions { AccountRequestsPerSecond = 50, ChannelMessagesPerSecond = 20 });
+        await using var run = await AblyRun.CreateAsync(postgres, new SimulatorOptions { AccountRequestsPerSecond = 50, ChannelMessagesPerSecond = 5 });
         run.Start();
-        await run.WriteManyAsync("hot", 30);
+        await run.WriteManyAsync("hot", 12);
         await WriteEverywhereAsync(run, "c0");
         await run.CompleteAsync();
         Assert.Contains(run.Ably.Arrivals, arrival => arrival.Code == 42913);
