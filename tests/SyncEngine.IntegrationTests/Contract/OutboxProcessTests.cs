@@ -66,6 +66,24 @@ public sealed class OutboxProcessTests(PostgresFixture postgres) : IAsyncLifetim
     }
 
     [Fact]
+    public async Task The_stream_of_changes_wakes_the_outbox_where_no_trigger_does()
+    {
+        var (server, _) = await ServerProcess.RunAsync(database.Url, [.. Options().Where(option => !option.Contains("SafetyPoll", StringComparison.Ordinal)), "--SyncEngine:Outbox:SafetyPoll=1 h"]);
+        await using (server)
+        {
+            await Eventually.TrueAsync(() => database.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM pg_publication_tables WHERE tablename = 'outbox')"));
+            await database.ExecuteAsync("DROP TRIGGER public_outbox_trigger ON outbox");
+            for (var number = 1; number <= 5; number++)
+            {
+                await WriteOneAsync(0, number);
+                await ably.WaitUntilAsync(all => all.StoredCount == number, patience, TestContext.Current.CancellationToken);
+            }
+
+            AssertInOrder();
+        }
+    }
+
+    [Fact]
     public async Task Whoever_reads_its_state_and_the_maximum_together_misses_no_later_event()
     {
         await database.ExecuteAsync("CREATE TABLE state (name text PRIMARY KEY)");
