@@ -1,5 +1,6 @@
 using SyncEngine.Connectors.Targets;
 using SyncEngine.Postgres.Outbox;
+using SyncEngine.Postgres.Sessions;
 
 namespace SyncEngine.Connectors.Outbox;
 
@@ -17,7 +18,7 @@ sealed class ChannelLane(string channel, IMessageTarget target, LaneSet lanes)
 
     private readonly Lock access = new(); // rounds add, the lane's own run takes
     private readonly Queue<OutboxRow> rows = new();
-    private readonly RetryPause pause = lanes.NewPause();
+    private readonly Backoff pause = lanes.NewPause();
     private bool isRunning;
     private int doubts;
     private volatile HeldChannel? trouble;

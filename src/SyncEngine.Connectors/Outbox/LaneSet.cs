@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using SyncEngine.Connectors.Targets;
 using SyncEngine.Postgres.Outbox;
+using SyncEngine.Postgres.Sessions;
 
 namespace SyncEngine.Connectors.Outbox;
 
@@ -54,7 +55,7 @@ sealed partial class LaneSet(
 
     public int Room(string channel) => lanes.TryGetValue(channel, out var lane) ? lane.Room(options.BatchSize) : options.BatchSize;
 
-    public RetryPause NewPause() => new(options.RetryDelay, options.MaxRetryDelay, random);
+    public Backoff NewPause() => new(options.RetryDelay, options.MaxRetryDelay, random);
 
     /// <summary>Puts rows on their lanes.</summary>
     /// <param name="rows">In order of id; rows that are in work already are left out.</param>

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using SyncEngine.Postgres.Outbox;
+using SyncEngine.Postgres.Sessions;
 
 namespace SyncEngine.Connectors.Outbox;
 
@@ -62,7 +63,7 @@ public sealed partial class OutboxConnector(
 
     private async Task LiveAsync(CancellationToken cancellationToken)
     {
-        var pause = new RetryPause(options.RetryDelay, options.HealthRefresh, random);
+        var pause = new Backoff(options.RetryDelay, options.HealthRefresh, random);
         while (!cancellationToken.IsCancellationRequested)
         {
             try
@@ -128,7 +129,7 @@ public sealed partial class OutboxConnector(
 
     private async Task ListenAsync(CancellationToken cancellationToken)
     {
-        var pause = new RetryPause(options.RetryDelay, options.SafetyPoll, random);
+        var pause = new Backoff(options.RetryDelay, options.SafetyPoll, random);
         while (!cancellationToken.IsCancellationRequested)
         {
             try

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using SyncEngine.Postgres.Outbox;
+using SyncEngine.Postgres.Sessions;
 
 namespace SyncEngine.Connectors.Outbox;
 
@@ -28,7 +29,7 @@ sealed partial class RoundLoop(
     /// <exception cref="OutboxChangedException">Or the driver's own: see <see cref="OutboxTable.IsStale"/>.</exception>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        var pause = new RetryPause(options.RetryDelay, options.NodeExpiry, random);
+        var pause = new Backoff(options.RetryDelay, options.NodeExpiry, random);
         while (true)
         {
             await signal.WaitAsync(cancellationToken);

@@ -2,6 +2,7 @@ using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using SyncEngine.Postgres.Outbox;
+using SyncEngine.Postgres.Sessions;
 
 namespace SyncEngine.Connectors.Outbox;
 
@@ -89,7 +90,7 @@ sealed partial class SettleQueue(OutboxTable table, string node, OutboxOptions o
             return;
         }
 
-        var pause = new RetryPause(options.RetryDelay, options.MaxRetryDelay, random);
+        var pause = new Backoff(options.RetryDelay, options.MaxRetryDelay, random);
         while (true)
         {
             var known = TakeTombstones();

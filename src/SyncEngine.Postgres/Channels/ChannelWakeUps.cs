@@ -1,5 +1,6 @@
 using Npgsql;
 using SyncEngine.Postgres.Replication;
+using SyncEngine.Postgres.Sessions;
 
 namespace SyncEngine.Postgres.Channels;
 
@@ -19,7 +20,7 @@ public sealed class ChannelWakeUps(ChannelMessages messages, TimeProvider time)
     /// <param name="everything">Any channel may have new messages.</param>
     public async Task RunAsync(Action<string> woken, Action everything, CancellationToken cancellationToken)
     {
-        var backoff = new Backoff(shortestPause, longestPause, Environment.ProcessId);
+        var backoff = new Backoff(shortestPause, longestPause, new Random(Environment.ProcessId));
         while (!cancellationToken.IsCancellationRequested)
         {
             try

@@ -16,7 +16,6 @@ public sealed class OutboxTable : IAsyncDisposable
     private readonly NpgsqlDataSource database;
     private readonly OutboxSql sql;
     private readonly Action<int>? sent;
-    private long statements;
     private NpgsqlConnection? rounds; // kept between rounds, with its statements prepared
     private bool mayPrepare = true;
 
@@ -32,9 +31,6 @@ public sealed class OutboxTable : IAsyncDisposable
     public OutboxNames Names { get; }
 
     public OutboxShape Shape { get; }
-
-    /// <summary>How many statements were sent.</summary>
-    public long Statements => Interlocked.Read(ref statements);
 
     /// <param name="sent">Told how many statements are about to be sent, on whatever thread sends them.</param>
     /// <exception cref="OutboxUnavailableException"/>
@@ -257,11 +253,7 @@ public sealed class OutboxTable : IAsyncDisposable
         return database.CreateCommand(text);
     }
 
-    private void Count(int more)
-    {
-        Interlocked.Add(ref statements, more);
-        sent?.Invoke(more);
-    }
+    private void Count(int more) => sent?.Invoke(more);
 
     /// <summary>By name, not OID: a recreated table is the same outbox.</summary>
     private static int LockKey(OutboxNames names) =>

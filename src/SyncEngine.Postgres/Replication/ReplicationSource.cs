@@ -7,6 +7,7 @@ using NpgsqlTypes;
 using SyncEngine.Changes;
 using SyncEngine.Changes.PgOutput;
 using SyncEngine.Ports;
+using SyncEngine.Postgres.Sessions;
 
 namespace SyncEngine.Postgres.Replication;
 
@@ -142,7 +143,7 @@ public sealed class ReplicationSource : IChangeSource
     private async Task StreamForeverAsync(CancellationToken cancellationToken)
     {
         using var assembler = new TransactionAssembler(memory, spillDirectory, transactionIds, () => Volatile.Read(ref watched));
-        var backoff = new Backoff(options.MinimumBackoff, options.MaximumBackoff, options.Seed);
+        var backoff = new Backoff(options.MinimumBackoff, options.MaximumBackoff, new Random(options.Seed));
         var isInterrupted = false;
         while (true)
         {

@@ -3,6 +3,7 @@ using SyncEngine.Changes;
 using SyncEngine.Changes.PgOutput;
 using SyncEngine.Ports;
 using SyncEngine.Postgres.Replication;
+using SyncEngine.Postgres.Sessions;
 using SyncEngine.Tests.Changes;
 using Xunit;
 using static SyncEngine.Tests.Changes.PgOutputBytes;
@@ -181,7 +182,7 @@ public sealed class TransactionAssemblerTests : IDisposable
     [Fact]
     public void Pauses_double_up_to_the_maximum_and_begin_anew()
     {
-        var backoff = new Backoff(TimeSpan.FromMilliseconds(250), TimeSpan.FromSeconds(10), seed: 3);
+        var backoff = new Backoff(TimeSpan.FromMilliseconds(250), TimeSpan.FromSeconds(10), new Random(3));
         double[] upper = [250, 500, 1000, 2000, 4000, 8000, 10_000, 10_000];
         foreach (var milliseconds in upper)
         {

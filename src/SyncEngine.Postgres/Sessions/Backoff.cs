@@ -1,0 +1,27 @@
+namespace SyncEngine.Postgres.Sessions;
+
+/// <summary>Pauses that double from a minimum to a maximum, each somewhere in its upper half so that many do not come at once.</summary>
+/// <param name="random">May be shared: it is locked while it is asked.</param>
+public sealed class Backoff(TimeSpan minimum, TimeSpan maximum, Random random)
+{
+    private int doublings;
+
+    public TimeSpan Next()
+    {
+        var pause = minimum * Math.Pow(2, doublings);
+        if (pause < maximum)
+        {
+            doublings++;
+        }
+
+        double part;
+        lock (random)
+        {
+            part = random.NextDouble();
+        }
+
+        return (pause < maximum ? pause : maximum) * (0.5 + (part / 2));
+    }
+
+    public void Reset() => doublings = 0;
+}
