@@ -175,7 +175,7 @@ sealed class AblyCredentials(AblyOptions options, AblyHttp http, TimeProvider ti
         }
 
         var refusal = AblyErrors.Classify(answer);
-        throw new AblyRefusedException(refusal.Kind is RefusalKind.Never or RefusalKind.Doubtful ? refusal with { Kind = RefusalKind.Pause } : refusal); // no message is to blame
+        throw new AblyRefusedException(refusal.Kind is RefusalKind.Never or RefusalKind.Uncertain ? refusal with { Kind = RefusalKind.Pause } : refusal); // no message is to blame
     }
 
     private Token ReadDetails(JsonElement details)

@@ -54,7 +54,7 @@ static class AblyErrors
         40400 => RefusalKind.Pause, // no such application or key
         0 when status is (int)HttpStatusCode.Unauthorized or (int)HttpStatusCode.Forbidden => RefusalKind.Pause,
         0 when status is (int)HttpStatusCode.RequestEntityTooLarge or (int)HttpStatusCode.RequestUriTooLong => RefusalKind.Never,
-        _ when status is 400 or 406 or 409 or 411 or 415 or 422 or 431 => RefusalKind.Doubtful,
+        _ when status is 400 or 406 or 409 or 411 or 415 or 422 or 431 => RefusalKind.Uncertain,
         _ => RefusalKind.Retry,
     };
 

@@ -182,7 +182,7 @@ public sealed class AblyTarget : IMessageTarget
 
             // Nobody knows which of them is to blame, so none is refused for good: each is sent alone next.
             var refusal = AblyErrors.Classify(answer);
-            Refuse(batch, refusal.Kind is RefusalKind.Never or RefusalKind.Doubtful ? refusal with { Kind = RefusalKind.Retry } : refusal);
+            Refuse(batch, refusal.Kind is RefusalKind.Never or RefusalKind.Uncertain ? refusal with { Kind = RefusalKind.Retry } : refusal);
             return;
         }
 

@@ -3,7 +3,7 @@ using SyncEngine.Observability;
 
 namespace SyncEngine.Connectors.Outbox;
 
-/// <summary>Where channels go that no rule names: nowhere, and their rows say so as dead letters.</summary>
+/// <summary>The target of channels that no rule names. It refuses every message, so that their rows become dead letters.</summary>
 sealed class UnroutedTarget : IMessageTarget
 {
     public static readonly UnroutedTarget Instance = new();

@@ -49,8 +49,9 @@ public sealed class Retry(TimeSpan minimum, TimeSpan maximum, RetryClock clock)
                 Reset();
                 return result;
             }
-            catch (Exception failure) when (!cancellationToken.IsCancellationRequested && isTransient(failure))
+            catch (Exception failure) when (isTransient(failure))
             {
+                cancellationToken.ThrowIfCancellationRequested(); // what breaks while the loop is stopped is no failure
                 ResetAfter(began);
                 await onFailure(failure);
             }
@@ -77,8 +78,9 @@ public sealed class Retry(TimeSpan minimum, TimeSpan maximum, RetryClock clock)
                 await operation(cancellationToken);
                 ResetAfter(began);
             }
-            catch (Exception failure) when (!cancellationToken.IsCancellationRequested && isTransient(failure))
+            catch (Exception failure) when (isTransient(failure))
             {
+                cancellationToken.ThrowIfCancellationRequested(); // what breaks while the loop is stopped is no failure
                 ResetAfter(began);
                 await onFailure(failure);
             }

@@ -115,7 +115,15 @@ public sealed class OutboxToHubTests(PostgresFixture postgres)
             var messages = HubDatabase.Over(database);
             target = new HubTarget(messages, TimeProvider.System);
             Feed = new ChannelFeed(messages, new ChannelFeedOptions(1_000, 4), TimeProvider.System);
-            var connector = new OutboxConnector(outbox.Options, [new TargetRoute("*", target)], database, null, new OutboxHealth(TimeProvider.System), metrics, TimeProvider.System, NullLoggerFactory.Instance) { Crash = crashing.Token };
+            var connector = new OutboxConnector(
+                outbox.Options,
+                new OutboxConnections(database, [new TargetRoute("*", target)], CommitOrder: null),
+                new OutboxInstruments(new OutboxHealth(TimeProvider.System), metrics),
+                TimeProvider.System,
+                NullLoggerFactory.Instance)
+            {
+                Crash = crashing.Token,
+            };
             running = connector.RunAsync(stopping.Token);
         }
 

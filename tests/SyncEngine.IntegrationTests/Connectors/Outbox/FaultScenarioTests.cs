@@ -25,7 +25,7 @@ public sealed class FaultScenarioTests(PostgresFixture postgres)
         await WriteEverywhereAsync(run, "broken");
 
         await run.Ably.WaitForAllAsync(Others * 20, AblyRun.Patience);
-        await Eventually.TrueAsync(() => Task.FromResult(node.Health.Held is [{ Channel: "broken", Code: "50000" }]));
+        await Eventually.TrueAsync(() => Task.FromResult(node.Health.Blocked is [{ Channel: "broken", Code: "50000" }]));
         broken.Lift();
         await run.CompleteAsync();
         Assert.Equal("", await run.DeadLettersAsync());
@@ -41,7 +41,7 @@ public sealed class FaultScenarioTests(PostgresFixture postgres)
 
         await run.Ably.WaitForAllAsync(Others * 20, AblyRun.Patience);
         Assert.Equal(0, run.Ably.Count("hot")); // the others have not waited for it
-        Assert.Equal(["hot"], node.Health.Held.Select(held => held.Channel));
+        Assert.Equal(["hot"], node.Health.Blocked.Select(held => held.Channel));
         await run.CompleteAsync();
         var attempts = run.Ably.Arrivals.Where(arrival => arrival.Channel == "hot").Take(3).Select(arrival => arrival.At).ToList();
         Assert.All(attempts.Zip(attempts.Skip(1)), pair => Assert.True(pair.Second - pair.First >= TimeSpan.FromSeconds(0.95)));
@@ -68,10 +68,10 @@ public sealed class FaultScenarioTests(PostgresFixture postgres)
         var load = run.StartLoad(1);
         await run.ProgressAsync(300);
         run.Ably.RevokeKey("application.other");
-        await Eventually.TrueAsync(() => Task.FromResult(node.Target.Health.State.Status is HealthStatus.Down && node.Health.Held.Any(held => held.Code == "40131")));
+        await Eventually.TrueAsync(() => Task.FromResult(node.Target.Health.State.Status is HealthStatus.Down && node.Health.Blocked.Any(held => held.Code == "40131")));
         var stored = run.Ably.StoredCount;
         await run.WriteManyAsync("foo", 20);
-        await Eventually.TrueAsync(() => Task.FromResult(node.Health.Held.Any(held => held is { Channel: "foo", Tries: > 3 })));
+        await Eventually.TrueAsync(() => Task.FromResult(node.Health.Blocked.Any(held => held is { Channel: "foo", Tries: > 3 })));
         Assert.Equal(stored, run.Ably.StoredCount);
         run.Ably.AddKey("application.other:secret");
         await run.ProgressAsync(300);
@@ -119,7 +119,7 @@ public sealed class FaultScenarioTests(PostgresFixture postgres)
         var load = run.StartLoad(3);
         await run.ProgressAsync(200);
         await run.Ably.CloseAsync();
-        await Eventually.TrueAsync(() => Task.FromResult(node.Health.Held.Any(held => held is { Code: "unreachable", Tries: > 3 })));
+        await Eventually.TrueAsync(() => Task.FromResult(node.Health.Blocked.Any(held => held is { Code: "unreachable", Tries: > 3 })));
         await run.Ably.OpenAsync();
         await run.ProgressAsync(200);
         await load.EndAsync();

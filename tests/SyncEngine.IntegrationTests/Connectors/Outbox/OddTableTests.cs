@@ -135,7 +135,7 @@ public sealed class OddTableTests(PostgresFixture postgres)
         var target = new RecordingTarget { Before = (message, _) => Task.FromResult(message.Channel == "slow" ? new Refusal(RefusalKind.Retry, "42910", "slow", TimeSpan.FromDays(60)) : null) };
         var node = outbox.Start(target);
         await outbox.InsertAsync("slow", "a");
-        await Eventually.TrueAsync(() => Task.FromResult(node.Health.Held is [{ Channel: "slow" }]));
+        await Eventually.TrueAsync(() => Task.FromResult(node.Health.Blocked is [{ Channel: "slow" }]));
         await outbox.InsertAsync("foo", "b");
         await target.UntilCountAsync("foo", 1);
         Assert.Null(node.Health.Fault);
@@ -151,7 +151,7 @@ public sealed class OddTableTests(PostgresFixture postgres)
             Before = (message, _) =>
             {
                 tries += message.Name == "odd" ? 1 : 0;
-                return Task.FromResult(message.Name == "odd" ? new Refusal(RefusalKind.Doubtful, "http_422", "odd") : null);
+                return Task.FromResult(message.Name == "odd" ? new Refusal(RefusalKind.Uncertain, "http_422", "odd") : null);
             },
         };
         outbox.Start(target);

@@ -126,7 +126,11 @@ sealed class TestNode : IAsyncDisposable
     {
         Target = target;
         database = NpgsqlDataSource.Create(SessionSettings.Apply(new NpgsqlConnectionStringBuilder(address) { MaxPoolSize = 20, Timeout = 5, CommandTimeout = 10, ApplicationName = "node" }));
-        var connector = new OutboxConnector(options, [new TargetRoute("*", target)], database, order, Health, metrics, TimeProvider.System, NullLoggerFactory.Instance) { Crash = crashing.Token };
+        var connector = new OutboxConnector(
+            options, new OutboxConnections(database, [new TargetRoute("*", target)], order), new OutboxInstruments(Health, metrics), TimeProvider.System, NullLoggerFactory.Instance)
+        {
+            Crash = crashing.Token,
+        };
         running = connector.RunAsync(stopping.Token);
     }
 

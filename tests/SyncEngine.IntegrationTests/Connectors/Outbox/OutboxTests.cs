@@ -120,7 +120,7 @@ public sealed class OutboxTests(PostgresFixture postgres)
         }
 
         await target.UntilCountAsync("sound", 20);
-        await Eventually.TrueAsync(() => Task.FromResult(node.Health.Held is [{ Channel: "broken", Code: "50000" }]));
+        await Eventually.TrueAsync(() => Task.FromResult(node.Health.Blocked is [{ Channel: "broken", Code: "50000" }]));
         Assert.Empty(target.Of("broken"));
         Volatile.Write(ref isBroken, false);
         await target.UntilCountAsync("broken", 7000);
@@ -160,7 +160,7 @@ public sealed class OutboxTests(PostgresFixture postgres)
         await outbox.InsertAsync("bar", "other");
 
         await target.UntilCountAsync("bar", 1);
-        await Eventually.TrueAsync(() => Task.FromResult(node.Health.Held is [{ Channel: "foo", Code: "40009", Tries: > 2 }]));
+        await Eventually.TrueAsync(() => Task.FromResult(node.Health.Blocked is [{ Channel: "foo", Code: "40009", Tries: > 2 }]));
         Assert.Empty(target.Of("foo"));
     }
 

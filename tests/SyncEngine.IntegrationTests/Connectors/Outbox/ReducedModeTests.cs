@@ -82,7 +82,7 @@ public sealed class ReducedModeTests(PostgresFixture postgres)
         await run.Outbox.InsertAsync("[x]", "never");
         await run.WriteManyAsync("foo", 20);
         await run.Ably.WaitForAllAsync(20, AblyRun.Patience);
-        await Eventually.TrueAsync(() => Task.FromResult(node.Health.Held is [{ Channel: "[x]", Code: "40010", Tries: > 3 }]));
+        await Eventually.TrueAsync(() => Task.FromResult(node.Health.Blocked is [{ Channel: "[x]", Code: "40010", Tries: > 3 }]));
         run.Check();
         Assert.Equal("[x]", await run.Outbox.ScalarAsync<string>("SELECT channel FROM outbox"));
     }

@@ -1,10 +1,10 @@
 using FsCheck;
 using FsCheck.Fluent;
-using SyncEngine.Connectors.Outbox;
+using SyncEngine.Connectors.Nodes;
 using SyncEngine.Tests.Values;
 using Xunit;
 
-namespace SyncEngine.Tests.Connectors.Outbox;
+namespace SyncEngine.Tests.Connectors.Nodes;
 
 public sealed class RendezvousTests
 {
