@@ -14,7 +14,8 @@ public static class TargetCatalog
     public static IReadOnlyList<TargetKind> All { get; } =
     [
         TargetKind.Of<AblyOptions>(
-            "ably", AblyOptions.Section, options => $"{options.Key}{options.Token}{options.AuthUrl}".Length > 0, options => options.FindProblem(),
+            "ably", AblyOptions.Section,
+            options => $"{options.Key}{options.Token}{options.AuthUrl}".Length > 0, options => options.FindProblem(),
             (options, parts) => new AblyTarget(options, parts.Time, parts.Random, parts.Loggers.CreateLogger<AblyTarget>())),
         TargetKind.Of("hub", parts => new HubTarget(parts.Services.GetRequiredService<ChannelMessages>(), parts.Time)),
     ];

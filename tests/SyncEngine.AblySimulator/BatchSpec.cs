@@ -2,7 +2,9 @@ using System.Text.Json;
 
 namespace SyncEngine.AblySimulator;
 
-/// <summary>Messages for some channels, as one item of a batch. A spec whose messages Ably refuses fails for each of its channels.</summary>
+/// <summary>
+/// Messages for some channels, as one item of a batch. A spec whose messages Ably refuses fails for each of its channels.
+/// </summary>
 sealed record BatchSpec(IReadOnlyList<string> Channels, Publish? Publish, AblyError? Error)
 {
     public const int MaxBodyBytes = 2 * 1024 * 1024;

@@ -25,7 +25,9 @@ sealed class Channel(string name, SimulatorOptions options)
         }
     }
 
-    /// <summary>Stores a publish as one, or as a repetition not at all; every message is told to <paramref name="arrived"/>, in order.</summary>
+    /// <summary>
+    /// Stores a publish as one, or as a repetition not at all; every message is told to <paramref name="arrived"/>, in order.
+    /// </summary>
     /// <returns>Null when it was taken.</returns>
     public AblyError? Publish(Publish publish, DateTimeOffset now, Func<PublishedMessage, Outcome, RecordedMessage> arrived)
     {

@@ -1,6 +1,8 @@
 namespace SyncEngine.AblySimulator;
 
-/// <summary>Tells those who wait that something has changed, so that they look again. It costs next to nothing while nobody waits.</summary>
+/// <summary>
+/// Tells those who wait that something has changed, so that they look again. It costs next to nothing while nobody waits.
+/// </summary>
 sealed class Signal
 {
     private readonly Lock access = new();

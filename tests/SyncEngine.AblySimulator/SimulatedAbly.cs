@@ -8,10 +8,15 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace SyncEngine.AblySimulator;
 
-/// <summary>Ably's REST API on a loopback port, as strict as the real one about ids, sizes, names and credentials, recording all that comes, and failing on request.</summary>
+/// <summary>
+/// Ably's REST API on a loopback port, as strict as the real one about ids, sizes, names and credentials, recording all that comes, and
+/// failing on request.
+/// </summary>
 /// <remarks>
-/// Lifecycle: from <see cref="StartAsync"/> to disposal; <see cref="CloseAsync"/> and <see cref="OpenAsync"/> make it unreachable in between and keep what it knows.
-/// Stored: all in memory, unbounded unless <see cref="SimulatorOptions.KeepMessages"/> and <see cref="SimulatorOptions.KeepRequests"/> are off. Thread safe.
+/// Lifecycle: from <see cref="StartAsync"/> to disposal; <see cref="CloseAsync"/> and <see cref="OpenAsync"/> make it unreachable in
+/// between and keep what it knows.
+/// Stored: all in memory, unbounded unless <see cref="SimulatorOptions.KeepMessages"/> and <see cref="SimulatorOptions.KeepRequests"/> are
+/// off. Thread safe.
 /// </remarks>
 public sealed class SimulatedAbly : IAsyncDisposable
 {

@@ -4,8 +4,8 @@ namespace SyncEngine.Connectors.Lanes;
 
 /// <summary>The source of what lanes carry: a table, a stream, notifications. It orders items, and turns them into messages.</summary>
 /// <remarks>
-/// The caller asks from several lanes beside each other. The implementer answers without waiting. It gives the same message for an item each time, so that a target can tell a
-/// repetition from a new message.
+/// The caller asks from several lanes beside each other. The implementer answers without waiting. It gives the same message for an item
+/// each time, so that a target can tell a repetition from a new message.
 /// </remarks>
 /// <typeparam name="TItem">One unit of the source, such as a row.</typeparam>
 interface ILaneSource<in TItem>
@@ -25,7 +25,9 @@ interface ILaneSource<in TItem>
 }
 
 /// <summary>The settlement of a source: how each message ended, and what happens to its item then.</summary>
-/// <remarks>Called from several lanes beside each other. It must not wait: what has to be written goes into a queue of the implementer.</remarks>
+/// <remarks>
+/// Called from several lanes beside each other. It must not wait: what has to be written goes into a queue of the implementer.
+/// </remarks>
 interface ISettlement<in TItem>
 {
     /// <summary>The target has stored the item's message.</summary>

@@ -3,10 +3,13 @@ using SyncEngine.Postgres.Sessions;
 
 namespace SyncEngine.Connectors.Lanes;
 
-/// <summary>One lane: items on their way to one target, in order, one call at a time. A refused item is sent again before any item after it.</summary>
+/// <summary>
+/// One lane: items on their way to one target, in order, one call at a time. A refused item is sent again before any item after it.
+/// </summary>
 /// <remarks>
 /// Lifecycle: it runs while it has items. Backpressure: <see cref="Room"/>, which whoever adds respects.
-/// Stored: nothing; an item stays its source's until it is settled. After a crash the next owner sends the same messages under the same ids.
+/// Stored: nothing; an item stays its source's until it is settled. After a crash the next owner sends the same messages under the same
+/// ids.
 /// Decision: docs/decisions/delivery-lanes.md.
 /// </remarks>
 sealed class Lane<TItem>(string name, IMessageTarget target, LaneParts<TItem> parts)
@@ -114,7 +117,8 @@ sealed class Lane<TItem>(string name, IMessageTarget target, LaneParts<TItem> pa
         {
             // A target answers for each message. One that throws has a fault, which must not reach other lanes.
             Log.TargetFailed(parts.Logger, target.Name, failure);
-            return new PublishResult(0, new Refusal(RefusalKind.Retry, "internal", "the target failed unexpectedly; the log has the details"));
+            return new PublishResult(
+                0, new Refusal(RefusalKind.Retry, "internal", "the target failed unexpectedly; the log has the details"));
         }
         finally
         {
@@ -125,7 +129,8 @@ sealed class Lane<TItem>(string name, IMessageTarget target, LaneParts<TItem> pa
     private async Task OnRefusedAsync(TItem item, Refusal refusal, CancellationToken stopping)
     {
         uncertainTries = refusal.Kind == RefusalKind.Uncertain ? uncertainTries + 1 : 0;
-        if ((refusal.Kind == RefusalKind.Never || uncertainTries >= UncertainTries) && parts.Settlement.TrySetAside(item, target.Name, refusal))
+        var isFinal = refusal.Kind == RefusalKind.Never || uncertainTries >= UncertainTries;
+        if (isFinal && parts.Settlement.TrySetAside(item, target.Name, refusal))
         {
             Remove(1);
             Unblock();

@@ -13,7 +13,8 @@ sealed record LaneOptions(int BatchSize, TimeSpan RetryDelay, TimeSpan MaxRetryD
 }
 
 /// <summary>The parts that all lanes of one set share.</summary>
-sealed record LaneParts<TItem>(ILaneSource<TItem> Source, ISettlement<TItem> Settlement, LaneOptions Options, RetryClock Clock, ILogger Logger);
+sealed record LaneParts<TItem>(
+    ILaneSource<TItem> Source, ISettlement<TItem> Settlement, LaneOptions Options, RetryClock Clock, ILogger Logger);
 
 /// <summary>A channel whose target refuses its next message for now.</summary>
 public sealed record BlockedChannel(string Channel, string Target, string Code, string Reason, DateTimeOffset Since, int Tries);

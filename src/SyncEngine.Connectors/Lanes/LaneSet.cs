@@ -6,7 +6,8 @@ namespace SyncEngine.Connectors.Lanes;
 /// <summary>The lanes of one source: one for each name that has items. They run beside each other.</summary>
 /// <remarks>
 /// Lifecycle: lanes start with the first item; <see cref="StopAsync"/> lets calls under way end, <see cref="AbandonAsync"/> gives them up.
-/// Backpressure: <see cref="Room"/> and <see cref="WithoutRoom"/>, which whoever adds respects. How many requests run at once is the target's own bound.
+/// Backpressure: <see cref="Room"/> and <see cref="WithoutRoom"/>, which whoever adds respects. How many requests run at once is the
+/// target's own bound.
 /// </remarks>
 sealed class LaneSet<TItem>(LaneParts<TItem> parts)
 {
@@ -64,7 +65,9 @@ sealed class LaneSet<TItem>(LaneParts<TItem> parts)
     /// <summary>Begins no further call.</summary>
     public Task StopAsync() => stopping.CancelAsync();
 
-    /// <summary>Gives up the calls under way. Their messages may be stored or not; the next owner sends them again under the same ids.</summary>
+    /// <summary>
+    /// Gives up the calls under way. Their messages may be stored or not; the next owner sends them again under the same ids.
+    /// </summary>
     public async Task AbandonAsync()
     {
         await StopAsync();

@@ -25,5 +25,6 @@ sealed class NodeMembership(NodesTable table, NodeId node, NodeLease lease, Time
     }
 
     /// <param name="wakeUpChannel">The NOTIFY channel on which the other nodes are woken.</param>
-    public Task LeaveAsync(string wakeUpChannel, CancellationToken cancellationToken) => table.LeaveAsync(node.Id, wakeUpChannel, cancellationToken);
+    public Task LeaveAsync(string wakeUpChannel, CancellationToken cancellationToken) =>
+        table.LeaveAsync(node.Id, wakeUpChannel, cancellationToken);
 }

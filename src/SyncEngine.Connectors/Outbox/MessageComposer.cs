@@ -6,7 +6,9 @@ using SyncEngine.Postgres.Outbox;
 
 namespace SyncEngine.Connectors.Outbox;
 
-/// <summary>Composes the message of an outbox row: the headers that clients of the Models SDK expect, and the row's own beside them, flat.</summary>
+/// <summary>
+/// Composes the message of an outbox row: the headers that clients of the Models SDK expect, and the row's own beside them, flat.
+/// </summary>
 static class MessageComposer
 {
     public const string MutationHeader = "x-ably-models-event-uuid";

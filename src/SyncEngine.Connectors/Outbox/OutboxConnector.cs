@@ -6,11 +6,14 @@ using SyncEngine.Postgres.Sessions;
 namespace SyncEngine.Connectors.Outbox;
 
 /// <summary>
-/// The outbox, from its table to its targets. It publishes each row once under one id, in order along each channel, together with any number of other processes.
+/// The outbox, from its table to its targets. It publishes each row once under one id, in order along each channel, together with any
+/// number of other processes.
 /// </summary>
 /// <remarks>
-/// Lifecycle: <see cref="RunAsync"/> until cancelled. It reconnects by itself, and tries again until a table that is missing or altered is there.
-/// Backpressure: rows wait in their table. Stored: locks and progress in the database. After a crash others, or the next start, send what was in work again under the same ids.
+/// Lifecycle: <see cref="RunAsync"/> until cancelled. It reconnects by itself, and tries again until a table that is missing or altered is
+/// there.
+/// Backpressure: rows wait in their table. Stored: locks and progress in the database. After a crash others, or the next start, send what
+/// was in work again under the same ids.
 /// Decision: docs/decisions/outbox-rounds.md.
 /// </remarks>
 public sealed partial class OutboxConnector
@@ -22,10 +25,12 @@ public sealed partial class OutboxConnector
     private readonly RoundMemory memory = new();
     private long loggedAt;
 
-    public OutboxConnector(OutboxOptions options, OutboxConnections connections, OutboxInstruments instruments, TimeProvider time, ILoggerFactory loggers)
+    public OutboxConnector(
+        OutboxOptions options, OutboxConnections connections, OutboxInstruments instruments, TimeProvider time, ILoggerFactory loggers)
     {
         context = new OutboxContext(
-            options, connections, instruments, new WorkSignal(options, time), RetryClock.ForProcess(time), loggers.CreateLogger<OutboxConnector>());
+            options, connections, instruments,
+            new WorkSignal(options, time), RetryClock.ForProcess(time), loggers.CreateLogger<OutboxConnector>());
         names = new OutboxNames(options.Schema, options.Table, options.NodesSchema, options.NodesTable);
     }
 
@@ -76,7 +81,8 @@ public sealed partial class OutboxConnector
     /// <summary>One life of a node.</summary>
     private async Task LiveAsync(CancellationToken cancellationToken)
     {
-        await using var table = await OutboxTable.OpenAsync(context.Connections.Database, names, cancellationToken, sent => context.Metrics.Statements.Add(sent));
+        await using var table = await OutboxTable.OpenAsync(
+            context.Connections.Database, names, cancellationToken, sent => context.Metrics.Statements.Add(sent));
         Log.Begins(context.Logger, names.Outbox, table.Shape.Mode);
         context.Signal.Demand();
         if (await new OutboxNode(context, table, memory) { Crash = Crash }.RunAsync(cancellationToken) == NodeEnd.Expelled)
@@ -131,7 +137,8 @@ public sealed partial class OutboxConnector
         try
         {
             await retry.ForeverAsync(
-                token => OutboxListener.ListenAsync(context.Connections.Database, OnNotified, token), DatabaseFailure.IsOfDatabase, OnLost, cancellationToken);
+                token => OutboxListener.ListenAsync(context.Connections.Database, OnNotified, token),
+                DatabaseFailure.IsOfDatabase, OnLost, cancellationToken);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {

@@ -14,7 +14,8 @@ public sealed record OutboxInstruments(OutboxHealth Health, OutboxMetrics Metric
 
 /// <summary>The parts that all components of one outbox share, whatever node is alive.</summary>
 sealed record OutboxContext(
-    OutboxOptions Options, OutboxConnections Connections, OutboxInstruments Instruments, WorkSignal Signal, RetryClock Clock, ILogger Logger)
+    OutboxOptions Options, OutboxConnections Connections, OutboxInstruments Instruments,
+    WorkSignal Signal, RetryClock Clock, ILogger Logger)
 {
     public OutboxHealth Health => Instruments.Health;
 

@@ -24,7 +24,8 @@ sealed class OutboxSource(OutboxContext context, NodeLease lease) : ILaneSource<
 
 /// <summary>The settlement of outbox rows: a stored row is deleted, a refused one becomes a dead letter or blocks its channel.</summary>
 /// <param name="mayDeadLetter">sync.dead_letters may be written.</param>
-sealed partial class OutboxSettlement(OutboxContext context, RowsInWork inWork, SettleQueue queue, bool mayDeadLetter) : ISettlement<OutboxRow>
+sealed partial class OutboxSettlement(OutboxContext context, RowsInWork inWork, SettleQueue queue, bool mayDeadLetter)
+    : ISettlement<OutboxRow>
 {
     public void Stored(OutboxRow item, string target)
     {
@@ -51,7 +52,8 @@ sealed partial class OutboxSettlement(OutboxContext context, RowsInWork inWork, 
         return true;
     }
 
-    public void Retrying(string target, Refusal refusal) => context.Metrics.Retries.Add(1, Tag("target", target), Tag("code", refusal.Code));
+    public void Retrying(string target, Refusal refusal) =>
+        context.Metrics.Retries.Add(1, Tag("target", target), Tag("code", refusal.Code));
 
     public void Sending(int change) => context.Health.CountUnanswered(change);
 
@@ -59,7 +61,8 @@ sealed partial class OutboxSettlement(OutboxContext context, RowsInWork inWork, 
 
     private static partial class Log
     {
-        [LoggerMessage(3011, LogLevel.Warning, "row {Id} of channel {Channel} was refused by {Target} for good and is now a dead letter: {Code} {Reason}")]
+        [LoggerMessage(3011, LogLevel.Warning,
+            "row {Id} of channel {Channel} was refused by {Target} for good and is now a dead letter: {Code} {Reason}")]
         public static partial void DeadLettered(ILogger logger, long id, string channel, string target, string code, string reason);
     }
 }

@@ -3,7 +3,9 @@ using SyncEngine.Observability;
 
 namespace SyncEngine.Connectors.Outbox;
 
-/// <summary>The health of the outbox, for /health, /metrics, adbc's endpoints and the playground. The connector and the monitor write it.</summary>
+/// <summary>
+/// The health of the outbox, for /health, /metrics, adbc's endpoints and the playground. The connector and the monitor write it.
+/// </summary>
 public sealed class OutboxHealth(TimeProvider time)
 {
     private long unanswered;
@@ -67,7 +69,10 @@ public sealed class OutboxHealth(TimeProvider time)
         set => Volatile.Write(ref blocked, () => value);
     }
 
-    /// <summary>Sets the function that gathers blocked channels. It is called when they are read: with thousands of lanes, gathering at each attempt would cost too much.</summary>
+    /// <summary>
+    /// Sets the function that gathers blocked channels. It is called when they are read: with thousands of lanes, gathering at each attempt
+    /// would cost too much.
+    /// </summary>
     internal void ReadBlockedFrom(Func<IReadOnlyList<BlockedChannel>> gather) => Volatile.Write(ref blocked, gather);
 
     public void CountOutboxError() => Interlocked.Increment(ref outboxErrors);

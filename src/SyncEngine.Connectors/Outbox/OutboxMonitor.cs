@@ -7,11 +7,15 @@ using SyncEngine.Postgres.Outbox;
 
 namespace SyncEngine.Connectors.Outbox;
 
-/// <summary>Checks the outbox's tables for health: whether they answer, how many rows they have, whether the trigger fires, which channels are blocked.</summary>
+/// <summary>
+/// Checks the outbox's tables for health: whether they answer, how many rows they have, whether the trigger fires, which channels are
+/// blocked.
+/// </summary>
 /// <remarks>
-/// Lifecycle: one loop, a check each <see cref="OutboxOptions.HealthRefresh"/>, until cancelled. Failures of the database become health and are not thrown.
-/// Blocked channels and dead letters are details of <c>outbox.channels</c>, which stays up: one refused message does not make a process unready. A target that refuses
-/// everything is down by its own part.
+/// Lifecycle: one loop, a check each <see cref="OutboxOptions.HealthRefresh"/>, until cancelled. Failures of the database become health and
+/// are not thrown.
+/// Blocked channels and dead letters are details of <c>outbox.channels</c>, which stays up: one refused message does not make a process
+/// unready. A target that refuses everything is down by its own part.
 /// </remarks>
 public sealed class OutboxMonitor(OutboxOptions options, NpgsqlDataSource database, OutboxHealth health, TimeProvider time)
 {
@@ -49,7 +53,8 @@ public sealed class OutboxMonitor(OutboxOptions options, NpgsqlDataSource databa
             await CheckNodesAsync(connection, either.Token);
             Channels.Up(await DescribeChannelsAsync(connection, either.Token));
         }
-        catch (Exception failure) when (DatabaseFailure.IsOfDatabase(failure) || (failure is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        catch (Exception failure) when (
+            DatabaseFailure.IsOfDatabase(failure) || (failure is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             const string unreachable = "the database does not answer";
             health.Postgres.Down(unreachable);
@@ -137,9 +142,8 @@ public sealed class OutboxMonitor(OutboxOptions options, NpgsqlDataSource databa
         }
 
         var (count, firing) = await OutboxTriggers.CountAsync(connection, names, cancellationToken);
-        return firing > 0
-            ? null
-            : $"{(count > 0 ? "the trigger is disabled" : "there is no trigger")}: rows wait for the safety poll, every {options.SafetyPoll.TotalSeconds:0.###} s";
+        var problem = count > 0 ? "the trigger is disabled" : "there is no trigger";
+        return firing > 0 ? null : $"{problem}: rows wait for the safety poll, every {options.SafetyPoll.TotalSeconds:0.###} s";
     }
 
     /// <summary>SELECT and DELETE on the outbox, and not UPDATE.</summary>
@@ -164,20 +168,25 @@ public sealed class OutboxMonitor(OutboxOptions options, NpgsqlDataSource databa
         if (blocked.Count > 0)
         {
             var named = string.Join(", ", blocked.Take(ChannelsNamed).Select(Describe));
-            details.Add($"{blocked.Count} {(blocked.Count == 1 ? "channel is" : "channels are")} blocked: {named}{(blocked.Count > ChannelsNamed ? ", …" : "")}");
+            details.Add($"{blocked.Count} {(blocked.Count == 1 ? "channel is" : "channels are")} blocked: {named}{(
+                blocked.Count > ChannelsNamed ? ", …" : "")}");
         }
 
         health.DeadLetters = await DeadLettersAsync(connection, cancellationToken);
         if (health.DeadLetters is > 0 and var letters)
         {
+            var number = letters > ExactRows ? $"{letters} or more" : $"{letters}";
             details.Add(
-                $"{letters}{(letters > ExactRows ? " or more" : "")} dead {(letters == 1 ? "letter" : "letters")}; replay-dead-letters puts {(letters == 1 ? "it" : "them")} back");
+                letters == 1
+                    ? "1 dead letter; replay-dead-letters puts it back"
+                    : $"{number} dead letters; replay-dead-letters puts them back");
         }
 
         return details.Count == 0 ? null : string.Join("; ", details);
     }
 
-    private static string Describe(BlockedChannel channel) => $"{channel.Channel} ({channel.Target} {channel.Code}, {channel.Tries} tries: {channel.Reason})";
+    private static string Describe(BlockedChannel channel) =>
+        $"{channel.Channel} ({channel.Target} {channel.Code}, {channel.Tries} tries: {channel.Reason})";
 
     private async Task<long> DeadLettersAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
@@ -191,7 +200,8 @@ public sealed class OutboxMonitor(OutboxOptions options, NpgsqlDataSource databa
             return (long)(await command.ExecuteScalarAsync(cancellationToken))!;
         }
         catch (PostgresException refused) when (
-            refused.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName or PostgresErrorCodes.InsufficientPrivilege)
+            refused.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName
+                or PostgresErrorCodes.InsufficientPrivilege)
         {
             // Without the table or the privilege there are no dead letters of this engine.
             return 0;

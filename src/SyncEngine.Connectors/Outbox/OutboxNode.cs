@@ -19,10 +19,12 @@ enum NodeEnd
 }
 
 /// <summary>
-/// One life of a node, from its entry in the nodes table to its end: the loop of rounds, the heartbeat, the settling, and the lanes between them.
+/// One life of a node, from its entry in the nodes table to its end: the loop of rounds, the heartbeat, the settling, and the lanes between
+/// them.
 /// </summary>
 /// <remarks>
-/// Each life has its own id, so that rows which an earlier life left locked belong to a dead node. Backpressure: rounds take no more than lanes have room for.
+/// Each life has its own id, so that rows which an earlier life left locked belong to a dead node. Backpressure: rounds take no more than
+/// lanes have room for.
 /// Stored: locks in the outbox. After a crash: the rows are taken by others when this node's expiry has passed.
 /// </remarks>
 sealed partial class OutboxNode
@@ -54,7 +56,10 @@ sealed partial class OutboxNode
         context.Health.ReadBlockedFrom(() => work.Lanes.Blocked);
     }
 
-    /// <summary>Cancelled together with the run, it ends the life as a killed process would: nothing is finished, and the node stays registered. For simulations.</summary>
+    /// <summary>
+    /// Cancelled together with the run, it ends the life as a killed process would: nothing is finished, and the node stays registered. For
+    /// simulations.
+    /// </summary>
     internal CancellationToken Crash { get; init; }
 
     private bool IsReduced => table.Shape.Mode == OutboxMode.Reduced;
@@ -177,7 +182,7 @@ sealed partial class OutboxNode
             {
                 await BeatAsync(exclusive, cancellationToken);
             }
-            catch (Exception failure) when (DatabaseFailure.IsOfDatabase(failure) && !OutboxTable.IsStale(failure) && !IsReduced)
+            catch (Exception failure) when (OutboxTable.IsTransient(failure) && !IsReduced)
             {
                 context.Health.CountNodesError();
                 Log.BeatFailed(context.Logger, failure.Message);
@@ -213,7 +218,7 @@ sealed partial class OutboxNode
 
             await table.RemoveTombstonesAsync(cancellationToken);
         }
-        catch (Exception failure) when (DatabaseFailure.IsOfDatabase(failure) && !OutboxTable.IsStale(failure))
+        catch (Exception failure) when (OutboxTable.IsTransient(failure))
         {
             context.Health.CountOutboxError();
             Log.NotRenewed(context.Logger, failure.Message);
@@ -294,7 +299,8 @@ sealed partial class OutboxNode
 
     private static partial class Log
     {
-        [LoggerMessage(3007, LogLevel.Warning, "locks of rows in work were not renewed, or old tombstones not removed; it is tried again: {Reason}")]
+        [LoggerMessage(3007, LogLevel.Warning,
+            "locks of rows in work were not renewed, or old tombstones not removed; it is tried again: {Reason}")]
         public static partial void NotRenewed(ILogger logger, string reason);
 
         [LoggerMessage(3002, LogLevel.Warning, "this node could not confirm its registration, and tries again: {Reason}")]
@@ -304,7 +310,7 @@ sealed partial class OutboxNode
         public static partial void Stale(ILogger logger, string reason);
 
         [LoggerMessage(3004, LogLevel.Warning,
-            "targets did not answer within {Seconds} s of the stop; another node, or the next start, sends their messages again under the same ids")]
+            "targets did not answer within {Seconds} s of the stop; their next owner sends the messages again under the same ids")]
         public static partial void Abandoned(ILogger logger, double seconds);
 
         [LoggerMessage(3006, LogLevel.Warning,

@@ -2,7 +2,9 @@ using System.ComponentModel.DataAnnotations;
 
 namespace SyncEngine.Connectors.Outbox;
 
-/// <summary>The options of the outbox: its tables, how rows are found, how nodes share them. The outbox is on when one of its keys is set.</summary>
+/// <summary>
+/// The options of the outbox: its tables, how rows are found, how nodes share them. The outbox is on when one of its keys is set.
+/// </summary>
 public sealed record OutboxOptions
 {
     public const string Section = "SyncEngine:Outbox";
@@ -26,7 +28,10 @@ public sealed record OutboxOptions
     [MinLength(1)]
     public string NodesTable { get; init; } = "nodes";
 
-    /// <summary>Create the outbox table, its notify function and trigger at start where they are missing. Default false (on the embedded server: true).</summary>
+    /// <summary>
+    /// Create the outbox table, its notify function and trigger at start where they are missing. Default false (on the embedded server:
+    /// true).
+    /// </summary>
     public bool AutoCreate { get; init; }
 
     /// <summary>Create the nodes table at start where it is missing. Default false (on the embedded server: true).</summary>
@@ -39,7 +44,9 @@ public sealed record OutboxOptions
     [Range(typeof(TimeSpan), "00:00:00.010", "1.00:00:00")]
     public TimeSpan PollInterval { get; init; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>After a poll that a notification caused, further notifications wait this long and cause one poll together. Default 20 ms.</summary>
+    /// <summary>
+    /// After a poll that a notification caused, further notifications wait this long and cause one poll together. Default 20 ms.
+    /// </summary>
     [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]
     public TimeSpan Debounce { get; init; } = TimeSpan.FromMilliseconds(20);
 
@@ -71,13 +78,22 @@ public sealed record OutboxOptions
     [Range(typeof(TimeSpan), "00:00:00.001", "1.00:00:00")]
     public TimeSpan MaxRetryDelay { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Handling of a row that its target refuses for good: <c>DeadLetter</c> moves it to sync.dead_letters, <c>Hold</c> keeps it and blocks its channel. Default DeadLetter.</summary>
+    /// <summary>
+    /// Handling of a row that its target refuses for good: <c>DeadLetter</c> moves it to sync.dead_letters, <c>Hold</c> keeps it and blocks
+    /// its channel. Default DeadLetter.
+    /// </summary>
     public RefusedRow Refused { get; init; } = RefusedRow.DeadLetter;
 
-    /// <summary>The rules that lead channels to targets; the first that fits decides. Default: all to <c>ably</c> where Ably has credentials, else to <c>hub</c>.</summary>
+    /// <summary>
+    /// The rules that lead channels to targets; the first that fits decides. Default: all to <c>ably</c> where Ably has credentials, else
+    /// to <c>hub</c>.
+    /// </summary>
     public IReadOnlyList<TargetRule> Targets { get; init; } = [];
 
-    /// <summary>The time for which the hub target keeps messages for clients that reconnect. After a longer absence a client must refetch. Default 10 min.</summary>
+    /// <summary>
+    /// The time for which the hub target keeps messages for clients that reconnect. After a longer absence a client must refetch. Default
+    /// 10 min.
+    /// </summary>
     [Range(typeof(TimeSpan), "00:00:01", "30.00:00:00")]
     public TimeSpan HubRetention { get; init; } = TimeSpan.FromMinutes(10);
 

@@ -55,7 +55,8 @@ sealed class OutboxWork
     public bool IsInWork(long id) => inWork.Contains(id);
 
     /// <summary>
-    /// True while there is place for more rows. Rows of blocked channels do not count, so that they take no place from the others; of those there may be ten times as many.
+    /// True while there is place for more rows. Rows of blocked channels do not count, so that they take no place from the others; of those
+    /// there may be ten times as many.
     /// </summary>
     public bool MayTake(int rows) => inWork.Count < rows || (inWork.Count < 10 * rows && inWork.Count - Lanes.Waiting < rows);
 

@@ -13,7 +13,8 @@ namespace SyncEngine.Connectors.Outbox;
 /// After a round that failed, or whose commit was never confirmed, the next round asks for the node's own rows, too.
 /// Decision: docs/decisions/outbox-rounds.md.
 /// </remarks>
-sealed partial class RoundLoop(OutboxContext context, OutboxTable table, RoundMemory memory, NodeId node, OutboxWork work, SettleQueue settling)
+sealed partial class RoundLoop(
+    OutboxContext context, OutboxTable table, RoundMemory memory, NodeId node, OutboxWork work, SettleQueue settling)
 {
     private const int FailuresUntilShown = 3;
     private const int RowsPerPoll = 5_000;
@@ -31,7 +32,7 @@ sealed partial class RoundLoop(OutboxContext context, OutboxTable table, RoundMe
 
     /// <exception cref="OutboxChangedException">Or the driver's own: see <see cref="OutboxTable.IsStale"/>.</exception>
     public Task RunAsync(CancellationToken cancellationToken) => retry.ForeverAsync(
-        RunRoundsAsync, failure => DatabaseFailure.IsOfDatabase(failure) && !OutboxTable.IsStale(failure), OnFailureAsync, cancellationToken);
+        RunRoundsAsync, OutboxTable.IsTransient, OnFailureAsync, cancellationToken);
 
     private async Task RunRoundsAsync(CancellationToken cancellationToken)
     {
@@ -41,7 +42,8 @@ sealed partial class RoundLoop(OutboxContext context, OutboxTable table, RoundMe
             var began = context.Time.GetTimestamp();
             if (work.MayTake(RowsInWork))
             {
-                var (cost, taken) = await (table.Shape.Mode == OutboxMode.Reduced ? PollReducedAsync(cancellationToken) : RoundAsync(cancellationToken));
+                var (cost, taken) = await (
+                    table.Shape.Mode == OutboxMode.Reduced ? PollReducedAsync(cancellationToken) : RoundAsync(cancellationToken));
                 context.Signal.Polled(cost, taken);
                 context.Metrics.RoundTime.Record(context.Time.GetElapsedTime(began).TotalSeconds);
             }
@@ -92,7 +94,8 @@ sealed partial class RoundLoop(OutboxContext context, OutboxTable table, RoundMe
 
         var peers = node.PeersAmong(poll.LiveNodes);
         var owned = new Dictionary<string, bool>(StringComparer.Ordinal);
-        bool IsOwned(string channel) => owned.TryGetValue(channel, out var known) ? known : owned[channel] = Rendezvous.IsOwner(channel, node.Id, peers);
+        bool IsOwned(string channel) =>
+            owned.TryGetValue(channel, out var known) ? known : owned[channel] = Rendezvous.IsOwner(channel, node.Id, peers);
         int RoomOf(string channel) => leftOut.Contains(channel) ? 0 : work.Lanes.Room(channel);
         var plan = RoundPlan.Make(poll, new ChannelRoom(IsOwned, RoomOf), placeOf, table.Shape.Sequence is not null, BytesPerRound);
 
@@ -118,13 +121,16 @@ sealed partial class RoundLoop(OutboxContext context, OutboxTable table, RoundMe
         return (poll.Cost, taken.Count);
     }
 
-    /// <summary>Asks for another round where no notification will: rows were left for want of room in the poll, or are in work at another node.</summary>
+    /// <summary>
+    /// Asks for another round where no notification will: rows were left for want of room in the poll, or are in work at another node.
+    /// </summary>
     private void WantNext(OutboxPoll poll, RoundPlan plan, Func<string, bool> isOwned, int taken)
     {
         var before = passedOver.Count;
         if (poll.IsKnownCut)
         {
-            passedOver.UnionWith(poll.Known.Select(row => row.Channel).Where(channel => !isOwned(channel) || poll.BusyChannels.Contains(channel)));
+            passedOver.UnionWith(
+                poll.Known.Select(row => row.Channel).Where(channel => !isOwned(channel) || poll.BusyChannels.Contains(channel)));
         }
         else
         {
@@ -141,7 +147,9 @@ sealed partial class RoundLoop(OutboxContext context, OutboxTable table, RoundMe
         }
     }
 
-    /// <summary>The stream may be a moment behind the table. Rows of several commits, whose order it has not reported yet, are waited for shortly.</summary>
+    /// <summary>
+    /// The stream may be a moment behind the table. Rows of several commits, whose order it has not reported yet, are waited for shortly.
+    /// </summary>
     private async Task<Func<long, long?>?> OrderAsync(OutboxPoll poll, CancellationToken cancellationToken)
     {
         var order = context.Connections.CommitOrder!;
@@ -160,7 +168,8 @@ sealed partial class RoundLoop(OutboxContext context, OutboxTable table, RoundMe
         var leftOut = work.Lanes.WithoutRoom;
         var rows = await table.PollReducedAsync(leftOut, work.LockedIds, RowsPerPoll, cancellationToken);
         var taken = rows.GroupBy(row => row.Row.Channel, StringComparer.Ordinal)
-            .SelectMany(channel => channel.TakeWhile(row => row.IsRipe).Select(row => row.Row).Take(leftOut.Contains(channel.Key) ? 0 : work.Lanes.Room(channel.Key)))
+            .SelectMany(channel => channel.TakeWhile(row => row.IsRipe).Select(row => row.Row).Take(
+                leftOut.Contains(channel.Key) ? 0 : work.Lanes.Room(channel.Key)))
             .ToList();
         work.Add(taken);
         if (rows.Count > RowsPerPoll - 1 && taken.Count > 0)

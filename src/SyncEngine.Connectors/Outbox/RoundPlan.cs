@@ -3,7 +3,9 @@ using SyncEngine.Postgres.Outbox;
 namespace SyncEngine.Connectors.Outbox;
 
 /// <summary>The part of a plan that concerns one row.</summary>
-/// <param name="NeedsNumber">It came late, or its id would not rise along its channel: it gets a number from the sequence, in the order of the list.</param>
+/// <param name="NeedsNumber">
+/// It came late, or its id would not rise along its channel: it gets a number from the sequence, in the order of the list.
+/// </param>
 readonly record struct PlannedRow(long Id, bool NeedsNumber, bool IsTaken);
 
 /// <summary>The channels of a node, and the room on their lanes.</summary>
@@ -11,13 +13,16 @@ readonly record struct PlannedRow(long Id, bool NeedsNumber, bool IsTaken);
 /// <param name="Of">The number of rows that a channel's lane takes.</param>
 readonly record struct ChannelRoom(Func<string, bool> IsOwned, Func<string, int> Of);
 
-/// <summary>The decisions of a round from the result of its poll. It is a pure function, so that every order of commits can be tried.</summary>
+/// <summary>
+/// The decisions of a round from the result of its poll. It is a pure function, so that every order of commits can be tried.
+/// </summary>
 /// <remarks>Decision: docs/decisions/outbox-rounds.md.</remarks>
 /// <param name="Rows">Those that change, in the order in which they go to their channels.</param>
 /// <param name="HasMore">A channel of this node has rows that the round could have taken with more room.</param>
 /// <param name="IsBusyElsewhere">A channel of this node is still in work at another node.</param>
 /// <param name="IsPartial">
-/// There are late rows, and more new rows than one poll returns. Channels with late rows are numbered as a whole, and everything else is left for the next poll.
+/// There are late rows, and more new rows than one poll returns. Channels with late rows are numbered as a whole, and everything else is
+/// left for the next poll.
 /// </param>
 sealed record RoundPlan(IReadOnlyList<PlannedRow> Rows, bool HasMore, bool IsBusyElsewhere, bool IsPartial)
 {
@@ -44,7 +49,11 @@ sealed record RoundPlan(IReadOnlyList<PlannedRow> Rows, bool HasMore, bool IsBus
         {
             if (!channels.TryGetValue(row.Channel, out var channel))
             {
-                channel = new ChannelState { Room = room.IsOwned(row.Channel) ? room.Of(row.Channel) : 0, IsBusy = poll.BusyChannels.Contains(row.Channel) };
+                channel = new ChannelState
+                {
+                    Room = room.IsOwned(row.Channel) ? room.Of(row.Channel) : 0,
+                    IsBusy = poll.BusyChannels.Contains(row.Channel),
+                };
                 channels.Add(row.Channel, channel);
                 isBusyElsewhere |= channel is { Room: > 0, IsBusy: true };
             }
@@ -55,7 +64,8 @@ sealed record RoundPlan(IReadOnlyList<PlannedRow> Rows, bool HasMore, bool IsBus
             channel.Highest = Math.Max(channel.Highest, row.Id);
 
             // Of a look that was cut, rows between the last one and those after it in the order are not known: they wait for the next poll.
-            var mayTake = channel is { Room: > 0, IsBusy: false, IsClosed: false } && !(isCut && (isLate || needsNumber || !IsBeforeCut(poll, row)));
+            var mayTake = channel is { Room: > 0, IsBusy: false, IsClosed: false } && !(
+                isCut && (isLate || needsNumber || !IsBeforeCut(poll, row)));
             var isTaken = row.IsOwn || (mayTake && (bytes == 0 || bytes + row.Bytes <= maxBytes));
             if (isTaken)
             {
@@ -98,7 +108,9 @@ sealed record RoundPlan(IReadOnlyList<PlannedRow> Rows, bool HasMore, bool IsBus
         return known.Concat(poll.New.Select(row => (row, row.Id <= poll.Progress.Highest)));
     }
 
-    /// <summary>A row is late when an id above its own was visible before it: to an earlier poll, or by an earlier commit of this one.</summary>
+    /// <summary>
+    /// A row is late when an id above its own was visible before it: to an earlier poll, or by an earlier commit of this one.
+    /// </summary>
     private static IEnumerable<(WaitingRow Row, bool IsLate)> Judged(IEnumerable<(WaitingRow Row, long Place)> rows, long highest)
     {
         var visible = highest;

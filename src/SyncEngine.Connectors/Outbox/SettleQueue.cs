@@ -1,7 +1,6 @@
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using Npgsql;
-using SyncEngine.Postgres.Errors;
 using SyncEngine.Postgres.Outbox;
 using SyncEngine.Postgres.Sessions;
 
@@ -12,15 +11,16 @@ sealed record Settlement(SettledRow Row, DeadLetter? Letter);
 
 /// <summary>Removes finished rows from the table, many in one statement.</summary>
 /// <remarks>
-/// Bounded by what the node has in work. While the database is away it waits and tries again; the rows stay locked. A crash before a row is settled
-/// means that its next owner sends it again, under the same id.
+/// Bounded by what the node has in work. While the database is away it waits and tries again; the rows stay locked. A crash before a row is
+/// settled means that its next owner sends it again, under the same id.
 /// </remarks>
 sealed partial class SettleQueue(OutboxContext context, OutboxTable table, string node)
 {
     private const int RowsPerStatement = 1_000;
 
     // As many as there are rows in work, which rounds bound.
-    private readonly Channel<Settlement> finished = Channel.CreateUnbounded<Settlement>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly Channel<Settlement> finished = Channel.CreateUnbounded<Settlement>(
+        new UnboundedChannelOptions { SingleReader = true });
     private readonly HashSet<long> tombstones = []; // the loop's own, and what polls add
     private readonly List<(Settlement Settlement, string Reason, long Since)> stuck = [];
 
@@ -84,7 +84,9 @@ sealed partial class SettleQueue(OutboxContext context, OutboxTable table, strin
         return await next;
     }
 
-    /// <summary>Settles rows together. A row that PostgreSQL refuses is found by halves and set aside, so that it delays no other.</summary>
+    /// <summary>
+    /// Settles rows together. A row that PostgreSQL refuses is found by halves and set aside, so that it delays no other.
+    /// </summary>
     private async Task SettleAsync(IReadOnlyList<Settlement> rows, CancellationToken cancellationToken)
     {
         if (rows.Count == 0)
@@ -93,7 +95,7 @@ sealed partial class SettleQueue(OutboxContext context, OutboxTable table, strin
         }
 
         var refused = await new Retry(context.Options.RetryDelay, context.Options.MaxRetryDelay, context.Clock).UntilSuccessAsync(
-            token => TryWriteAsync(rows, token), failure => DatabaseFailure.IsOfDatabase(failure) && !OutboxTable.IsStale(failure), OnFailure, cancellationToken);
+            token => TryWriteAsync(rows, token), OutboxTable.IsTransient, OnFailure, cancellationToken);
         if (refused is null)
         {
             Settled?.Invoke(rows.Select(row => row.Row.Id));
@@ -159,8 +161,12 @@ sealed partial class SettleQueue(OutboxContext context, OutboxTable table, strin
         return due.Select(row => row.Settlement);
     }
 
-    /// <summary>Data, constraints, and errors that triggers raise: other rows may succeed. https://www.postgresql.org/docs/current/errcodes-appendix.html</summary>
-    private static bool IsOfRows(PostgresException refused) => refused.SqlState[..2] is "22" or "23" or "P0" or "2F" or "38" or "39" or "44";
+    /// <summary>
+    /// Data, constraints, and errors that triggers raise: other rows may succeed.
+    /// https://www.postgresql.org/docs/current/errcodes-appendix.html
+    /// </summary>
+    private static bool IsOfRows(PostgresException refused) =>
+        refused.SqlState[..2] is "22" or "23" or "P0" or "2F" or "38" or "39" or "44";
 
     private long[] TakeTombstones()
     {
@@ -177,7 +183,8 @@ sealed partial class SettleQueue(OutboxContext context, OutboxTable table, strin
         [LoggerMessage(3021, LogLevel.Warning, "published rows could not be removed from the outbox yet: {Reason}")]
         public static partial void NotSettled(ILogger logger, string reason);
 
-        [LoggerMessage(3022, LogLevel.Warning, "published row {Id} cannot be removed from the outbox; it stays locked and is tried again: {Reason}")]
+        [LoggerMessage(3022, LogLevel.Warning,
+            "published row {Id} cannot be removed from the outbox; it stays locked and is tried again: {Reason}")]
         public static partial void Stuck(ILogger logger, long id, string reason);
     }
 }

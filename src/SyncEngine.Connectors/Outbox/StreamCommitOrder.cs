@@ -5,7 +5,9 @@ using SyncEngine.Ports;
 namespace SyncEngine.Connectors.Outbox;
 
 /// <summary>The commit order of outbox rows, from the stream of changes. It remembers the last <see cref="Remembered"/> rows.</summary>
-/// <remarks>The stream never reports an outbox that is not in the publication, or in another database. Then there is no epoch, and nothing waits.</remarks>
+/// <remarks>
+/// The stream never reports an outbox that is not in the publication, or in another database. Then there is no epoch, and nothing waits.
+/// </remarks>
 public sealed class StreamCommitOrder(ChangeProcessor processor) : ICommitOrder, IInsertObserver
 {
     private const int Remembered = 100_000;
@@ -32,7 +34,8 @@ public sealed class StreamCommitOrder(ChangeProcessor processor) : ICommitOrder,
         }
     }
 
-    public Task FollowAsync(uint relationOid, CancellationToken cancellationToken) => processor.ObserveAsync(relationOid, this, cancellationToken);
+    public Task FollowAsync(uint relationOid, CancellationToken cancellationToken) =>
+        processor.ObserveAsync(relationOid, this, cancellationToken);
 
     public long? PlaceOf(long sequenceId)
     {
@@ -42,7 +45,8 @@ public sealed class StreamCommitOrder(ChangeProcessor processor) : ICommitOrder,
         }
     }
 
-    public async Task WaitForAsync(IReadOnlyCollection<long> sequenceIds, TimeSpan timeout, TimeProvider time, CancellationToken cancellationToken)
+    public async Task WaitForAsync(
+        IReadOnlyCollection<long> sequenceIds, TimeSpan timeout, TimeProvider time, CancellationToken cancellationToken)
     {
         var began = time.GetTimestamp();
         while (true)

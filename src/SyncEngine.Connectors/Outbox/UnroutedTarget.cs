@@ -17,7 +17,8 @@ sealed class UnroutedTarget : IMessageTarget
     public int MessagesPerCall => 1;
 
     public Task<PublishResult> PublishAsync(IReadOnlyList<OutboundMessage> messages, CancellationToken cancellationToken) =>
-        Task.FromResult(new PublishResult(0, new Refusal(RefusalKind.Never, "unrouted", "no rule of SyncEngine:Outbox:Targets names a target for this channel")));
+        Task.FromResult(new PublishResult(
+            0, new Refusal(RefusalKind.Never, "unrouted", "no rule of SyncEngine:Outbox:Targets names a target for this channel")));
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 }

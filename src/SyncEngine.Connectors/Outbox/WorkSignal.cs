@@ -4,9 +4,10 @@ namespace SyncEngine.Connectors.Outbox;
 
 /// <summary>The time of the next poll of the outbox: at once, after the debounce, or after the safety poll's interval.</summary>
 /// <remarks>
-/// The first notification causes a poll at once; those that follow within the debounce cause one together. A lane that has room causes one at once.
-/// An expensive poll (a large backlog) is followed by a pause of nine times as long, so that polling takes a tenth of the time. Rows that a poll takes pay for it. A single
-/// expensive poll among cheap ones is ignored, because the machine may have caused it.
+/// The first notification causes a poll at once; those that follow within the debounce cause one together. A lane that has room causes one
+/// at once.
+/// An expensive poll (a large backlog) is followed by a pause of nine times as long, so that polling takes a tenth of the time. Rows that a
+/// poll takes pay for it. A single expensive poll among cheap ones is ignored, because the machine may have caused it.
 /// </remarks>
 sealed class WorkSignal(OutboxOptions options, TimeProvider time)
 {
@@ -15,7 +16,8 @@ sealed class WorkSignal(OutboxOptions options, TimeProvider time)
     private static readonly TimeSpan costPerRow = TimeSpan.FromMicroseconds(100);
     private static readonly TimeSpan soon = TimeSpan.FromMilliseconds(250);
 
-    private readonly Channel<bool> pulse = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Channel<bool> pulse = Channel.CreateBounded<bool>(
+        new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private int isNotified;
     private int isDemanded = 1; // the first poll is due at once
     private int isWantedSoon;

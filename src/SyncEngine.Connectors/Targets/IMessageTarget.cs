@@ -23,11 +23,15 @@ public interface IMessageTarget : IAsyncDisposable
     int MessagesPerCall { get; }
 
     /// <param name="messages">At least one and at most <see cref="MessagesPerCall"/>, all of one channel, in order.</param>
-    /// <exception cref="OperationCanceledException">Only when the token is cancelled. Then it is unknown whether the messages are stored.</exception>
+    /// <exception cref="OperationCanceledException">
+    /// Only when the token is cancelled. Then it is unknown whether the messages are stored.
+    /// </exception>
     Task<PublishResult> PublishAsync(IReadOnlyList<OutboundMessage> messages, CancellationToken cancellationToken);
 }
 
-/// <summary>The first <paramref name="Stored"/> messages are stored; the next one was refused, unless <paramref name="Refusal"/> is null.</summary>
+/// <summary>
+/// The first <paramref name="Stored"/> messages are stored; the next one was refused, unless <paramref name="Refusal"/> is null.
+/// </summary>
 public sealed record PublishResult(int Stored, Refusal? Refusal = null);
 
 /// <summary>The reason why a message is not stored.</summary>
@@ -46,7 +50,9 @@ public enum RefusalKind
     /// <summary>Nothing can be published now, and no message is the cause: credentials refused. Tried again slowly.</summary>
     Pause,
 
-    /// <summary>The message is probably the cause, but the answer does not say so. Tried eight times, then treated as <see cref="Never"/>.</summary>
+    /// <summary>
+    /// The message is probably the cause, but the answer does not say so. Tried eight times, then treated as <see cref="Never"/>.
+    /// </summary>
     Uncertain,
 
     /// <summary>This message can never be stored: dead letter.</summary>

@@ -6,7 +6,8 @@ namespace SyncEngine.Connectors.Targets;
 /// <summary>The parts that a target may use, besides its own options.</summary>
 /// <param name="Database">The outbox's database.</param>
 /// <param name="Services">The host's services, for what only some targets need.</param>
-public sealed record TargetParts(NpgsqlDataSource Database, IServiceProvider Services, TimeProvider Time, Random Random, ILoggerFactory Loggers);
+public sealed record TargetParts(
+    NpgsqlDataSource Database, IServiceProvider Services, TimeProvider Time, Random Random, ILoggerFactory Loggers);
 
 /// <summary>A kind of target: its name, its section of the configuration, and its factory.</summary>
 public sealed class TargetKind
@@ -15,7 +16,8 @@ public sealed class TargetKind
     private readonly Func<object?, string?> problem;
     private readonly Func<object?, TargetParts, IMessageTarget> create;
 
-    private TargetKind(string name, Func<object?, bool> isConfigured, Func<object?, string?> problem, Func<object?, TargetParts, IMessageTarget> create)
+    private TargetKind(
+        string name, Func<object?, bool> isConfigured, Func<object?, string?> problem, Func<object?, TargetParts, IMessageTarget> create)
     {
         Name = name;
         this.isConfigured = isConfigured;
@@ -39,11 +41,16 @@ public sealed class TargetKind
         new(name, _ => true, _ => null, (_, parts) => create(parts));
 
     /// <param name="isConfigured">True when the options are enough to send with.</param>
-    /// <param name="problem">Describes in one line what is wrong with options that a rule needs, and names the key. Null when nothing is.</param>
+    /// <param name="problem">
+    /// Describes in one line what is wrong with options that a rule needs, and names the key. Null when nothing is.
+    /// </param>
     public static TargetKind Of<TOptions>(
-        string name, string section, Func<TOptions, bool> isConfigured, Func<TOptions, string?> problem, Func<TOptions, TargetParts, IMessageTarget> create)
+        string name, string section,
+        Func<TOptions, bool> isConfigured, Func<TOptions, string?> problem, Func<TOptions, TargetParts, IMessageTarget> create)
         where TOptions : class =>
-        new(name, options => isConfigured((TOptions)options!), options => problem((TOptions)options!), (options, parts) => create((TOptions)options!, parts))
+        new(
+            name, options => isConfigured((TOptions)options!), options => problem((TOptions)options!),
+            (options, parts) => create((TOptions)options!, parts))
         {
             Section = section,
             OptionsType = typeof(TOptions),

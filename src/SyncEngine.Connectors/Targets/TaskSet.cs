@@ -6,11 +6,14 @@ sealed class TaskSet
 {
     private readonly Lock access = new(); // tasks end beside each other
     private readonly LinkedList<Task> running = new();
+    private bool isClosed;
 
+    /// <exception cref="ObjectDisposedException">The set has been closed.</exception>
     public void Start(Func<Task> work)
     {
         lock (access)
         {
+            ObjectDisposedException.ThrowIf(isClosed, this);
             var place = running.AddLast(Task.CompletedTask);
             place.Value = RunAsync(work, place);
         }
@@ -21,6 +24,16 @@ sealed class TaskSet
     {
         lock (access)
         {
+            return Task.WhenAll(running);
+        }
+    }
+
+    /// <summary>Takes no further task, and completes when the last one has ended.</summary>
+    public Task CloseAsync()
+    {
+        lock (access)
+        {
+            isClosed = true;
             return Task.WhenAll(running);
         }
     }

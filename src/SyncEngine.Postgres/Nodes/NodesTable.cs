@@ -3,7 +3,9 @@ using Npgsql;
 namespace SyncEngine.Postgres.Nodes;
 
 /// <summary>The table of nodes that share work: each node's id, and when its registration expires.</summary>
-/// <remarks>Every method is one statement, or one round trip, on a connection of the pool. What fails is thrown as the driver threw it.</remarks>
+/// <remarks>
+/// Every method is one statement, or one round trip, on a connection of the pool. What fails is thrown as the driver threw it.
+/// </remarks>
 /// <param name="table">Quoted, for SQL text.</param>
 /// <param name="sent">Called with the number of statements that are about to be sent, on any thread.</param>
 public sealed class NodesTable(NpgsqlDataSource database, string table, Action<int>? sent = null)
@@ -17,8 +19,13 @@ public sealed class NodesTable(NpgsqlDataSource database, string table, Action<i
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
-    /// <summary>Extends the node's registration and removes expired ones. Its transaction contains nothing else, so that nothing else can make it fail.</summary>
-    /// <returns>The live nodes. This one is missing when its own registration had expired: it is not renewed, as others may have acted on that.</returns>
+    /// <summary>
+    /// Extends the node's registration and removes expired ones. Its transaction contains nothing else, so that nothing else can make it
+    /// fail.
+    /// </summary>
+    /// <returns>
+    /// The live nodes. This one is missing when its own registration had expired: it is not renewed, as others may have acted on that.
+    /// </returns>
     public async Task<IReadOnlyList<string>> BeatAsync(string node, TimeSpan expiry, CancellationToken cancellationToken)
     {
         await using var beat = Command(

@@ -3,7 +3,9 @@ using Npgsql;
 namespace SyncEngine.Postgres.Outbox;
 
 /// <summary>Listens for the trigger's notifications, on a connection of its own.</summary>
-/// <remarks>Notifications are wake-ups only. What is missed between two connections is found by the poll that follows each connection.</remarks>
+/// <remarks>
+/// Notifications are wake-ups only. What is missed between two connections is found by the poll that follows each connection.
+/// </remarks>
 public static class OutboxListener
 {
     private static readonly TimeSpan silence = TimeSpan.FromSeconds(20);

@@ -5,7 +5,8 @@ using SyncEngine.Postgres.Sessions;
 namespace SyncEngine.Postgres.Outbox;
 
 /// <summary>The names of an outbox and its nodes table, in any schema.</summary>
-public sealed record OutboxNames(string Schema = "public", string Table = "outbox", string NodesSchema = "public", string NodesTable = "nodes")
+public sealed record OutboxNames(
+    string Schema = "public", string Table = "outbox", string NodesSchema = "public", string NodesTable = "nodes")
 {
     /// <summary>Bytes that PostgreSQL keeps of a name (NAMEDATALEN − 1).</summary>
     public const int MaxBytes = 63;

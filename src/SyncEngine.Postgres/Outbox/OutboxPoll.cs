@@ -17,7 +17,8 @@ public readonly record struct WaitingRow(long Id, string Channel, long Bytes, bo
 /// <param name="LeftOutChannels">Channels whose known rows are left out. Their new rows are returned all the same.</param>
 /// <param name="WithOwn">Include rows that this node has locked, because the outcome of an earlier claim is unknown.</param>
 /// <param name="Limit">Of the known rows, and of the new ones.</param>
-public sealed record PollRequest(string Node, OutboxProgress? Remembered, IReadOnlyCollection<string> LeftOutChannels, bool WithOwn, int Limit);
+public sealed record PollRequest(
+    string Node, OutboxProgress? Remembered, IReadOnlyCollection<string> LeftOutChannels, bool WithOwn, int Limit);
 
 /// <summary>The result of one poll of the outbox, all in one snapshot.</summary>
 /// <param name="Progress">As the last poll left it.</param>

@@ -2,7 +2,9 @@ using Npgsql;
 
 namespace SyncEngine.Postgres.Outbox;
 
-/// <summary>One round: a transaction that polls, numbers, claims and commits. Disposed of without a commit, it has changed nothing.</summary>
+/// <summary>
+/// One round: a transaction that polls, numbers, claims and commits. Disposed of without a commit, it has changed nothing.
+/// </summary>
 /// <remarks>Decision: docs/decisions/outbox-rounds.md.</remarks>
 public sealed class OutboxRound : IAsyncDisposable
 {
@@ -16,7 +18,8 @@ public sealed class OutboxRound : IAsyncDisposable
     private readonly bool isPrepared;
     private readonly Action<int> count;
 
-    internal OutboxRound(NpgsqlConnection connection, NpgsqlTransaction transaction, OutboxSql sql, OutboxShape shape, bool isPrepared, Action<int> count)
+    internal OutboxRound(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, OutboxSql sql, OutboxShape shape, bool isPrepared, Action<int> count)
     {
         this.connection = connection;
         this.transaction = transaction;
@@ -27,7 +30,8 @@ public sealed class OutboxRound : IAsyncDisposable
     }
 
     /// <summary>Prepares the statements of every round: planning a poll takes longer than running it.</summary>
-    internal static async Task PrepareAsync(NpgsqlConnection connection, OutboxSql sql, OutboxShape shape, CancellationToken cancellationToken)
+    internal static async Task PrepareAsync(
+        NpgsqlConnection connection, OutboxSql sql, OutboxShape shape, CancellationToken cancellationToken)
     {
         await using var batch = new NpgsqlBatch(connection);
         AddPoll(batch, sql, shape, new PollRequest("", null, [], WithOwn: false, 0));
@@ -92,7 +96,9 @@ public sealed class OutboxRound : IAsyncDisposable
         }
 
         throw new OutboxUnavailableException(
-            shape.Sequence!, $"the sequence is behind {above}, the highest id ever published, and may not be set; GRANT UPDATE ON SEQUENCE {shape.Sequence}");
+            shape.Sequence!,
+            $"the sequence is behind {above}, the highest id ever published, and may not be set; "
+            + $"GRANT UPDATE ON SEQUENCE {shape.Sequence}");
     }
 
     /// <summary>Gives fresh ids to all new rows of the channels that have a late one, in order of id. For polls that were cut.</summary>
@@ -113,7 +119,8 @@ public sealed class OutboxRound : IAsyncDisposable
     /// <param name="progress">Null where it has not changed.</param>
     /// <param name="mustFix">The poll has seen new rows about which nothing is decided: they keep their ids.</param>
     public async Task<IReadOnlyList<OutboxRow>> CommitAsync(
-        IReadOnlyList<RowDecision> decisions, OutboxProgress? progress, bool mustFix, string node, TimeSpan lockDuration, CancellationToken cancellationToken)
+        IReadOnlyList<RowDecision> decisions, OutboxProgress? progress, bool mustFix, string node, TimeSpan lockDuration,
+        CancellationToken cancellationToken)
     {
         var taken = new List<OutboxRow>();
         await using var batch = new NpgsqlBatch(connection, transaction);

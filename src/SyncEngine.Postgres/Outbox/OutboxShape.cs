@@ -22,21 +22,25 @@ public enum OutboxMode
 /// <param name="KeepsProgress">sync.outbox_progress may be written: numbers survive a restart even when the table does not.</param>
 /// <param name="KeepsDeadLetters">sync.dead_letters may be written.</param>
 public sealed record OutboxShape(
-    uint Oid, OutboxMode Mode, bool HasProcessed, string? Sequence, bool CanSetSequence, bool IsAlwaysGenerated, bool KeepsProgress, bool KeepsDeadLetters)
+    uint Oid, OutboxMode Mode, bool HasProcessed, string? Sequence, bool CanSetSequence, bool IsAlwaysGenerated,
+    bool KeepsProgress, bool KeepsDeadLetters)
 {
     private const string Query = """
         WITH outbox AS (SELECT to_regclass(@outbox) AS relation), nodes AS (SELECT to_regclass(@nodes) AS relation),
         sequence AS (SELECT pg_get_serial_sequence(@outbox, 'sequence_id') AS name FROM outbox
                      WHERE EXISTS (
-                         SELECT FROM pg_attribute WHERE attrelid = relation AND attname = 'sequence_id' AND NOT attisdropped AND attidentity <> 'a'))
+                         SELECT FROM pg_attribute
+                         WHERE attrelid = relation AND attname = 'sequence_id' AND NOT attisdropped AND attidentity <> 'a'))
         SELECT (outbox.relation::oid)::bigint AS "Oid",
                nodes.relation IS NOT NULL AS "HasNodes",
                has_table_privilege(outbox.relation, 'SELECT') AND has_table_privilege(outbox.relation, 'DELETE') AS "CanTake",
                has_table_privilege(outbox.relation, 'UPDATE') AS "CanUpdate",
                coalesce((SELECT bool_and(has_table_privilege(nodes.relation, privilege))
                          FROM unnest(ARRAY['SELECT','INSERT','UPDATE','DELETE']) AS privilege), false) AS "CanJoin",
-               EXISTS (SELECT FROM pg_attribute WHERE attrelid = outbox.relation AND attname = 'processed' AND NOT attisdropped) AS "HasProcessed",
-               EXISTS (SELECT FROM pg_attribute WHERE attrelid = outbox.relation AND attname = 'sequence_id' AND attidentity = 'a') AS "IsAlwaysGenerated",
+               EXISTS (SELECT FROM pg_attribute
+                       WHERE attrelid = outbox.relation AND attname = 'processed' AND NOT attisdropped) AS "HasProcessed",
+               EXISTS (SELECT FROM pg_attribute
+                       WHERE attrelid = outbox.relation AND attname = 'sequence_id' AND attidentity = 'a') AS "IsAlwaysGenerated",
                (SELECT name FROM sequence WHERE has_sequence_privilege(name, 'USAGE')) AS "Sequence",
                coalesce((SELECT has_sequence_privilege(name, 'UPDATE') FROM sequence), false) AS "CanSetSequence",
                coalesce(has_schema_privilege(to_regnamespace('sync'), 'USAGE')
@@ -58,7 +62,8 @@ public sealed record OutboxShape(
                 new CommandDefinition(Query, new { outbox = names.Outbox, nodes = names.Nodes }, cancellationToken: cancellationToken));
         }
         catch (PostgresException refused) when (
-            refused.SqlState is PostgresErrorCodes.InsufficientPrivilege or PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName)
+            refused.SqlState is PostgresErrorCodes.InsufficientPrivilege or PostgresErrorCodes.UndefinedTable
+                or PostgresErrorCodes.InvalidSchemaName)
         {
             throw new OutboxUnavailableException(names.Outbox, refused.MessageText);
         }

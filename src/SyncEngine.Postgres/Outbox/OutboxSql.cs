@@ -6,17 +6,18 @@ namespace SyncEngine.Postgres.Outbox;
 /// <summary>The statements on one outbox, printed once for its names and its shape.</summary>
 /// <remarks>
 /// <para>
-/// Times are UTC without zone, by the database's clock alone. A row's id is fixed when <c>lock_expiry</c> is set: the row is in work, was in work, or has been numbered
-/// (<c>-infinity</c>: by no node).
+/// Times are UTC without zone, by the database's clock alone. A row's id is fixed when <c>lock_expiry</c> is set: the row is in work, was
+/// in work, or has been numbered (<c>-infinity</c>: by no node).
 /// </para>
 /// <para>
 /// A row's <c>xmin</c> has 32 bits. It is completed from its age, counted back from <c>newest</c>, the transaction from which age() counts
-/// (https://www.postgresql.org/docs/current/routine-vacuuming.html). Casting xmin by way of its text costs five times as much for each row of a backlog.
+/// (https://www.postgresql.org/docs/current/routine-vacuuming.html). Casting xmin by way of its text costs five times as much for each row
+/// of a backlog.
 /// </para>
 /// <para>
-/// A row is new to a poll by the last poll's horizon, the oldest transaction that was running then. The last snapshot would not do, because a snapshot does not list
-/// subtransactions (https://www.postgresql.org/docs/current/functions-info.html, pg_visible_in_snapshot). Below the horizon everything had been seen. What was seen
-/// above it was fixed at once (<see cref="Fix"/>).
+/// A row is new to a poll by the last poll's horizon, the oldest transaction that was running then. The last snapshot would not do, because
+/// a snapshot does not list subtransactions (https://www.postgresql.org/docs/current/functions-info.html, pg_visible_in_snapshot). Below
+/// the horizon everything had been seen. What was seen above it was fixed at once (<see cref="Fix"/>).
 /// </para>
 /// </remarks>
 sealed class OutboxSql(OutboxNames names, OutboxShape shape)
@@ -26,24 +27,30 @@ sealed class OutboxSql(OutboxNames names, OutboxShape shape)
     private const string Bytes = "coalesce(pg_column_size(o.data), 0)::bigint + coalesce(pg_column_size(o.headers), 0)";
     private const string Row = "o.sequence_id::bigint, o.channel, o.mutation_id, o.name, o.rejected, o.data::text, o.headers::text";
 
-    /// <summary>The lowest 32 bits of newest follow from the age of the first ordinary transaction. It lies near the snapshot's end.</summary>
+    /// <summary>
+    /// The lowest 32 bits of newest follow from the age of the first ordinary transaction. It lies near the snapshot's end.
+    /// </summary>
     private const string Moment = $"""
         SELECT s.oldest, s.ends + ((age('3'::xid)::bigint + 3 - s.ends + 2147483648) & 4294967295) - 2147483648 AS newest, {Now} AS now
-        FROM (SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest, pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS ends) s
+        FROM (SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest,
+                     pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS ends) s
         """;
 
-    // Sub-selects, as they are evaluated once; a join would be evaluated for each row.
+    // Sub-selects are evaluated once; a join would be evaluated for each row.
     private const string IsNew = $"(o.lock_expiry IS NULL AND {Age} <= (SELECT youth FROM base))";
     private const string IsFree =
-        "(o.locked_by IS NULL OR o.lock_expiry IS NULL OR o.lock_expiry <= (SELECT now FROM moment) OR o.locked_by NOT IN (SELECT id FROM live))";
-    private const string IsBusy = "(o.locked_by <> @node AND o.lock_expiry > (SELECT now FROM moment) AND o.locked_by IN (SELECT id FROM live))";
+        "(o.locked_by IS NULL OR o.lock_expiry IS NULL OR o.lock_expiry <= (SELECT now FROM moment)"
+        + " OR o.locked_by NOT IN (SELECT id FROM live))";
+    private const string IsBusy =
+        "(o.locked_by <> @node AND o.lock_expiry > (SELECT now FROM moment) AND o.locked_by IN (SELECT id FROM live))";
 
     private readonly string outbox = names.Outbox;
     private readonly string processed = shape.HasProcessed ? "o.processed" : "false";
     private readonly string notProcessed = shape.HasProcessed ? "NOT o.processed" : "true";
 
     /// <summary>
-    /// Makes the rounds of all nodes run one after another. LOCK takes no snapshot, so the round's one snapshot is taken after it and sees what the round before has written.
+    /// Makes the rounds of all nodes run one after another. LOCK takes no snapshot, so the round's one snapshot is taken after it and sees
+    /// what the round before has written.
     /// It does not conflict with heartbeats.
     /// </summary>
     public string LockRounds => $"LOCK TABLE {names.Nodes} IN SHARE UPDATE EXCLUSIVE MODE";
@@ -59,7 +66,8 @@ sealed class OutboxSql(OutboxNames names, OutboxShape shape)
     /// <summary>The answer's rows are of the kinds of <see cref="PollRow"/>.</summary>
     /// <remarks>
     /// A horizon above every transaction of this server is another server's (a restored dump): then every row that is not fixed is new.
-    /// A backlog is read once for unusual rows (<c>found</c>: new, busy, processed). Known rows are read along the primary key, until there are enough.
+    /// A backlog is read once for unusual rows (<c>found</c>: new, busy, processed). Known rows are read along the primary key, until there
+    /// are enough.
     /// </remarks>
     public string Poll => $"""
         WITH moment AS MATERIALIZED ({Moment}),
@@ -72,17 +80,21 @@ sealed class OutboxSql(OutboxNames names, OutboxShape shape)
         base AS MATERIALIZED (
             SELECT coalesce(
                        (SELECT highest FROM progress),
-                       (SELECT max(o.sequence_id) FROM {outbox} o WHERE {(shape.HasProcessed ? "o.processed OR " : "")}o.lock_expiry IS NOT NULL),
+                       (SELECT max(o.sequence_id) FROM {outbox} o
+                        WHERE {(shape.HasProcessed ? "o.processed OR " : "")}o.lock_expiry IS NOT NULL),
                        0)::bigint AS highest,
                    coalesce((SELECT horizon FROM progress), 0) AS horizon,
                    moment.newest - coalesce((SELECT horizon FROM progress), 0) AS youth,
                    (SELECT horizon FROM progress) IS NOT NULL AS is_kept
             FROM moment),
         found AS MATERIALIZED (
-            SELECT CASE WHEN {processed} THEN {PollRow.Tombstone:D} WHEN o.lock_expiry IS NULL THEN {PollRow.NewRow:D} ELSE {PollRow.BusyChannel:D} END AS kind,
+            SELECT CASE WHEN {processed} THEN {PollRow.Tombstone:D}
+                        WHEN o.lock_expiry IS NULL THEN {PollRow.NewRow:D}
+                        ELSE {PollRow.BusyChannel:D} END AS kind,
                    o.sequence_id, o.channel, {Bytes} AS bytes
             FROM {outbox} o WHERE {processed} OR {IsNew} OR {IsBusy})
-        SELECT {PollRow.Head:D}, coalesce((SELECT max(o.sequence_id) FROM {outbox} o), 0)::bigint, base.is_kept::text, base.highest, base.horizon, moment.oldest,
+        SELECT {PollRow.Head:D}, coalesce((SELECT max(o.sequence_id) FROM {outbox} o), 0)::bigint,
+               base.is_kept::text, base.highest, base.horizon, moment.oldest,
                {SqlText.Literal(outbox)}::regclass::oid::bigint, false
         FROM moment, base
         UNION ALL
@@ -93,18 +105,22 @@ sealed class OutboxSql(OutboxNames names, OutboxShape shape)
          WHERE {notProcessed} AND {IsFree} AND NOT {IsNew} AND o.channel <> ALL (@left_out)
          ORDER BY o.sequence_id LIMIT @limit + 1)
         UNION ALL
-        (SELECT {PollRow.NewRow:D}, f.sequence_id, f.channel, f.bytes, 0, 0, 0, false FROM found f WHERE f.kind = {PollRow.NewRow:D} ORDER BY f.sequence_id LIMIT @limit + 1)
+        (SELECT {PollRow.NewRow:D}, f.sequence_id, f.channel, f.bytes, 0, 0, 0, false
+         FROM found f WHERE f.kind = {PollRow.NewRow:D} ORDER BY f.sequence_id LIMIT @limit + 1)
         UNION ALL
         (SELECT DISTINCT {PollRow.BusyChannel:D}, 0, f.channel, 0, 0, 0, 0, false FROM found f WHERE f.kind = {PollRow.BusyChannel:D})
         UNION ALL
-        (SELECT {PollRow.OwnRow:D}, o.sequence_id, o.channel, {Bytes}, 0, 0, 0, true FROM {outbox} o WHERE @own_too AND o.locked_by = @node AND {notProcessed})
+        (SELECT {PollRow.OwnRow:D}, o.sequence_id, o.channel, {Bytes}, 0, 0, 0, true
+         FROM {outbox} o WHERE @own_too AND o.locked_by = @node AND {notProcessed})
         UNION ALL
         (SELECT {PollRow.Tombstone:D}, f.sequence_id, NULL, 0, 0, 0, 0, false FROM found f WHERE f.kind = {PollRow.Tombstone:D} LIMIT 100)
         UNION ALL
         SELECT {PollRow.Cost:D}, (extract(epoch FROM {Now} - moment.now) * 1000000)::bigint, NULL, 0, 0, 0, 0, false FROM moment
         """;
 
-    /// <summary>A row is ripe when its transaction is older than every one that still writes: no row can appear before it any more.</summary>
+    /// <summary>
+    /// A row is ripe when its transaction is older than every one that still writes: no row can appear before it any more.
+    /// </summary>
     public string PollReduced => $"""
         SELECT {Row}, {Age} > moment.newest - moment.oldest
         FROM {outbox} o, ({Moment}) moment
@@ -131,7 +147,9 @@ sealed class OutboxSql(OutboxNames names, OutboxShape shape)
         RETURNING d.taken, {Row}
         """;
 
-    /// <summary>Every new row of a channel whose first new row is late. Materialized, because a number that is taken twice is another one.</summary>
+    /// <summary>
+    /// Every new row of a channel whose first new row is late. Materialized, because a number that is taken twice is another one.
+    /// </summary>
     public string NumberLate => $"""
         WITH moment AS MATERIALIZED ({Moment}),
         base AS MATERIALIZED (SELECT moment.newest - @horizon AS youth FROM moment),
@@ -162,13 +180,15 @@ sealed class OutboxSql(OutboxNames names, OutboxShape shape)
         """;
 
     /// <summary>
-    /// Deletes rows that are stored at their target. The highest of the table stays as tombstone, for readers of max(sequence_id). A recreated table may have used an id
-    /// again, so a row is deleted only while it is this node's, or has the same mutation.
+    /// Deletes rows that are stored at their target. The highest of the table stays as tombstone, for readers of max(sequence_id). A
+    /// recreated table may have used an id again, so a row is deleted only while it is this node's, or has the same mutation.
     /// </summary>
     public string Settle => shape switch
     {
         { Mode: OutboxMode.Reduced } => $"""
-            WITH gone AS (DELETE FROM {outbox} o USING unnest(@ids, @mutations) AS d (id, mutation) WHERE o.sequence_id = d.id AND o.mutation_id = d.mutation)
+            WITH gone AS (
+                DELETE FROM {outbox} o USING unnest(@ids, @mutations) AS d (id, mutation)
+                WHERE o.sequence_id = d.id AND o.mutation_id = d.mutation)
             SELECT NULL::bigint WHERE false
             """,
         { HasProcessed: true } => $"""
@@ -178,7 +198,8 @@ sealed class OutboxSql(OutboxNames names, OutboxShape shape)
                 FROM top WHERE o.sequence_id = top.id AND o.sequence_id = ANY (@ids) AND o.locked_by = @node RETURNING o.sequence_id),
             gone AS (
                 DELETE FROM {outbox} o USING top
-                WHERE o.sequence_id < top.id AND ((o.sequence_id = ANY (@ids) AND o.locked_by = @node) OR (o.sequence_id = ANY (@tombstones) AND o.processed)))
+                WHERE o.sequence_id < top.id
+                  AND ((o.sequence_id = ANY (@ids) AND o.locked_by = @node) OR (o.sequence_id = ANY (@tombstones) AND o.processed)))
             SELECT sequence_id::bigint FROM kept
             """,
         _ => $"""
@@ -193,7 +214,8 @@ sealed class OutboxSql(OutboxNames names, OutboxShape shape)
             json_build_object('sequence_id', o.sequence_id, 'mutation_id', o.mutation_id, 'channel', o.channel, 'name', o.name,
                               'rejected', o.rejected, 'data', o.data, 'headers', o.headers)::text,
             @code, @error
-        FROM {outbox} o WHERE o.sequence_id = @id AND {(shape.Mode == OutboxMode.Reduced ? "o.mutation_id = @mutation" : "o.locked_by = @node")}
+        FROM {outbox} o
+        WHERE o.sequence_id = @id AND {(shape.Mode == OutboxMode.Reduced ? "o.mutation_id = @mutation" : "o.locked_by = @node")}
         """;
 
     /// <summary>Leaves out rows that are being settled, and locks that have most of their time left.</summary>
@@ -205,5 +227,6 @@ sealed class OutboxSql(OutboxNames names, OutboxShape shape)
             FOR UPDATE SKIP LOCKED)
         """;
 
-    public string RemoveTombstones => $"DELETE FROM {outbox} o WHERE o.processed AND o.sequence_id < (SELECT max(sequence_id) FROM {outbox})";
+    public string RemoveTombstones =>
+        $"DELETE FROM {outbox} o WHERE o.processed AND o.sequence_id < (SELECT max(sequence_id) FROM {outbox})";
 }

@@ -1,5 +1,6 @@
 using System.Data;
 using Npgsql;
+using SyncEngine.Postgres.Errors;
 using SyncEngine.Postgres.Nodes;
 
 namespace SyncEngine.Postgres.Outbox;
@@ -37,7 +38,8 @@ public sealed class OutboxTable : IAsyncDisposable
 
     /// <param name="sent">Called with the number of statements that are about to be sent, on any thread.</param>
     /// <exception cref="OutboxUnavailableException"/>
-    public static async Task<OutboxTable> OpenAsync(NpgsqlDataSource database, OutboxNames names, CancellationToken cancellationToken, Action<int>? sent = null)
+    public static async Task<OutboxTable> OpenAsync(
+        NpgsqlDataSource database, OutboxNames names, CancellationToken cancellationToken, Action<int>? sent = null)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         return new OutboxTable(database, names, await OutboxShape.ReadAsync(connection, names, cancellationToken), sent);
@@ -50,6 +52,9 @@ public sealed class OutboxTable : IAsyncDisposable
             or PostgresErrorCodes.InsufficientPrivilege or PostgresErrorCodes.FeatureNotSupported
     };
 
+    /// <summary>A failure of the database after which the same may succeed, because the tables are still the same.</summary>
+    public static bool IsTransient(Exception failure) => DatabaseFailure.IsOfDatabase(failure) && !IsStale(failure);
+
     /// <summary>Begins a round, one at a time. It waits for the rounds of other nodes to end.</summary>
     public async Task<OutboxRound> BeginRoundAsync(CancellationToken cancellationToken)
     {
@@ -61,7 +66,8 @@ public sealed class OutboxTable : IAsyncDisposable
             if (!await LockAsync(connection, OutboxSql.ShareNodes, Names, cancellationToken))
             {
                 throw new OutboxUnavailableException(
-                    Names.Outbox, "a process publishes it in reduced mode; stop it, or give it the privileges of the others and start it again");
+                    Names.Outbox,
+                    "a process publishes it in reduced mode; stop it, or give it the privileges of the others and start it again");
             }
 
             if (mayPrepare)
@@ -109,7 +115,8 @@ public sealed class OutboxTable : IAsyncDisposable
     }
 
     /// <summary>
-    /// Polls in the reduced mode. Rows come whole, because nothing is claimed. A row that is not ripe waits for an older writer, and so does what follows it on its channel.
+    /// Polls in the reduced mode. Rows come whole, because nothing is claimed. A row that is not ripe waits for an older writer, and so
+    /// does what follows it on its channel.
     /// </summary>
     public async Task<IReadOnlyList<(OutboxRow Row, bool IsRipe)>> PollReducedAsync(
         IReadOnlyCollection<string> leftOutChannels, IReadOnlyCollection<long> inHand, int limit, CancellationToken cancellationToken)
@@ -138,7 +145,8 @@ public sealed class OutboxTable : IAsyncDisposable
     }
 
     /// <summary>Moves a row to sync.dead_letters.</summary>
-    public async Task DeadLetterAsync(string node, SettledRow row, DeadLetter dead, IReadOnlyCollection<long> tombstones, CancellationToken cancellationToken)
+    public async Task DeadLetterAsync(
+        string node, SettledRow row, DeadLetter dead, IReadOnlyCollection<long> tombstones, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
@@ -146,7 +154,8 @@ public sealed class OutboxTable : IAsyncDisposable
         var letter = new NpgsqlBatchCommand(sql.DeadLetter);
         letter.Parameters.Add(new NpgsqlParameter<long>("id", row.Id));
         letter.Parameters.Add(
-            Shape.Mode == OutboxMode.Reduced ? new NpgsqlParameter<string>("mutation", row.MutationId) : new NpgsqlParameter<string>("node", node));
+            Shape.Mode ==
+                OutboxMode.Reduced ? new NpgsqlParameter<string>("mutation", row.MutationId) : new NpgsqlParameter<string>("node", node));
         letter.Parameters.Add(new NpgsqlParameter<string>("target", dead.Target));
         letter.Parameters.Add(new NpgsqlParameter<string>("code", dead.Code));
         letter.Parameters.Add(new NpgsqlParameter<string>("error", dead.Error));
@@ -160,7 +169,8 @@ public sealed class OutboxTable : IAsyncDisposable
     }
 
     /// <summary>Renews the locks of rows in work.</summary>
-    public async Task RenewLocksAsync(string node, IReadOnlyCollection<long> inWork, TimeSpan lockDuration, CancellationToken cancellationToken)
+    public async Task RenewLocksAsync(
+        string node, IReadOnlyCollection<long> inWork, TimeSpan lockDuration, CancellationToken cancellationToken)
     {
         await using var renew = Command(sql.RenewLocks);
         renew.Parameters.Add(new NpgsqlParameter<long[]>("ids", [.. inWork]));
@@ -197,7 +207,8 @@ public sealed class OutboxTable : IAsyncDisposable
         }
     }
 
-    private void AddSettled(NpgsqlParameterCollection parameters, string node, IReadOnlyList<SettledRow> rows, IReadOnlyCollection<long> tombstones)
+    private void AddSettled(
+        NpgsqlParameterCollection parameters, string node, IReadOnlyList<SettledRow> rows, IReadOnlyCollection<long> tombstones)
     {
         parameters.Add(new NpgsqlParameter<long[]>("ids", [.. rows.Select(row => row.Id)]));
         if (Shape.Mode == OutboxMode.Reduced)
@@ -213,7 +224,8 @@ public sealed class OutboxTable : IAsyncDisposable
         }
     }
 
-    private static async Task<bool> LockAsync(NpgsqlConnection connection, string text, OutboxNames names, CancellationToken cancellationToken)
+    private static async Task<bool> LockAsync(
+        NpgsqlConnection connection, string text, OutboxNames names, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(text, connection);
         command.Parameters.Add(new NpgsqlParameter<int>("key", LockKey(names)));
@@ -230,7 +242,8 @@ public sealed class OutboxTable : IAsyncDisposable
 
     /// <summary>By name, not OID: a recreated table is the same outbox.</summary>
     private static int LockKey(OutboxNames names) =>
-        System.Buffers.Binary.BinaryPrimitives.ReadInt32LittleEndian(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(names.Outbox)));
+        System.Buffers.Binary.BinaryPrimitives.ReadInt32LittleEndian(
+            System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(names.Outbox)));
 }
 
 /// <summary>The table under the outbox's name is not the one whose shape was read.</summary>

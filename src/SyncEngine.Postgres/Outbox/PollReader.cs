@@ -3,7 +3,10 @@ using Npgsql;
 
 namespace SyncEngine.Postgres.Outbox;
 
-/// <summary>The kinds of rows in the answer of <see cref="OutboxSql.Poll"/>: its first column. The columns that each kind uses are in <see cref="PollReader"/>.</summary>
+/// <summary>
+/// The kinds of rows in the answer of <see cref="OutboxSql.Poll"/>: its first column. The columns that each kind uses are in <see
+/// cref="PollReader"/>.
+/// </summary>
 enum PollRow
 {
     Head,
@@ -42,7 +45,9 @@ sealed class PollReader(uint oid, int limit)
 
         return new OutboxPoll(
             progress!, highest, horizon, nodes,
-            Cut(own, int.MaxValue, out _), Cut(known, limit, out var isKnownCut), isKnownCut, Cut(appeared, limit, out var isNewCut), isNewCut,
+            Cut(own, int.MaxValue, out _),
+            Cut(known, limit, out var isKnownCut), isKnownCut,
+            Cut(appeared, limit, out var isNewCut), isNewCut,
             busy, tombstones, cost);
     }
 

@@ -11,7 +11,8 @@ public sealed record RetryClock(TimeProvider Time, Random Random)
 /// <summary>The one retry loop of the engine: runs an operation again after it failed, with pauses that grow.</summary>
 /// <remarks>
 /// Each loop has an instance of its own, because an instance counts the failures of its loop. Not thread safe.
-/// A cancelled token ends every method with <see cref="OperationCanceledException"/>; a failure that is not transient ends it as it was thrown.
+/// A cancelled token ends every method with <see cref="OperationCanceledException"/>; a failure that is not transient ends it as it was
+/// thrown.
 /// Decision: docs/decisions/one-retry-loop.md.
 /// </remarks>
 /// <param name="minimum">The longest first pause; each further pause is twice as long.</param>
@@ -20,7 +21,9 @@ public sealed class Retry(TimeSpan minimum, TimeSpan maximum, RetryClock clock)
 {
     private readonly Backoff backoff = new(minimum, maximum, clock.Random);
 
-    /// <summary>An operation that ran at least this long had recovered: the next pause is a first one. Null: only <see cref="Reset"/> says so.</summary>
+    /// <summary>
+    /// An operation that ran at least this long had recovered: the next pause is a first one. Null: only <see cref="Reset"/> says so.
+    /// </summary>
     public TimeSpan? RecoveredAfter { get; init; }
 
     /// <summary>The next pause is a first one again. A long operation calls it once it works.</summary>
@@ -89,7 +92,8 @@ public sealed class Retry(TimeSpan minimum, TimeSpan maximum, RetryClock clock)
         }
     }
 
-    /// <inheritdoc cref="ForeverAsync(Func{CancellationToken, Task}, Func{Exception, bool}, Func{Exception, ValueTask}, CancellationToken)"/>
+    /// <inheritdoc cref="ForeverAsync(Func{CancellationToken, Task}, Func{Exception, bool}, Func{Exception, ValueTask},
+    /// CancellationToken)"/>
     public Task ForeverAsync(
         Func<CancellationToken, Task> operation, Func<Exception, bool> isTransient, Action<Exception> onFailure, CancellationToken cancellationToken) =>
         ForeverAsync(operation, isTransient, Reporting(onFailure), cancellationToken);

@@ -432,7 +432,7 @@ public sealed class ChannelFeedTests(HubDatabase hub) : IClassFixture<HubDatabas
         await using var slow = ChannelReader.Of(feed, channel);
         await slow.ExpectAsync("message 1");
 
-        await feed.FarewellAsync();
+        await feed.DrainAsync();
 
         Assert.Equal(ErrorCode.ShuttingDown, (await Assert.ThrowsAsync<SyncException>(waiting.NextAsync)).Code);
         await slow.ExpectAsync("live 1");

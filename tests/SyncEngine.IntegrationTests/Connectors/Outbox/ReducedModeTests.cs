@@ -59,14 +59,14 @@ public sealed class ReducedModeTests(PostgresFixture postgres)
         var first = run.Start(role: role);
         await Eventually.TrueAsync(() => Task.FromResult(first.Health.Mode == "reduced: SELECT and DELETE alone"));
         var second = run.Start(role: role);
-        await Eventually.TrueAsync(() => Task.FromResult(second.Health.Mode == "reduced: standing by, as another process has the outbox"));
+        await Eventually.TrueAsync(() => Task.FromResult(second.Health.Mode == "reduced: standing by, because another process publishes the outbox"));
         var load = run.StartLoad(21);
         await run.ProgressAsync(200);
         await first.StopAsync();
         await run.ProgressAsync(200);
         Assert.Equal("reduced: SELECT and DELETE alone", second.Health.Mode);
         var third = run.Start(role: role);
-        await Eventually.TrueAsync(() => Task.FromResult(third.Health.Mode == "reduced: standing by, as another process has the outbox"));
+        await Eventually.TrueAsync(() => Task.FromResult(third.Health.Mode == "reduced: standing by, because another process publishes the outbox"));
         // The one that had it loses its connections and with them its right; either goes on.
         await run.Outbox.ExecuteAsync($"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{role}'");
         await run.ProgressAsync(200);
