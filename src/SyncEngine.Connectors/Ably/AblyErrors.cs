@@ -38,7 +38,8 @@ static class AblyErrors
     public static Refusal Classify(AblyAnswer answer) => answer is { Code: 0, Status: >= 200 and <= 299 }
         ? new(
             RefusalKind.Retry, NotAbly,
-            $"the answer is not Ably's (HTTP {Text(answer.Status)}, {answer.MediaType ?? "no content type"}); check the endpoint's address")
+            $"the endpoint does not answer like Ably (HTTP {Text(answer.Status)}, {answer.MediaType ?? "no content type"}); "
+            + "check its address")
         : new(
             answer.IsFromContentNetwork ? RefusalKind.Retry : KindOf(answer.Code, answer.Status),
             answer.Code != 0 ? Text(answer.Code) : "http_" + Text(answer.Status),

@@ -5,7 +5,7 @@ namespace SyncEngine.Connectors.Lanes;
 /// <summary>The source of what lanes carry: a table, a stream, notifications. It orders items, and turns them into messages.</summary>
 /// <remarks>
 /// The caller asks from several lanes beside each other. The implementer answers without waiting. It gives the same message for an item
-/// each time, so that a target can tell a repetition from a new message.
+/// each time, so that a target can distinguish a repetition from a new message.
 /// </remarks>
 /// <typeparam name="TItem">One unit of the source, such as a row.</typeparam>
 interface ILaneSource<in TItem>

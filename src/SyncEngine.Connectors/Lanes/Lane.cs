@@ -7,7 +7,7 @@ namespace SyncEngine.Connectors.Lanes;
 /// One lane: items on their way to one target, in order, one call at a time. A refused item is sent again before any item after it.
 /// </summary>
 /// <remarks>
-/// Lifecycle: it runs while it has items. Backpressure: <see cref="Room"/>, which whoever adds respects.
+/// Lifecycle: it runs while it has items. Backpressure: <see cref="Room"/>, which the caller of <see cref="Add"/> respects.
 /// Stored: nothing; an item stays its source's until it is settled. After a crash the next owner sends the same messages under the same
 /// ids.
 /// Decision: docs/decisions/delivery-lanes.md.

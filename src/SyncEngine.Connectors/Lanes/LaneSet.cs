@@ -6,8 +6,8 @@ namespace SyncEngine.Connectors.Lanes;
 /// <summary>The lanes of one source: one for each name that has items. They run beside each other.</summary>
 /// <remarks>
 /// Lifecycle: lanes start with the first item; <see cref="StopAsync"/> lets calls under way end, <see cref="AbandonAsync"/> gives them up.
-/// Backpressure: <see cref="Room"/> and <see cref="WithoutRoom"/>, which whoever adds respects. How many requests run at once is the
-/// target's own bound.
+/// Backpressure: <see cref="Room"/> and <see cref="WithoutRoom"/>, which the caller of <see cref="Add"/> respects. The number of requests
+/// at once is the target's own bound.
 /// </remarks>
 sealed class LaneSet<TItem>(LaneParts<TItem> parts)
 {

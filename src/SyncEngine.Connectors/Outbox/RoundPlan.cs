@@ -63,7 +63,7 @@ sealed record RoundPlan(IReadOnlyList<PlannedRow> Rows, bool HasMore, bool IsBus
             channel.HasFresh |= needsNumber;
             channel.Highest = Math.Max(channel.Highest, row.Id);
 
-            // Of a look that was cut, rows between the last one and those after it in the order are not known: they wait for the next poll.
+            // In a poll that was cut, rows after its last one in the order are unknown. They wait for the next poll.
             var mayTake = channel is { Room: > 0, IsBusy: false, IsClosed: false } && !(
                 isCut && (isLate || needsNumber || !IsBeforeCut(poll, row)));
             var isTaken = row.IsOwn || (mayTake && (bytes == 0 || bytes + row.Bytes <= maxBytes));

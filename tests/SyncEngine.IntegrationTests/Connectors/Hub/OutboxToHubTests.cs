@@ -62,7 +62,8 @@ public sealed class OutboxToHubTests(PostgresFixture postgres)
     {
         var connection = await outbox.Database.DataSource.OpenConnectionAsync();
         var transaction = await connection.BeginTransactionAsync();
-        await using var command = new NpgsqlCommand("INSERT INTO outbox (mutation_id, channel, name, data) VALUES ($1, $2, $1, '{}')", connection, transaction)
+        await using var command = new NpgsqlCommand(
+            "INSERT INTO outbox (mutation_id, channel, name, data) VALUES ($1, $2, $1, '{}')", connection, transaction)
         {
             Parameters = { new() { Value = row.ToString(CultureInfo.InvariantCulture) }, new() { Value = $"c{channel}" } },
         };

@@ -20,7 +20,8 @@ public sealed class LaneSetTests
     {
         source = new EventSource(new ScriptedTarget());
         var options = new LaneOptions(BatchSize: 4, RetryDelay: TimeSpan.FromMilliseconds(2), MaxRetryDelay: TimeSpan.FromMilliseconds(8));
-        lanes = new LaneSet<Event>(new LaneParts<Event>(source, recorder, options, new RetryClock(TimeProvider.System, new Random(1)), NullLogger.Instance));
+        lanes = new LaneSet<Event>(
+            new LaneParts<Event>(source, recorder, options, new RetryClock(TimeProvider.System, new Random(1)), NullLogger.Instance));
     }
 
     [Fact]

@@ -6,11 +6,14 @@ using Xunit;
 namespace SyncEngine.Tests.Connectors.Outbox;
 
 /// <summary>
-/// The outbox in memory: transactions that take ids and commit in any order, nodes that poll, claim what <see cref="RoundPlan"/> decides, publish, die and
-/// come back, and readers that read the maximum. The promises of the plan are checked at each step and in the end. Everything is drawn from a seed.
+/// The outbox in memory: transactions that take ids and commit in any order, nodes that poll, claim what <see cref="RoundPlan"/> decides,
+/// publish, die and come back, and readers that read the maximum. The promises of the plan are checked at each step and in the end.
+/// Everything is drawn from a seed.
 /// </summary>
 /// <remarks>Read the steps first, then their parts in the order of docs/decisions/outbox-rounds.md, then the checks.</remarks>
-/// <param name="isOrderKnown">Every poll knows the order of commits and sees the whole table. Otherwise some do not, and some are cut.</param>
+/// <param name="isOrderKnown">
+/// Every poll knows the order of commits and sees the whole table. Otherwise some do not, and some are cut.
+/// </param>
 sealed class ModelOutbox(int seed, bool isOrderKnown)
 {
     private const int Steps = 150;
@@ -22,7 +25,8 @@ sealed class ModelOutbox(int seed, bool isOrderKnown)
     private readonly List<Row> committed = [];
     private readonly List<Row> table = [];
     private readonly List<Node> nodes = [];
-    private readonly Dictionary<string, List<Row>> published = channels.ToDictionary(channel => channel, _ => new List<Row>(), StringComparer.Ordinal);
+    private readonly Dictionary<string, List<Row>> published = channels.ToDictionary(
+        channel => channel, _ => new List<Row>(), StringComparer.Ordinal);
     private readonly List<(long Maximum, HashSet<Row> Seen)> readings = [];
     private OutboxProgress progress = new(0, Horizon: null);
     private long sequence;
@@ -55,7 +59,8 @@ sealed class ModelOutbox(int seed, bool isOrderKnown)
 
     private sealed record Node(string Id)
     {
-        public Dictionary<string, Queue<Row>> Lanes { get; } = channels.ToDictionary(channel => channel, _ => new Queue<Row>(), StringComparer.Ordinal);
+        public Dictionary<string, Queue<Row>> Lanes { get; } = channels.ToDictionary(
+            channel => channel, _ => new Queue<Row>(), StringComparer.Ordinal);
 
         /// <summary>The node does not know whether its last claim was committed.</summary>
         public bool IsClaimUncertain { get; set; }
@@ -163,11 +168,14 @@ sealed class ModelOutbox(int seed, bool isOrderKnown)
         var leftOut = isCalm ? [] : channels.Where(_ => random.Next(6) == 0).ToHashSet(StringComparer.Ordinal);
         var poll = See(node, leftOut, isCalm ? int.MaxValue : Limit);
         poll = poll with { Known = [.. poll.Own.Concat(poll.Known).Where(row => !IsInLane(node, row.Id))] };
-        var room = channels.ToDictionary(channel => channel, channel => leftOut.Contains(channel) || node.Lanes[channel].Count > 2 ? 0 : random.Next(1, 6), StringComparer.Ordinal);
+        var room = channels.ToDictionary(
+            channel => channel, channel => leftOut.Contains(channel) || node.Lanes[channel].Count > 2 ? 0 : random.Next(1, 6),
+            StringComparer.Ordinal);
         Func<long, long?>? placeOf = isOrderKnown || random.Next(2) == 0 ? id => PlaceOf(id) : null;
         var owned = channels.Where(channel => Rendezvous.IsOwner(channel, node.Id, [.. nodes.Select(other => other.Id)])).ToHashSet(StringComparer.Ordinal);
 
-        var plan = RoundPlan.Make(poll, new ChannelRoom(owned.Contains, channel => room[channel]), placeOf, mayNumber: true, maxBytes: random.Next(1, 500));
+        var plan = RoundPlan.Make(
+            poll, new ChannelRoom(owned.Contains, channel => room[channel]), placeOf, mayNumber: true, maxBytes: random.Next(1, 500));
         CheckPlan(plan, poll, node, owned, room);
         Write(plan, poll, node);
     }
@@ -278,8 +286,11 @@ sealed class ModelOutbox(int seed, bool isOrderKnown)
         {
             var ids = rows.Select(row => row.Id).ToList();
             Assert.Equal(ids.Order().Distinct(), ids);
-            Assert.All(rows, row => Assert.True(row.Id > row.PublishedBefore, $"{row.Id} on {channel} was visible after {row.PublishedBefore} had been published"));
-            Assert.All(rows.GroupBy(row => row.Commit), together => Assert.Equal(together.Select(row => row.InsertedAs).Order(), together.Select(row => row.InsertedAs)));
+            Assert.All(rows, row => Assert.True(
+                row.Id > row.PublishedBefore, $"{row.Id} on {channel} was visible after {row.PublishedBefore} had been published"));
+            Assert.All(
+                rows.GroupBy(row => row.Commit),
+                together => Assert.Equal(together.Select(row => row.InsertedAs).Order(), together.Select(row => row.InsertedAs)));
             if (isOrderKnown)
             {
                 Assert.Equal(rows.OrderBy(row => row.Commit).ThenBy(row => row.InsertedAs), rows);
@@ -288,7 +299,9 @@ sealed class ModelOutbox(int seed, bool isOrderKnown)
 
         if (isOrderKnown)
         {
-            Assert.All(readings, reading => Assert.All(committed.Where(row => !reading.Seen.Contains(row)), row => Assert.True(row.Id > reading.Maximum, $"{row.Id} was missed by a reader of {reading.Maximum}")));
+            Assert.All(readings, reading => Assert.All(
+                committed.Where(row => !reading.Seen.Contains(row)),
+                row => Assert.True(row.Id > reading.Maximum, $"{row.Id} was missed by a reader of {reading.Maximum}")));
         }
     }
 

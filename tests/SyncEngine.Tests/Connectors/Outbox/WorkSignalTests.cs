@@ -4,12 +4,13 @@ using Xunit;
 
 namespace SyncEngine.Tests.Connectors.Outbox;
 
-/// <summary>The times of polls, on a clock that the test moves: none too early, none too late, never a storm.</summary>
+/// <summary>The times of polls, on a clock that the test moves: none too early, none too late, and never too many.</summary>
 public sealed class WorkSignalTests
 {
     private static readonly TimeSpan millisecond = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan timeout = TimeSpan.FromSeconds(10);
-    private static readonly OutboxOptions options = new() { Debounce = 20 * millisecond, SafetyPoll = TimeSpan.FromSeconds(10), PollInterval = TimeSpan.FromSeconds(1) };
+    private static readonly OutboxOptions options =
+        new() { Debounce = 20 * millisecond, SafetyPoll = TimeSpan.FromSeconds(10), PollInterval = TimeSpan.FromSeconds(1) };
 
     private readonly ManualTime time = new();
 
