@@ -198,8 +198,8 @@ public sealed class ChannelFeedTests(HubDatabase hub) : IClassFixture<HubDatabas
         {
             await ListeningAsync();
             Assert.True(await hub.Database.ScalarAsync<bool>(
-                $"SELECT bool_or(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name =
-                    '{channel}' AND query LIKE 'LISTEN%'"));
+                "SELECT bool_or(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                + $" WHERE application_name = '{channel}' AND query LIKE 'LISTEN%'"));
             await hub.PublishAsync(channel, id);
             await reader.ExpectAsync($"message {id}");
         }
