@@ -187,12 +187,19 @@ sealed class ModelOutbox(int seed, bool isOrderKnown)
         var appeared = waiting.Where(IsNew).ToList();
         var own = waiting.Where(row => node.IsClaimUncertain && row.LockedBy == node);
         var busy = waiting.Where(row => !IsFree(row) && row.LockedBy != node).Select(row => row.Channel).ToHashSet(StringComparer.Ordinal);
-        return new OutboxPoll(
-            progress, Maximum(), Horizon: 1, [.. nodes.Select(other => other.Id)],
-            [.. own.Select(row => new WaitingRow(row.Id, row.Channel, row.Bytes, IsFixed: true, IsOwn: true))],
-            [.. known.Take(limit).Select(row => new WaitingRow(row.Id, row.Channel, row.Bytes, row.IsFixed))], known.Count > limit,
-            [.. appeared.Take(limit).Select(row => new WaitingRow(row.Id, row.Channel, row.Bytes, IsFixed: false))], appeared.Count > limit,
-            busy, []);
+        return new OutboxPoll
+        {
+            Progress = progress,
+            Highest = Maximum(),
+            Horizon = 1,
+            LiveNodes = [.. nodes.Select(other => other.Id)],
+            Own = [.. own.Select(row => new WaitingRow(row.Id, row.Channel, row.Bytes, IsFixed: true, IsOwn: true))],
+            Known = [.. known.Take(limit).Select(row => new WaitingRow(row.Id, row.Channel, row.Bytes, row.IsFixed))],
+            IsKnownCut = known.Count > limit,
+            New = [.. appeared.Take(limit).Select(row => new WaitingRow(row.Id, row.Channel, row.Bytes, IsFixed: false))],
+            IsNewCut = appeared.Count > limit,
+            BusyChannels = busy,
+        };
     }
 
     /// <summary>As the node does: numbers, decisions, progress.</summary>
@@ -268,7 +275,8 @@ sealed class ModelOutbox(int seed, bool isOrderKnown)
         {
             var row = polled[planned.Id];
             Assert.True(!planned.NeedsNumber || !row.IsFixed, "a fixed id was changed");
-            Assert.True(!planned.IsTaken || row.IsOwn || (owned.Contains(row.Channel) && room[row.Channel] > 0 && !poll.BusyChannels.Contains(row.Channel)), "a row was taken that is not for this node now");
+            var isFree = owned.Contains(row.Channel) && room[row.Channel] > 0 && !poll.BusyChannels.Contains(row.Channel);
+            Assert.True(!planned.IsTaken || row.IsOwn || isFree, "a row was taken that is not for this node now");
             Assert.False(planned.IsTaken && IsInLane(node, row.Id));
         }
 
