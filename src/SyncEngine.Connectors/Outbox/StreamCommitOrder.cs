@@ -8,11 +8,11 @@ namespace SyncEngine.Connectors.Outbox;
 /// <remarks>
 /// The stream never reports an outbox that is not in the publication, or in another database. Then there is no epoch, and nothing waits.
 /// </remarks>
-public sealed class StreamCommitOrder(ChangeProcessor processor) : ICommitOrder, IInsertObserver
+public sealed class StreamCommitOrder(LiveQueryEngine engine) : ICommitOrder, IInsertObserver
 {
     private const int Remembered = 100_000;
 
-    private readonly Lock access = new(); // written by the processor's loop, read by the connector's
+    private readonly Lock access = new(); // written by the engine's loop, read by the connector's
     private readonly Dictionary<long, long> places = [];
     private readonly Queue<long> ages = new();
     private readonly ColumnSlice[] slices = new ColumnSlice[1_664];
@@ -35,7 +35,7 @@ public sealed class StreamCommitOrder(ChangeProcessor processor) : ICommitOrder,
     }
 
     public Task FollowAsync(uint relationOid, CancellationToken cancellationToken) =>
-        processor.ObserveAsync(relationOid, this, cancellationToken);
+        engine.ObserveAsync(relationOid, this, cancellationToken);
 
     public long? PlaceOf(long sequenceId)
     {
