@@ -172,7 +172,8 @@ sealed class ModelOutbox(int seed, bool isOrderKnown)
             channel => channel, channel => leftOut.Contains(channel) || node.Lanes[channel].Count > 2 ? 0 : random.Next(1, 6),
             StringComparer.Ordinal);
         Func<long, long?>? placeOf = isOrderKnown || random.Next(2) == 0 ? id => PlaceOf(id) : null;
-        var owned = channels.Where(channel => Rendezvous.IsOwner(channel, node.Id, [.. nodes.Select(other => other.Id)])).ToHashSet(StringComparer.Ordinal);
+        string[] live = [.. nodes.Select(other => other.Id)];
+        var owned = channels.Where(channel => Rendezvous.IsOwner(channel, node.Id, live)).ToHashSet(StringComparer.Ordinal);
 
         var plan = RoundPlan.Make(
             poll, new ChannelRoom(owned.Contains, channel => room[channel]), placeOf, mayNumber: true, maxBytes: random.Next(1, 500));
@@ -224,7 +225,10 @@ sealed class ModelOutbox(int seed, bool isOrderKnown)
 
         if (plan.IsPartial)
         {
-            var late = seen.Where(row => !row.IsProcessed && IsNew(row)).GroupBy(row => row.Channel).Where(channel => channel.Min(row => row.Id) <= progress.Highest).SelectMany(channel => channel);
+            var late = seen.Where(row => !row.IsProcessed && IsNew(row))
+                .GroupBy(row => row.Channel)
+                .Where(channel => channel.Min(row => row.Id) <= progress.Highest)
+                .SelectMany(channel => channel);
             foreach (var row in late.OrderBy(row => row.Id).ToList())
             {
                 row.IsFixed = true;
