@@ -1,11 +1,11 @@
 using System.Collections.Immutable;
+using SyncEngine.Catalog;
 using SyncEngine.Changes;
 using SyncEngine.Delivery;
 using SyncEngine.Errors;
 using SyncEngine.Planning;
 using SyncEngine.Ports;
 using SyncEngine.LiveQueries;
-using SyncEngine.Sql.Catalog;
 using SyncEngine.Subscriptions;
 using SyncEngine.Tiers;
 using SyncEngine.Tiers.SingleTable;
@@ -41,10 +41,9 @@ public sealed partial class ChangeProcessor
                 foreach (var query in queries.All.Where(query => outcomes.ContainsKey(query.Plan)).ToList())
                 {
                     query.IsSuspended = false;
-                    var (plan, error) = outcomes[query.Plan];
-                    if (plan is null)
+                    if (outcomes[query.Plan] is not PlanReplaced { Plan: var plan })
                     {
-                        End(query, error!);
+                        End(query, ((PlanRefused)outcomes[query.Plan]).Error);
                     }
                     else if (!plan.HasSameShapeAs(query.Plan) || !plan.ParameterTypes.Select(type => type.Oid).SequenceEqual(query.Plan.ParameterTypes.Select(type => type.Oid)))
                     {

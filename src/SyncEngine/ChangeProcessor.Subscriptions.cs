@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
+using SyncEngine.Catalog;
 using SyncEngine.Changes;
 using SyncEngine.Delivery;
 using SyncEngine.Errors;
@@ -22,7 +23,7 @@ public sealed partial class ChangeProcessor
     private readonly Dictionary<(string?, string?, string?), int> perPrincipal = [];
     private readonly Queue<(DateTimeOffset At, Subscription Subscription)> unattended = new();
     private readonly PriorityQueue<Subscription, DateTimeOffset> expiring = new();
-    private Sql.Catalog.DatabaseSchema? newestSchema;
+    private DatabaseSchema? newestSchema;
     private int auditTurn;
     private bool isSettling;
     private TaskCompletionSource? farewell;

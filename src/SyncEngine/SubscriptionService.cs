@@ -1,11 +1,11 @@
 using System.Text.Json;
 using SyncEngine.Delivery;
+using SyncEngine.Catalog;
 using SyncEngine.Errors;
 using SyncEngine.Permissions;
 using SyncEngine.Planning;
 using SyncEngine.Ports;
 using SyncEngine.LiveQueries;
-using SyncEngine.Sql.Catalog;
 using SyncEngine.Subscriptions;
 using SyncEngine.Tiers;
 using SyncEngine.Tiers.SingleTable;
@@ -62,23 +62,23 @@ public sealed class SubscriptionService
 
         try
         {
-            return await RegisterAsync(principal, request, isDoubtful: false, cancellationToken);
+            return await RegisterAsync(principal, request, isInvalidated: false, cancellationToken);
         }
         catch (SyncException raced) when (raced.Code == ErrorCode.SchemaChanged)
         {
-            return await RegisterAsync(principal, request, isDoubtful: true, cancellationToken);
+            return await RegisterAsync(principal, request, isInvalidated: true, cancellationToken);
         }
     }
 
-    private async Task<Subscription> RegisterAsync(Principal principal, SubscribeRequest request, bool isDoubtful, CancellationToken cancellationToken)
+    private async Task<Subscription> RegisterAsync(Principal principal, SubscribeRequest request, bool isInvalidated, CancellationToken cancellationToken)
     {
-        var plan = await planner.PlanAsync(request.Query, principal, isDoubtful, cancellationToken);
+        var plan = await planner.PlanAsync(request.Query, principal, isInvalidated, cancellationToken);
         var parameters = await planner.CanonicaliseAsync(plan, request.Parameters, cancellationToken);
         return await processor.RegisterAsync(principal, plan, parameters, cancellationToken);
     }
 
     public Task<QueryPlan> ExplainAsync(Principal principal, string query, CancellationToken cancellationToken) =>
-        planner.PlanAsync(query, principal, isDoubtful: false, cancellationToken);
+        planner.PlanAsync(query, principal, isInvalidated: false, cancellationToken);
 
     /// <summary>A newer token for a connection's stream: subscriptions whose plan uses claims are planned with the new ones.</summary>
     public async Task AuthenticateAsync(ClientStream stream, Principal principal, CancellationToken cancellationToken)
@@ -87,7 +87,7 @@ public sealed class SubscriptionService
         {
             try
             {
-                var plan = await planner.PlanAsync(subscription.Plan.QueryText, principal, isDoubtful: false, cancellationToken);
+                var plan = await planner.PlanAsync(subscription.Plan.QueryText, principal, isInvalidated: false, cancellationToken);
                 await processor.MoveAsync(subscription, plan, cancellationToken);
             }
             catch (SyncException refused)
@@ -169,11 +169,11 @@ public sealed class SubscriptionService
     {
         try
         {
-            return new PlanOutcome(await planner.PlanAsync(doubtful.QueryText, doubtful.Reader, isDoubtful: true, cancellationToken), null);
+            return new PlanReplaced(await planner.PlanAsync(doubtful.QueryText, doubtful.Reader, isInvalidated: true, cancellationToken));
         }
         catch (SyncException refused) when (refused.Code.Class != ErrorClass.BackOff)
         {
-            return new PlanOutcome(null, refused);
+            return new PlanRefused(refused);
         }
         catch (SyncException busy)
         {

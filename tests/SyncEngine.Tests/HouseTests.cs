@@ -30,13 +30,14 @@ public sealed partial class HouseTests
         ["Observability"] = [],
         ["Values"] = [],
         ["Changes"] = [],
+        ["Catalog"] = ["Values", "Changes"],
         ["Tiers"] = ["Values", "Changes", "Errors", "LiveQueries"],
-        ["Sql"] = ["Values", "Changes", "Errors", "Ports"],
+        ["Sql"] = ["Values", "Errors", "Catalog"],
         ["Permissions"] = ["Values", "Sql", "Errors"],
-        ["Ports"] = ["Values", "Changes", "Errors", "Permissions", "Sql.Catalog"],
-        ["Planning"] = ["Values", "Changes", "Errors", "Permissions", "Ports", "Sql", "Tiers"],
+        ["Ports"] = ["Values", "Changes", "Errors", "Permissions", "Catalog"],
+        ["Planning"] = ["Values", "Changes", "Errors", "Catalog", "Permissions", "Ports", "Sql", "Tiers"],
         ["Delivery"] = ["Values", "Changes", "Errors", "Observability", "Permissions", "Tiers", "LiveQueries", "Subscriptions"],
-        ["LiveQueries"] = ["Values", "Changes", "Errors", "Observability", "Permissions", "Planning", "Ports", "Tiers", "Delivery", "Subscriptions"],
+        ["LiveQueries"] = ["Values", "Changes", "Errors", "Catalog", "Observability", "Permissions", "Planning", "Ports", "Tiers", "Delivery", "Subscriptions"],
         ["Subscriptions"] = ["Values", "Changes", "Errors", "Permissions", "Planning", "LiveQueries", "Delivery"],
     };
 
@@ -97,7 +98,7 @@ public sealed partial class HouseTests
 
     private static string Top(string room) => room.Split('.')[0];
 
-    /// <summary>"Sql.Catalog" is in "Sql", and every room is in itself.</summary>
+    /// <summary>"Sql.Parsing" is in "Sql", and every room is in itself.</summary>
     private static bool IsIn(string room, string outer) =>
         room.StartsWith(outer, StringComparison.Ordinal) && (room.Length == outer.Length || room[outer.Length] == '.');
 

@@ -1,9 +1,9 @@
+using SyncEngine.Catalog;
 using SyncEngine.Observability;
 using SyncEngine.Ports;
 using SyncEngine.Postgres.Administration;
 using SyncEngine.Postgres.Catalog;
 using SyncEngine.Postgres.Replication;
-using SyncEngine.Sql.Catalog;
 
 namespace SyncEngine.Server.Hosting;
 
