@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using System.Collections.Immutable;
 using SyncEngine.Errors;
+using SyncEngine.Sql.Lexing;
 
 namespace SyncEngine.Sql;
 
