@@ -31,14 +31,17 @@ public sealed partial class HouseTests
         ["Values"] = [],
         ["Changes"] = [],
         ["Catalog"] = ["Values", "Changes"],
-        ["Tiers"] = ["Values", "Changes", "Errors", "LiveQueries"],
+        ["Tiers"] = ["Values", "Changes", "Errors"],
+        ["Options"] = [],
         ["Sql"] = ["Values", "Errors", "Catalog"],
         ["Permissions"] = ["Values", "Sql", "Errors"],
         ["Ports"] = ["Values", "Changes", "Errors", "Permissions", "Catalog"],
+        ["Loop"] = ["Changes", "Errors", "Observability", "Options", "Ports"],
         ["Planning"] = ["Values", "Changes", "Errors", "Catalog", "Permissions", "Ports", "Sql", "Tiers"],
-        ["Delivery"] = ["Values", "Changes", "Errors", "Observability", "Permissions", "Tiers", "LiveQueries", "Subscriptions"],
-        ["LiveQueries"] = ["Values", "Changes", "Errors", "Catalog", "Observability", "Permissions", "Planning", "Ports", "Tiers", "Delivery", "Subscriptions"],
-        ["Subscriptions"] = ["Values", "Changes", "Errors", "Permissions", "Planning", "LiveQueries", "Delivery"],
+        ["Delivery"] = ["Values", "Changes", "Errors", "Observability", "Options", "Permissions", "Loop", "Tiers"],
+        ["LiveQueries"] = ["Values", "Changes", "Errors", "Loop", "Permissions", "Planning", "Ports", "Tiers", "Delivery", "Catalog"],
+        ["Subscriptions"] = ["Changes", "Errors", "Loop", "Permissions", "Planning", "LiveQueries", "Delivery"],
+        ["SchemaChanges"] = ["Errors", "LiveQueries", "Planning", "Catalog", "Subscriptions"],
     };
 
     [Fact]

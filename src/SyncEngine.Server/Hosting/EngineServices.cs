@@ -2,6 +2,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.SignalR;
 using Npgsql;
 using SyncEngine.Observability;
+using SyncEngine.Options;
 using SyncEngine.Permissions;
 using SyncEngine.Planning;
 using SyncEngine.Ports;
@@ -63,7 +64,9 @@ static class EngineServices
             provider.GetRequiredService<IQueryAnalyst>(),
             provider.GetRequiredService<ISchemaSource>(),
             provider.GetRequiredService<EngineOptions>().ClockInterval));
-        services.AddSingleton<ChangeProcessor>();
+        services.AddSingleton<LiveQueryEngine>();
+        services.AddSingleton<StreamService>();
+        services.AddSingleton<SchemaFollower>();
         services.AddSingleton<SubscriptionService>();
         services.AddSingleton(new PublicationSetup(dataSource, replication));
         services.AddSingleton(provider => new DemoWrites(provider.GetRequiredService<NpgsqlDataSource>()));

@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using SyncEngine.Permissions;
 using SyncEngine.Tiers;
-using SyncEngine.Tiers.SingleTable;
 using SyncEngine.Values;
 
 namespace SyncEngine.Planning;
@@ -60,8 +59,6 @@ public sealed record QueryPlan
     public Principal Reader => Scope.Reader;
 
     public bool DependsOnClaims => Scope.DependsOnClaims;
-
-    internal SingleTablePlan? SingleTable => Tier as SingleTablePlan;
 
     /// <summary>Checks that a client of the other plan can continue with this one: same columns, key and order.</summary>
     public bool HasSameShapeAs(QueryPlan other) =>

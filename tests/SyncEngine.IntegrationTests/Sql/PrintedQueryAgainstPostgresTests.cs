@@ -1,7 +1,6 @@
 using Npgsql;
 using SyncEngine.Errors;
 using SyncEngine.Sql;
-using SyncEngine.Sql.Parsing;
 using SyncEngine.Sql.Syntax;
 using Xunit;
 

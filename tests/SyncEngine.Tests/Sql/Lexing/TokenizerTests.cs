@@ -1,5 +1,4 @@
 using SyncEngine.Errors;
-using SyncEngine.Sql;
 using SyncEngine.Sql.Lexing;
 using Xunit;
 

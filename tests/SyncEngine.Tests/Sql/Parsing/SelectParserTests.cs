@@ -1,5 +1,4 @@
 using SyncEngine.Sql;
-using SyncEngine.Sql.Parsing;
 using SyncEngine.Sql.Syntax;
 using Xunit;
 

@@ -1,7 +1,6 @@
 using FsCheck;
 using FsCheck.Fluent;
 using SyncEngine.Sql;
-using SyncEngine.Sql.Parsing;
 using SyncEngine.Sql.Syntax;
 using Xunit;
 
