@@ -164,7 +164,8 @@ public sealed class PredicateAgainstPostgresTests(ValuesDatabase postgres) : ICl
                     return (new Not(term.Predicate), $"NOT ({term.Sql})");
                 default:
                     var terms = Enumerable.Range(0, 2 + values.Below(2)).Select(_ => Condition(depth - 1)).ToArray();
-                    Predicate connective = not ? new And([.. terms.Select(part => part.Predicate)]) : new Or([.. terms.Select(part => part.Predicate)]);
+                    Predicate connective = not ? new And([.. terms.Select(part => part.Predicate)]) : new Or(
+                        [.. terms.Select(part => part.Predicate)]);
                     return (connective, "(" + string.Join(not ? " AND " : " OR ", terms.Select(part => $"({part.Sql})")) + ")");
             }
         }

@@ -46,7 +46,9 @@ public sealed class SqlStateClassifierTests
         var error = SqlStateClassifier.Classify(
             new PostgresException("column \"nme\" does not exist", "ERROR", "ERROR", "42703", detail: "Failing row contains (secret).", hint: "Perhaps you meant \"name\".", position: 28, where: "in function secret()"), 20, 30);
 
-        Assert.Equal(("column \"nme\" does not exist", "Perhaps you meant \"name\".", (string?)null, "42703", (int?)8), (error.Message, error.Hint, error.Detail, error.SqlState, error.Position));
+        Assert.Equal(
+            ("column \"nme\" does not exist", "Perhaps you meant \"name\".", (string?)null, "42703", (int?)8),
+            (error.Message, error.Hint, error.Detail, error.SqlState, error.Position));
     }
 
     [Theory]
@@ -55,7 +57,8 @@ public sealed class SqlStateClassifierTests
     [InlineData(0)]
     public void A_position_outside_the_callers_text_is_left_out(int position)
     {
-        Assert.Null(SqlStateClassifier.Classify(new PostgresException("m", "ERROR", "ERROR", "42601", position: position), 20, 30).Position);
+        Assert.Null(
+            SqlStateClassifier.Classify(new PostgresException("m", "ERROR", "ERROR", "42601", position: position), 20, 30).Position);
     }
 
     [Theory]
@@ -70,8 +73,11 @@ public sealed class SqlStateClassifierTests
     [Fact]
     public void What_the_driver_throws_is_source_unavailable_and_the_unexpected_internal()
     {
-        Assert.Equal(ErrorCode.SourceUnavailable, SqlStateClassifier.Classify(new NpgsqlException("Failed to connect to 10.0.0.1:5432")).Code);
-        Assert.DoesNotContain("10.0.0.1", SqlStateClassifier.Classify(new NpgsqlException("Failed to connect to 10.0.0.1:5432")).Message, StringComparison.Ordinal);
+        Assert.Equal(
+            ErrorCode.SourceUnavailable, SqlStateClassifier.Classify(new NpgsqlException("Failed to connect to 10.0.0.1:5432")).Code);
+        Assert.DoesNotContain(
+            "10.0.0.1", SqlStateClassifier.Classify(new NpgsqlException("Failed to connect to 10.0.0.1:5432")).Message,
+            StringComparison.Ordinal);
         Assert.Equal(ErrorCode.Internal, SqlStateClassifier.Classify(new InvalidOperationException("x")).Code);
     }
 }
