@@ -35,7 +35,8 @@ public sealed class AnalystDatabase(PostgresFixture postgres) : IAsyncLifetime
             CREATE TABLE member (room int, account bigint, PRIMARY KEY (room, account));
             CREATE TABLE message (id int PRIMARY KEY, room int, body text);
             ALTER TABLE message ENABLE ROW LEVEL SECURITY;
-            CREATE POLICY members ON message USING (room IN (SELECT room FROM member WHERE account = (current_setting('request.jwt.claims', true)::json ->> 'account')::bigint));
+            CREATE POLICY members ON message USING (room IN (
+              SELECT room FROM member WHERE account = (current_setting('request.jwt.claims', true)::json ->> 'account')::bigint));
             CREATE TABLE event (id int, at date, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
             CREATE TABLE event_2023 PARTITION OF event FOR VALUES FROM ('2023-01-01') TO ('2024-01-01');
             CREATE TABLE event_2024 PARTITION OF event FOR VALUES FROM ('2024-01-01') TO ('2025-01-01') PARTITION BY RANGE (at);
@@ -64,7 +65,8 @@ public sealed class AnalystDatabase(PostgresFixture postgres) : IAsyncLifetime
             CREATE FUNCTION roll() RETURNS int LANGUAGE sql VOLATILE AS 'SELECT 4';
             CREATE FUNCTION mixed(int) RETURNS int LANGUAGE sql IMMUTABLE RETURN $1;
             CREATE FUNCTION mixed(text) RETURNS text LANGUAGE sql VOLATILE RETURN $1;
-            CREATE FUNCTION claim() RETURNS bigint LANGUAGE sql STABLE AS $$ SELECT (nullif(current_setting('request.jwt.claims', true), '')::json ->> 'account')::bigint $$;
+            CREATE FUNCTION claim() RETURNS bigint LANGUAGE sql STABLE AS
+              $$ SELECT (nullif(current_setting('request.jwt.claims', true), '')::json ->> 'account')::bigint $$;
             CREATE FUNCTION claim_atomic() RETURNS text LANGUAGE sql STABLE RETURN current_setting('request.jwt.claims', true)::json ->> 'account';
             CREATE FUNCTION passes_on() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT tally()';
             CREATE FUNCTION hides() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT tally/**/()';
@@ -73,7 +75,8 @@ public sealed class AnalystDatabase(PostgresFixture postgres) : IAsyncLifetime
             ALTER TABLE claimed ENABLE ROW LEVEL SECURITY;
             CREATE POLICY own ON claimed USING (account = claim());
             CREATE VIEW tallied AS SELECT id, tally() AS tally FROM account;
-            CREATE PUBLICATION sync FOR TABLE account (id, owner, secret, balance, mood, tags, amount), room, member, message, event, animal, dog, unkeyed, nothing,
+            CREATE PUBLICATION sync FOR TABLE account (id, owner, secret, balance, mood, tags, amount), room, member, message, event, animal, dog,
+              unkeyed, nothing,
               claimed, filtered WHERE (id > 1), listed (id, a), other.room;
             GRANT SELECT ON claimed, room, member, message, event, named_room, unpublished TO analyst_reader;
             GRANT SELECT (id, owner) ON account TO analyst_reader;
@@ -135,7 +138,10 @@ public sealed class QueryAnalystTests(AnalystDatabase fixture) : IClassFixture<A
     public async Task Parameters_and_columns_are_typed_by_PostgreSQL()
     {
         var description = await DescribeAsync(
-            "SELECT a.id, a.balance, a.mood, a.tags, a.amount, a.owner AS id, a.id + $1, 1.5::numeric(6, 3), 'x'::varchar(7), r.name, r FROM account a JOIN room r ON r.name = $2 WHERE a.mood = $3 AND a.tags = $4 AND a.amount > $5");
+            """
+            SELECT a.id, a.balance, a.mood, a.tags, a.amount, a.owner AS id, a.id + $1, 1.5::numeric(6, 3), 'x'::varchar(7), r.name, r
+            FROM account a JOIN room r ON r.name = $2 WHERE a.mood = $3 AND a.tags = $4 AND a.amount > $5
+            """);
 
         Assert.Equal(["int8", "text", "public.mood", "text[]", "int4"], description.Parameters.Select(type => type.DisplayName));
         Assert.Equal(
@@ -235,7 +241,13 @@ public sealed class QueryAnalystTests(AnalystDatabase fixture) : IClassFixture<A
     public async Task A_volatile_function_in_a_policy_is_refused()
     {
         await fixture.Database.ExecuteAsync(
-            "CREATE TABLE lottery (id int PRIMARY KEY); ALTER TABLE lottery ENABLE ROW LEVEL SECURITY; CREATE POLICY luck ON lottery USING (random() > 0.5); GRANT SELECT ON lottery TO analyst_reader; ALTER PUBLICATION sync ADD TABLE lottery");
+            """
+            CREATE TABLE lottery (id int PRIMARY KEY);
+            ALTER TABLE lottery ENABLE ROW LEVEL SECURITY;
+            CREATE POLICY luck ON lottery USING (random() > 0.5);
+            GRANT SELECT ON lottery TO analyst_reader;
+            ALTER PUBLICATION sync ADD TABLE lottery
+            """);
         var error = await RefusedAsync("SELECT id FROM lottery", Reader);
 
         Assert.Equal(

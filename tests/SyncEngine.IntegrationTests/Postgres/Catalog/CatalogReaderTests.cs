@@ -67,14 +67,18 @@ public sealed class CatalogReaderTests(PostgresFixture postgres) : IAsyncLifetim
             """
             CREATE COLLATION loose (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
             CREATE DOMAIN label AS text;
-            CREATE TABLE t (plain text, c text COLLATE "C", posix varchar COLLATE "POSIX", icu text COLLATE "und-x-icu", loose text COLLATE loose, padded char(3), number int, named name, label label COLLATE "C");
+            CREATE TABLE t (plain text, c text COLLATE "C", posix varchar COLLATE "POSIX", icu text COLLATE "und-x-icu",
+              loose text COLLATE loose, padded char(3), number int, named name, label label COLLATE "C");
             """);
         var columns = (await catalog.RefreshAsync(CancellationToken.None)).Find(null, "t")!.Columns;
         var isBytewise = await database.ScalarAsync<bool>(
             "SELECT datcollate IN ('C', 'POSIX') FROM pg_database WHERE datname = current_database()");
 
         Assert.Equal(
-            [$"plain True {isBytewise}", "c True True", "posix True True", "icu True False", "loose False False", "padded False False", "number False False", "named True True", "label True True"],
+            [
+                $"plain True {isBytewise}", "c True True", "posix True True", "icu True False", "loose False False", "padded False False",
+                "number False False", "named True True", "label True True",
+            ],
             columns.Select(column => $"{column.Name} {column.HasByteEquality} {column.HasByteOrder}"));
     }
 
@@ -175,7 +179,10 @@ public sealed class CatalogReaderTests(PostgresFixture postgres) : IAsyncLifetim
             Assert.Skip("generated columns are sent from 18 on");
         }
 
-        await database.ExecuteAsync("CREATE TABLE t (id int PRIMARY KEY, s int GENERATED ALWAYS AS (id) STORED, v int GENERATED ALWAYS AS (id) VIRTUAL); CREATE PUBLICATION sync FOR TABLE t WITH (publish_generated_columns = stored)");
+        await database.ExecuteAsync("""
+            CREATE TABLE t (id int PRIMARY KEY, s int GENERATED ALWAYS AS (id) STORED, v int GENERATED ALWAYS AS (id) VIRTUAL);
+            CREATE PUBLICATION sync FOR TABLE t WITH (publish_generated_columns = stored)
+            """);
         var table = (await catalog.RefreshAsync(CancellationToken.None)).Find(null, "t")!;
 
         Assert.True(table.IsStreamed, table.NotStreamedBecause);
@@ -388,7 +395,11 @@ public sealed class CatalogReaderTests(PostgresFixture postgres) : IAsyncLifetim
     [Fact]
     public async Task Operators_of_users_are_noticed_on_the_search_path_only()
     {
-        await database.ExecuteAsync("CREATE SCHEMA elsewhere; CREATE FUNCTION same(int, text) RETURNS bool LANGUAGE sql IMMUTABLE RETURN true; CREATE OPERATOR elsewhere.= (LEFTARG = int, RIGHTARG = text, FUNCTION = same)");
+        await database.ExecuteAsync("""
+            CREATE SCHEMA elsewhere;
+            CREATE FUNCTION same(int, text) RETURNS bool LANGUAGE sql IMMUTABLE RETURN true;
+            CREATE OPERATOR elsewhere.= (LEFTARG = int, RIGHTARG = text, FUNCTION = same)
+            """);
         Assert.False((await catalog.RefreshAsync(CancellationToken.None)).HasForeignOperators);
 
         await database.ExecuteAsync("CREATE OPERATOR public.< (LEFTARG = int, RIGHTARG = text, FUNCTION = same)");
@@ -398,7 +409,13 @@ public sealed class CatalogReaderTests(PostgresFixture postgres) : IAsyncLifetim
     [Fact]
     public async Task The_poll_is_cheap_with_a_thousand_tables()
     {
-        await database.ExecuteAsync("DO $$ BEGIN FOR i IN 1..1000 LOOP EXECUTE format('CREATE TABLE t%s (id int PRIMARY KEY, a text, b text, c int, d int, e timestamptz)', i); END LOOP; END $$");
+        await database.ExecuteAsync("""
+            DO $$ BEGIN
+              FOR i IN 1..1000 LOOP
+                EXECUTE format('CREATE TABLE t%s (id int PRIMARY KEY, a text, b text, c int, d int, e timestamptz)', i);
+              END LOOP;
+            END $$
+            """);
         await catalog.RefreshAsync(CancellationToken.None);
         var best = TimeSpan.MaxValue;
         for (var i = 0; i < 10; i++)

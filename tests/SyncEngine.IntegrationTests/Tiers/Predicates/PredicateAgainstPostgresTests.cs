@@ -93,7 +93,8 @@ public sealed class PredicateAgainstPostgresTests(ValuesDatabase postgres) : ICl
 
     private static async Task<Truth[][]> AskAsync(NpgsqlConnection connection, (Predicate, string Sql)[] conditions)
     {
-        await using var command = new NpgsqlCommand($"SELECT {string.Join(",\n", conditions.Select(condition => condition.Sql))} FROM subject ORDER BY id", connection);
+        var columns = string.Join(",\n", conditions.Select(condition => condition.Sql));
+        await using var command = new NpgsqlCommand($"SELECT {columns} FROM subject ORDER BY id", connection);
         await using var reader = await command.ExecuteReaderAsync();
         var answers = new List<Truth[]>();
         while (await reader.ReadAsync())

@@ -65,9 +65,9 @@ public sealed class SqlStateClassifierTests
     [InlineData("XX001", "invalid page in block 7 of relation base/5/16384", "the query failed inside PostgreSQL")]
     [InlineData("58P01", "could not open file \"base/5/16384\"", "the query failed inside PostgreSQL")]
     [InlineData("57P01", "terminating connection due to administrator command", "the database does not take queries at present")]
-    public void What_is_internal_to_the_server_is_not_told(string sqlState, string said, string told)
+    public void Internals_of_the_server_are_not_disclosed(string sqlState, string message, string expected)
     {
-        Assert.Equal(told, SqlStateClassifier.Classify(new PostgresException(said, "ERROR", "ERROR", sqlState)).Message);
+        Assert.Equal(expected, SqlStateClassifier.Classify(new PostgresException(message, "ERROR", "ERROR", sqlState)).Message);
     }
 
     [Fact]
