@@ -24,6 +24,9 @@ public abstract record TierPlan
     /// <summary>The columns of a relation that the tier reads from the stream; null for those of no interest one by one.</summary>
     public virtual ImmutableArray<string>? ColumnsOf(uint relationOid) => null;
 
+    /// <summary>The result's columns that name a row for the tier, by index; null where it needs no key of its own.</summary>
+    internal virtual ImmutableArray<int>? ResultKey => null;
+
     /// <summary>The way from a changed row to the results concerned; null where the tier reads no rows.</summary>
     public virtual RowIndex? Index => null;
 
