@@ -152,7 +152,7 @@ public sealed partial class ChangeProcessor
         awaitingPosition.Add(query);
         if (now - lastTransactionAt > quietStream)
         {
-            source.Nudge();
+            source.EmitProgressMessage();
         }
     }
 

@@ -455,7 +455,7 @@ public sealed partial class ChangeProcessor
         if (awaitingPosition.Count > 0 && now - lastTransactionAt > quietStream)
         {
             // The stream fell silent below a read's upper bound.
-            source.Nudge();
+            source.EmitProgressMessage();
         }
 
         ShowLag();

@@ -130,7 +130,7 @@ internal static class EngineDrain
 
         public void Acknowledge(Lsn position) => source.Acknowledge(position);
 
-        public void Nudge()
+        public void EmitProgressMessage()
         {
             // The backlog moves the position.
         }

@@ -27,7 +27,7 @@ internal static partial class Log
     public static partial void RemovedSpillFiles(this ILogger logger, int count);
 
     [LoggerMessage(107, LogLevel.Warning, "no message could be written to move the stream: {Reason}")]
-    public static partial void NudgeFailed(this ILogger logger, string reason);
+    public static partial void ProgressMessageFailed(this ILogger logger, string reason);
 
     [LoggerMessage(108, LogLevel.Warning, "the replication monitor failed: {Reason}")]
     public static partial void MonitorFailed(this ILogger logger, string reason);

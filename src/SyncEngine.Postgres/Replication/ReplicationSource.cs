@@ -32,7 +32,7 @@ public sealed class ReplicationSource : IChangeSource
     private readonly Channel<SourceEvent> events;
     private readonly ReplicationConnections connections;
     private readonly SlotKeeper slots;
-    private readonly Nudger nudger;
+    private readonly ProgressMessageWriter progressMessages;
     private readonly SpillDirectory spillDirectory;
     private readonly MessageMemory memory;
     private readonly TransactionIds transactionIds = new();
@@ -62,7 +62,7 @@ public sealed class ReplicationSource : IChangeSource
         events = Channel.CreateBounded<SourceEvent>(new BoundedChannelOptions(options.QueueCapacity) { SingleReader = true });
         connections = new ReplicationConnections(options);
         slots = new SlotKeeper(options, time, logger);
-        nudger = new Nudger(connections, options, time, logger);
+        progressMessages = new ProgressMessageWriter(connections, options, time, logger);
         spillDirectory = new SpillDirectory(options.SpillDirectory);
         memory = new MessageMemory(options.MemoryBudgetBytes);
         status = new ReplicationStatus(ReplicationState.Connecting, time.GetUtcNow(), null, null, null, Lsn.Zero, 0, 0, null);
@@ -113,12 +113,12 @@ public sealed class ReplicationSource : IChangeSource
         }
     }
 
-    public void Nudge() => nudger.Request();
+    public void EmitProgressMessage() => progressMessages.Request();
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var nudging = nudger.RunAsync(stop.Token);
+        var writing = progressMessages.RunAsync(stop.Token);
         try
         {
             if (spillDirectory.RemoveAbandoned() is var removed and > 0)
@@ -135,7 +135,7 @@ public sealed class ReplicationSource : IChangeSource
         finally
         {
             await stop.CancelAsync();
-            await Ended(nudging);
+            await Ended(writing);
             events.Writer.TryComplete();
         }
     }

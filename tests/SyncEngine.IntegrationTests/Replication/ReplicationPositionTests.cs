@@ -70,12 +70,12 @@ public sealed class ReplicationPositionTests(ReplicationDatabase server) : IClas
     }
 
     [Fact]
-    public async Task A_nudge_brings_an_empty_transaction_with_its_message()
+    public async Task A_progress_message_brings_an_empty_transaction_with_its_message()
     {
         await using var probe = await StreamProbe.StartAsync(server, "CREATE TABLE a (id int PRIMARY KEY)");
         await probe.StartedAsync();
         var before = await server.ScalarAsync<string>("SELECT pg_current_wal_insert_lsn()::text");
-        probe.Source.Nudge();
+        probe.Source.EmitProgressMessage();
         var seen = await probe.TransactionAsync();
         Assert.Equal(["message syncengine "], seen.Changes);
         Assert.Empty(seen.Touched);
@@ -83,13 +83,13 @@ public sealed class ReplicationPositionTests(ReplicationDatabase server) : IClas
     }
 
     [Fact]
-    public async Task Nudges_coalesce()
+    public async Task Progress_messages_coalesce()
     {
         await using var probe = await StreamProbe.StartAsync(server, "CREATE TABLE a (id int PRIMARY KEY)");
         await probe.StartedAsync();
         for (var i = 0; i < 1000; i++)
         {
-            probe.Source.Nudge();
+            probe.Source.EmitProgressMessage();
         }
 
         await probe.TransactionAsync();

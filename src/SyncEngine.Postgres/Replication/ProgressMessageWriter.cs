@@ -7,7 +7,7 @@ namespace SyncEngine.Postgres.Replication;
 /// <summary>
 /// Writes a small flushed logical message when asked, so that the stream moves although nobody writes. Requests during one are answered by one more.
 /// </summary>
-internal sealed class Nudger(ReplicationConnections connections, ReplicationSourceOptions options, TimeProvider time, ILogger logger)
+internal sealed class ProgressMessageWriter(ReplicationConnections connections, ReplicationSourceOptions options, TimeProvider time, ILogger logger)
 {
     public const string Prefix = "syncengine";
 
@@ -31,7 +31,7 @@ internal sealed class Nudger(ReplicationConnections connections, ReplicationSour
                 }
                 catch (Exception exception) when (exception is NpgsqlException or IOException or TimeoutException)
                 {
-                    logger.NudgeFailed(exception.Message);
+                    logger.ProgressMessageFailed(exception.Message);
                     if (connection is not null)
                     {
                         await connection.DisposeAsync();
