@@ -4,6 +4,7 @@ using Npgsql;
 using SyncEngine.IntegrationTests;
 using SyncEngine.Postgres.Administration;
 using SyncEngine.Postgres.Embedded;
+using SyncEngine.Postgres.Sessions;
 using Xunit;
 
 [assembly: AssemblyFixture(typeof(PostgresFixture))]

@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using SyncEngine.Errors;
 using SyncEngine.Permissions;
 using SyncEngine.Postgres.Channels;
+using SyncEngine.Postgres.Notifications;
 
 namespace SyncEngine.Connectors.Hub;
 
@@ -20,11 +21,11 @@ public sealed record ChannelFeedOptions(int StreamsPerPrincipal, int ConcurrentR
 /// </summary>
 /// <remarks>
 /// A stream first reads for itself what it has missed, then shares a <see cref="ChannelTail"/> with the streams that may see the same.
-/// Lifecycle: nothing happens until the first stream has caught up; from then on one LISTEN connection wakes the tails.
+/// Lifecycle: nothing happens until the first stream has caught up; from then on notifications wake the tails.
 /// Backpressure: a stream is pulled and has no queue. A client that reads slowly reads later, from the table; what has expired until then makes it a <c>reset</c>.
 /// Stored: nothing. After a crash clients resume on any process.
 /// </remarks>
-public sealed class ChannelFeed(ChannelMessages messages, ChannelFeedOptions options, TimeProvider time) : IAsyncDisposable
+public sealed class ChannelFeed(ChannelMessages messages, NotificationListener listener, ChannelFeedOptions options, TimeProvider time) : IAsyncDisposable
 {
     public const int LongestName = 1_024;
 
@@ -143,7 +144,7 @@ public sealed class ChannelFeed(ChannelMessages messages, ChannelFeedOptions opt
         lock (access)
         {
             ObjectDisposedException.ThrowIf(stopping.IsCancellationRequested, this);
-            listening ??= Task.Run(() => new ChannelWakeUps(messages, time).RunAsync(Wake, WakeAll, stopping.Token));
+            listening ??= Task.Run(() => ListenAsync(stopping.Token));
             if (!tails.TryGetValue(key, out var tail) || tail.HasEnded)
             {
                 tail = new ChannelTail(this, key, principal, position);
@@ -210,6 +211,26 @@ public sealed class ChannelFeed(ChannelMessages messages, ChannelFeedOptions opt
             if (--perPrincipal[owner] == 0)
             {
                 perPrincipal.Remove(owner);
+            }
+        }
+    }
+
+    private async Task ListenAsync(CancellationToken cancellationToken)
+    {
+        await using var subscription = await listener.SubscribeAsync(ChannelMessages.Notification, cancellationToken);
+        WakeAll();
+        await foreach (var batch in subscription.ReadAllAsync(cancellationToken))
+        {
+            if (batch.HasGap)
+            {
+                WakeAll();
+            }
+            else
+            {
+                foreach (var payload in batch.Payloads)
+                {
+                    Wake(payload);
+                }
             }
         }
     }

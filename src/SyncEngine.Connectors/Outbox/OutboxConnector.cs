@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Npgsql;
+using SyncEngine.Postgres.Notifications;
 using SyncEngine.Postgres.Outbox;
 using SyncEngine.Postgres.Sessions;
 
@@ -17,6 +18,7 @@ public sealed partial class OutboxConnector(
     OutboxOptions options,
     IReadOnlyList<TargetRoute> routes,
     NpgsqlDataSource database,
+    NotificationListener listener,
     ICommitOrder? commitOrder,
     OutboxHealth health,
     OutboxMetrics metrics,
@@ -127,38 +129,40 @@ public sealed partial class OutboxConnector(
         health.Fault = reason;
     }
 
+    /// <summary>Notifications only wake the rounds: what is lost between two connections is found by the poll that follows each batch.</summary>
     private async Task ListenAsync(CancellationToken cancellationToken)
     {
-        var pause = new Backoff(options.RetryDelay, options.SafetyPoll, random);
-        while (!cancellationToken.IsCancellationRequested)
+        try
         {
-            try
+            await using var subscription = await listener.SubscribeAsync(OutboxNames.NotifyChannel, cancellationToken);
+            if (subscription.IsListening)
             {
-                await OutboxListener.ListenAsync(
-                    database,
-                    () =>
-                    {
-                        pause.Reset();
-                        health.Listen.Up();
-                        signal.Notify();
-                    },
-                    cancellationToken);
-            }
-            catch (Exception failure) when (failure is NpgsqlException or TimeoutException or System.Net.Sockets.SocketException)
-            {
-                health.Listen.Down("not listening for the trigger's notifications at present; the outbox is polled meanwhile");
-                Log.NotListening(logger, failure.Message);
-            }
-            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-            {
-                return;
+                Heard();
             }
 
-            if (!await PausedAsync(pause.Next(), cancellationToken))
+            await foreach (var batch in subscription.ReadAllAsync(cancellationToken))
             {
-                return;
+                if (batch.Failure is { } reason)
+                {
+                    health.Listen.Down("not listening for the trigger's notifications at present; the outbox is polled meanwhile");
+                    Log.NotListening(logger, reason);
+                }
+                else
+                {
+                    Heard();
+                }
             }
         }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // The outbox stops.
+        }
+    }
+
+    private void Heard()
+    {
+        health.Listen.Up();
+        signal.Notify();
     }
 
     private async Task<bool> PausedAsync(TimeSpan pause, CancellationToken cancellationToken)

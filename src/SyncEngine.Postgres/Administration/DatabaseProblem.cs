@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using Npgsql;
+using SyncEngine.Postgres.Sessions;
 
 namespace SyncEngine.Postgres.Administration;
 
@@ -50,15 +51,4 @@ public static class DatabaseProblem
 
     private static string OneLine(string text) =>
         string.Join(' ', text.Split(['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)).TrimEnd('.');
-}
-
-/// <summary>Writes names and texts into SQL that takes no parameters.</summary>
-public static class Quoting
-{
-    public static string Identifier(string name) => $"\"{name.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
-
-    public static string Identifier(string schema, string name) => $"{Identifier(schema)}.{Identifier(name)}";
-
-    /// <summary>Holds for standard_conforming_strings, which <see cref="SessionSettings"/> switches on.</summary>
-    public static string Literal(string text) => $"'{text.Replace("'", "''", StringComparison.Ordinal)}'";
 }

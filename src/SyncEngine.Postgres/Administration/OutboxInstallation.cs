@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using Dapper;
 using Npgsql;
 using SyncEngine.Postgres.Outbox;
+using SyncEngine.Postgres.Sessions;
 
 namespace SyncEngine.Postgres.Administration;
 

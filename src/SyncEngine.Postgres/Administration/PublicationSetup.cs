@@ -1,6 +1,7 @@
 using System.Globalization;
 using Dapper;
 using Npgsql;
+using SyncEngine.Postgres.Sessions;
 
 namespace SyncEngine.Postgres.Administration;
 

@@ -1,4 +1,5 @@
 using Npgsql;
+using SyncEngine.Postgres.Sessions;
 
 namespace SyncEngine.Postgres.Administration;
 

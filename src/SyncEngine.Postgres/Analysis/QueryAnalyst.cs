@@ -49,7 +49,7 @@ public sealed partial class QueryAnalyst(NpgsqlDataSource dataSource, ISchemaSou
             await using var batch = new NpgsqlBatch(connection);
             batch.Add("BEGIN READ ONLY").Add(QuerySession.Limits(options)).Add([.. QuerySession.Identity(principal)]);
             // format's %s is the output function; a cast to text would be another function for some types (true::text is not t).
-            batch.Add("SELECT ARRAY[" + string.Join(", ", values.Select((value, index) => $"(SELECT CASE pg_catalog.num_nulls(v) WHEN 0 THEN pg_catalog.format('%s', v) END FROM (SELECT ${index + 1}::{SqlText.TypeName(value.Type)} AS v) AS x)")) + "]::text[]").Add("COMMIT");
+            batch.Add("SELECT ARRAY[" + string.Join(", ", values.Select((value, index) => $"(SELECT CASE pg_catalog.num_nulls(v) WHEN 0 THEN pg_catalog.format('%s', v) END FROM (SELECT ${index + 1}::{Quoting.TypeName(value.Type)} AS v) AS x)")) + "]::text[]").Add("COMMIT");
             foreach (var (_, text) in values)
             {
                 batch.BatchCommands[^2].Parameters.Add(new NpgsqlParameter { NpgsqlDbType = NpgsqlDbType.Unknown, Value = (object?)text ?? DBNull.Value });

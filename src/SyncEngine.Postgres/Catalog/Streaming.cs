@@ -20,14 +20,14 @@ readonly record struct NotStreamed(string Because, string? StreamedIf);
 /// <summary>The rules by which a table's changes are, or are not, in the stream. https://www.postgresql.org/docs/current/logical-replication-publication.html</summary>
 sealed class Streaming(string publicationName, PublicationRow? publication, IReadOnlyDictionary<uint, PublishedTable> published)
 {
-    private readonly string quoted = SqlText.Identifier(publicationName);
+    private readonly string quoted = Quoting.Identifier(publicationName);
 
     /// <summary>Null when the table is streamed. For plain tables and leaves; a partitioned table is judged by its leaves.</summary>
     /// <param name="table">What is known of it so far.</param>
     /// <param name="publishAs">The table to add for it: for a leaf the root of its partition tree.</param>
     public NotStreamed? Judge(TableFacts table, TableFacts publishAs)
     {
-        var name = SqlText.Identifier(table.Schema, table.Name);
+        var name = Quoting.Identifier(table.Schema, table.Name);
         switch (table.Kind)
         {
             case 'f':
@@ -42,12 +42,12 @@ sealed class Streaming(string publicationName, PublicationRow? publication, IRea
 
         if (publication is not { } publishing)
         {
-            return new NotStreamed($"is not in publication \"{publicationName}\", which does not exist", $"Run CREATE PUBLICATION {quoted} FOR TABLE {SqlText.Identifier(publishAs.Schema, publishAs.Name)}, then subscribe again.");
+            return new NotStreamed($"is not in publication \"{publicationName}\", which does not exist", $"Run CREATE PUBLICATION {quoted} FOR TABLE {Quoting.Identifier(publishAs.Schema, publishAs.Name)}, then subscribe again.");
         }
 
         if (!published.TryGetValue(table.Oid, out var member))
         {
-            var publish = $"ALTER PUBLICATION {quoted} ADD TABLE {SqlText.Identifier(publishAs.Schema, publishAs.Name)}";
+            var publish = $"ALTER PUBLICATION {quoted} ADD TABLE {Quoting.Identifier(publishAs.Schema, publishAs.Name)}";
             if (publishing.ViaRoot && table.IsPartition)
             {
                 return new NotStreamed($"is a partition that publication \"{publicationName}\" publishes as its root", $"Run ALTER PUBLICATION {quoted} SET (publish_via_partition_root = false), then subscribe again.");

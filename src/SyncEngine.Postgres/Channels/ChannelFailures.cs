@@ -4,6 +4,7 @@ using Npgsql;
 using SyncEngine.Errors;
 using SyncEngine.Postgres.Administration;
 using SyncEngine.Postgres.Errors;
+using SyncEngine.Postgres.Sessions;
 
 namespace SyncEngine.Postgres.Channels;
 

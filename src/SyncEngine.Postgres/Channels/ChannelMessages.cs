@@ -60,9 +60,6 @@ public sealed class ChannelMessages(NpgsqlDataSource database, QuerySessionOptio
     /// <summary>The payload that wakes the readers of a channel: short for any name, and telling nobody what the name is.</summary>
     public static string WakeUpOf(string channel) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(channel)).AsSpan(0, 8));
 
-    /// <summary>Opens the connection on which notifications come; the caller owns it.</summary>
-    internal ValueTask<NpgsqlConnection> ConnectAsync(CancellationToken cancellationToken) => database.OpenConnectionAsync(cancellationToken);
-
     /// <summary>Stores the messages of one channel in order, in one statement; those that are there are left as they are.</summary>
     public async Task<StoreResult> StoreAsync(string channel, IReadOnlyList<ChannelMessage> messages, CancellationToken cancellationToken)
     {

@@ -6,6 +6,7 @@ using System.Text;
 using Dapper;
 using Npgsql;
 using SyncEngine.Postgres.Administration;
+using SyncEngine.Postgres.Sessions;
 
 namespace SyncEngine.Postgres.Embedded;
 

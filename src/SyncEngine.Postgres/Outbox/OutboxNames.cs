@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
-using SyncEngine.Postgres.Administration;
+using SyncEngine.Postgres.Sessions;
 
 namespace SyncEngine.Postgres.Outbox;
 
@@ -23,7 +23,7 @@ public sealed record OutboxNames(string Schema = "public", string Table = "outbo
 
     public string Trigger => Fit($"{Schema}_{Table}", "_trigger");
 
-    /// <summary>For <see cref="SqlScripts.Read(string, IReadOnlyDictionary{string, string})"/>.</summary>
+    /// <summary>The values of psql's variables in the scripts of sql/outbox.</summary>
     internal IReadOnlyDictionary<string, string> Variables => new Dictionary<string, string>(StringComparer.Ordinal)
     {
         ["outbox_schema"] = Schema,

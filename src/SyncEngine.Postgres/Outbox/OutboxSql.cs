@@ -1,4 +1,4 @@
-using SyncEngine.Postgres.Administration;
+using SyncEngine.Postgres.Sessions;
 
 namespace SyncEngine.Postgres.Outbox;
 

@@ -1,6 +1,7 @@
 using Npgsql;
 using Npgsql.Replication;
 using SyncEngine.Postgres.Administration;
+using SyncEngine.Postgres.Sessions;
 
 namespace SyncEngine.Postgres.Replication;
 

@@ -25,7 +25,7 @@ static class QuerySession
 
     public static string[] Limits(QuerySessionOptions options) =>
     [
-        "SET LOCAL search_path TO " + string.Join(", ", options.SearchPath.Select(SqlText.Identifier)),
+        "SET LOCAL search_path TO " + string.Join(", ", options.SearchPath.Select(Quoting.Identifier)),
         $"SET LOCAL statement_timeout TO {Math.Max(1, (long)options.StatementTimeout.TotalMilliseconds)}",
     ];
 
@@ -39,7 +39,7 @@ static class QuerySession
             throw new SyncException(ErrorCode.InvalidRequest, "claims contain a NUL character");
         }
 
-        yield return "SET LOCAL \"request.jwt.claims\" TO " + SqlText.Literal(claims);
+        yield return "SET LOCAL \"request.jwt.claims\" TO " + Quoting.Literal(claims);
         if (principal.Role is { } role)
         {
             // SET ROLE none means "the session's own role", which is the engine's.
@@ -48,7 +48,7 @@ static class QuerySession
                 throw NotTakeable(role);
             }
 
-            yield return "SET LOCAL ROLE " + SqlText.Literal(role);
+            yield return "SET LOCAL ROLE " + Quoting.Literal(role);
         }
     }
 

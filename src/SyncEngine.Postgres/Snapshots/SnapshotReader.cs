@@ -107,7 +107,7 @@ public sealed class SnapshotReader(NpgsqlDataSource dataSource, ISchemaSource sc
         {
             if (tables.TryGetValue(oid, out var table))
             {
-                names[oid] = SqlText.Identifier(table.Schema, table.Name);
+                names[oid] = Quoting.Identifier(table.Schema, table.Name);
             }
         }
 
@@ -130,7 +130,7 @@ public sealed class SnapshotReader(NpgsqlDataSource dataSource, ISchemaSource sc
             await using var reader = await command.ExecuteReaderAsync(cancellationToken);
             while (await reader.ReadAsync(cancellationToken))
             {
-                lockable[reader.GetFieldValue<uint>(0)] = SqlText.Identifier(reader.GetString(1), reader.GetString(2));
+                lockable[reader.GetFieldValue<uint>(0)] = Quoting.Identifier(reader.GetString(1), reader.GetString(2));
             }
         }
         catch (Exception exception) when (exception is NpgsqlException or TimeoutException)

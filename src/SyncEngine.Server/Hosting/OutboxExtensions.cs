@@ -2,6 +2,7 @@ using SyncEngine.Connectors.Outbox;
 using SyncEngine.Connectors.Targets;
 using SyncEngine.Observability;
 using SyncEngine.Postgres.Administration;
+using SyncEngine.Postgres.Notifications;
 using SyncEngine.Server.Observability;
 using SyncEngine.Server.Options;
 
@@ -29,6 +30,7 @@ static class OutboxExtensions
             options,
             provider.GetRequiredService<OutboxRoutes>().All,
             database.DataSource,
+            provider.GetRequiredService<NotificationListener>(), // of the same database: channels are where the outbox is
             database.IsMain && hasStream ? ActivatorUtilities.CreateInstance<StreamCommitOrder>(provider) : null,
             provider.GetRequiredService<OutboxHealth>(),
             provider.GetRequiredService<OutboxMetrics>(),

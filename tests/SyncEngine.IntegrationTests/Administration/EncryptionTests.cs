@@ -4,6 +4,7 @@ using Dapper;
 using Npgsql;
 using SyncEngine.IntegrationTests.Replication;
 using SyncEngine.Postgres.Administration;
+using SyncEngine.Postgres.Sessions;
 using SyncEngine.Tests.Postgres.Administration;
 using Xunit;
 

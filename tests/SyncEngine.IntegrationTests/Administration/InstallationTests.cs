@@ -7,6 +7,7 @@ using Npgsql.Replication.PgOutput;
 using Npgsql.Replication.PgOutput.Messages;
 using SyncEngine.Changes;
 using SyncEngine.Postgres.Administration;
+using SyncEngine.Postgres.Sessions;
 using Xunit;
 
 namespace SyncEngine.IntegrationTests.Administration;

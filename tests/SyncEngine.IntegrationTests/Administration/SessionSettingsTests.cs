@@ -4,6 +4,7 @@ using Npgsql.Replication;
 using Npgsql.Replication.PgOutput;
 using Npgsql.Replication.PgOutput.Messages;
 using SyncEngine.Postgres.Administration;
+using SyncEngine.Postgres.Sessions;
 using Xunit;
 
 namespace SyncEngine.IntegrationTests.Administration;

@@ -6,6 +6,8 @@ using SyncEngine.Connectors.Outbox;
 using SyncEngine.IntegrationTests.Connectors.Outbox;
 using SyncEngine.Postgres.Administration;
 using SyncEngine.Permissions;
+using SyncEngine.Postgres.Notifications;
+using SyncEngine.Postgres.Sessions;
 using Xunit;
 
 namespace SyncEngine.IntegrationTests.Connectors.Hub;
@@ -106,16 +108,18 @@ public sealed class OutboxToHubTests(PostgresFixture postgres)
         private readonly CancellationTokenSource crashing = new();
         private readonly OutboxMetrics metrics = new();
         private readonly NpgsqlDataSource database;
+        private readonly NotificationListener listener;
         private readonly HubTarget target;
         private readonly Task running;
 
         public Node(OutboxDatabase outbox)
         {
             database = NpgsqlDataSource.Create(SessionSettings.Apply(new NpgsqlConnectionStringBuilder(outbox.Database.ConnectionString)));
+            listener = new NotificationListener(database, new NotificationListenerOptions(), TimeProvider.System, NullLogger<NotificationListener>.Instance);
             var messages = HubDatabase.Over(database);
             target = new HubTarget(messages, TimeProvider.System);
-            Feed = new ChannelFeed(messages, new ChannelFeedOptions(1_000, 4), TimeProvider.System);
-            var connector = new OutboxConnector(outbox.Options, [new TargetRoute("*", target)], database, null, new OutboxHealth(TimeProvider.System), metrics, TimeProvider.System, NullLoggerFactory.Instance) { Crash = crashing.Token };
+            Feed = new ChannelFeed(messages, listener, new ChannelFeedOptions(1_000, 4), TimeProvider.System);
+            var connector = new OutboxConnector(outbox.Options, [new TargetRoute("*", target)], database, listener, null, new OutboxHealth(TimeProvider.System), metrics, TimeProvider.System, NullLoggerFactory.Instance) { Crash = crashing.Token };
             running = connector.RunAsync(stopping.Token);
         }
 
@@ -134,6 +138,7 @@ public sealed class OutboxToHubTests(PostgresFixture postgres)
             await running;
             await target.DisposeAsync();
             await Feed.DisposeAsync();
+            await listener.DisposeAsync();
             await database.DisposeAsync();
             metrics.Dispose();
             stopping.Dispose();

@@ -4,7 +4,9 @@ using Npgsql;
 using SyncEngine.Connectors.Outbox;
 using SyncEngine.Connectors.Targets;
 using SyncEngine.Postgres.Administration;
+using SyncEngine.Postgres.Notifications;
 using SyncEngine.Postgres.Outbox;
+using SyncEngine.Postgres.Sessions;
 
 namespace SyncEngine.IntegrationTests.Connectors.Outbox;
 
@@ -120,13 +122,15 @@ sealed class TestNode : IAsyncDisposable
     private readonly CancellationTokenSource crashing = new();
     private readonly OutboxMetrics metrics = new();
     private readonly NpgsqlDataSource database;
+    private readonly NotificationListener listener;
     private readonly Task running;
 
     public TestNode(string address, OutboxOptions options, IMessageTarget target, ICommitOrder? order)
     {
         Target = target;
         database = NpgsqlDataSource.Create(SessionSettings.Apply(new NpgsqlConnectionStringBuilder(address) { MaxPoolSize = 20, Timeout = 5, CommandTimeout = 10, ApplicationName = "node" }));
-        var connector = new OutboxConnector(options, [new TargetRoute("*", target)], database, order, Health, metrics, TimeProvider.System, NullLoggerFactory.Instance) { Crash = crashing.Token };
+        listener = new NotificationListener(database, new NotificationListenerOptions(), TimeProvider.System, NullLogger<NotificationListener>.Instance);
+        var connector = new OutboxConnector(options, [new TargetRoute("*", target)], database, listener, order, Health, metrics, TimeProvider.System, NullLoggerFactory.Instance) { Crash = crashing.Token };
         running = connector.RunAsync(stopping.Token);
     }
 
@@ -153,6 +157,7 @@ sealed class TestNode : IAsyncDisposable
     {
         await StopAsync();
         await Target.DisposeAsync();
+        await listener.DisposeAsync();
         await database.DisposeAsync();
         metrics.Dispose();
         stopping.Dispose();

@@ -1,6 +1,6 @@
 using Npgsql;
 
-namespace SyncEngine.Postgres.Administration;
+namespace SyncEngine.Postgres.Sessions;
 
 /// <summary>
 /// The settings of every session whose values leave the engine, for query and replication connections alike.
