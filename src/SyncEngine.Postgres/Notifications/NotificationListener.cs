@@ -100,28 +100,25 @@ public sealed class NotificationListener(NpgsqlDataSource database, Notification
 
     private async Task RunAsync(CancellationToken cancellationToken)
     {
-        var backoff = new Backoff(options.MinimumBackoff, options.MaximumBackoff, new Random(Environment.ProcessId));
+        var retry = new Retry(options.MinimumBackoff, options.MaximumBackoff, RetryClock.ForProcess(time));
+        await retry.ForeverAsync(token => ListenWhileSubscribedAsync(retry, token), static _ => true, Interrupted, cancellationToken);
+    }
+
+    private async Task ListenWhileSubscribedAsync(Retry retry, CancellationToken cancellationToken)
+    {
         while (true)
         {
-            try
+            while (Wanted().Count == 0)
             {
-                while (Wanted().Count == 0)
-                {
-                    await changes.Reader.ReadAsync(cancellationToken);
-                }
+                await changes.Reader.WaitToReadAsync(cancellationToken);
+            }
 
-                await ListenAsync(backoff, cancellationToken);
-            }
-            catch (Exception lost) when (!cancellationToken.IsCancellationRequested)
-            {
-                Interrupted(lost);
-                await Task.Delay(backoff.Next(), time, cancellationToken);
-            }
+            await ListenAsync(retry, cancellationToken);
         }
     }
 
     /// <summary>Listens on one connection until it is lost, or until there is no subscription.</summary>
-    private async Task ListenAsync(Backoff backoff, CancellationToken cancellationToken)
+    private async Task ListenAsync(Retry retry, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         connection.Notification += (_, notification) => HandOver(notification.Channel, notification.Payload);
@@ -135,7 +132,7 @@ public sealed class NotificationListener(NpgsqlDataSource database, Notification
                 await AlignAsync(connection, listened, wanted, cancellationToken);
                 Listening(listened, isNew);
                 isNew = false;
-                backoff.Reset();
+                retry.Reset();
                 await WaitAsync(connection, cancellationToken);
             }
         }

@@ -1,13 +1,14 @@
 using System.Threading.Channels;
-using Microsoft.Extensions.Logging;
 using Npgsql;
+using SyncEngine.Postgres.Errors;
+using SyncEngine.Postgres.Sessions;
 
 namespace SyncEngine.Postgres.Replication;
 
 /// <summary>
-/// Writes a small flushed logical message when asked, so that the stream moves although nobody writes. Requests during one are answered by one more.
+/// Writes a small flushed logical message when asked, so that the stream progresses although nothing else is written. Requests during one are answered by one more.
 /// </summary>
-internal sealed class ProgressMessageWriter(ReplicationConnections connections, ReplicationSourceOptions options, TimeProvider time, ILogger logger)
+internal sealed class ProgressMessageWriter(StreamContext context)
 {
     public const string Prefix = "syncengine";
 
@@ -15,40 +16,28 @@ internal sealed class ProgressMessageWriter(ReplicationConnections connections, 
 
     public void Request() => requests.Writer.TryWrite(true);
 
-    /// <summary>Answers requests until cancelled, on a connection of its own that it mends.</summary>
+    /// <summary>Answers requests until cancelled, on a connection of its own; after a failure it connects anew and writes again.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        NpgsqlConnection? connection = null;
-        try
-        {
-            await foreach (var _ in requests.Reader.ReadAllAsync(cancellationToken))
-            {
-                try
-                {
-                    connection ??= await connections.OpenPlainAsync(cancellationToken);
-                    await using var command = new NpgsqlCommand($"SELECT pg_logical_emit_message(true, '{Prefix}', '')", connection);
-                    await command.ExecuteNonQueryAsync(cancellationToken);
-                }
-                catch (Exception exception) when (exception is NpgsqlException or IOException or TimeoutException)
-                {
-                    logger.ProgressMessageFailed(exception.Message);
-                    if (connection is not null)
-                    {
-                        await connection.DisposeAsync();
-                        connection = null;
-                    }
+        // Short pauses always: a snapshot waits for the message.
+        var pause = context.Options.MinimumBackoff;
+        await new Retry(pause, pause, RetryClock.ForProcess(context.Time)).ForeverAsync(AnswerAsync, DatabaseFailure.IsOfDatabase, Failed, cancellationToken);
+    }
 
-                    await Task.Delay(options.MinimumBackoff, time, cancellationToken);
-                    Request();
-                }
-            }
-        }
-        finally
+    private void Failed(Exception failure)
+    {
+        context.Logger.ProgressMessageFailed(failure.Message);
+        Request();
+    }
+
+    private async Task AnswerAsync(CancellationToken cancellationToken)
+    {
+        await requests.Reader.WaitToReadAsync(cancellationToken);
+        await using var connection = await context.Connections.OpenPlainAsync(cancellationToken);
+        await foreach (var _ in requests.Reader.ReadAllAsync(cancellationToken))
         {
-            if (connection is not null)
-            {
-                await connection.DisposeAsync();
-            }
+            await using var command = new NpgsqlCommand($"SELECT pg_logical_emit_message(true, '{Prefix}', '')", connection);
+            await command.ExecuteNonQueryAsync(cancellationToken);
         }
     }
 }

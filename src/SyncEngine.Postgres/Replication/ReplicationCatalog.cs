@@ -12,7 +12,7 @@ internal sealed record SlotRow(
 internal sealed record StreamHealth(uint? PublicationOid, ulong NextXid, Lsn FlushedUpTo, SlotRow? Slot);
 
 /// <summary>The catalog queries of the replication room.</summary>
-internal static class Catalog
+internal static class ReplicationCatalog
 {
     private const string SlotColumns = """
         s.plugin = 'pgoutput' AND s.slot_type = 'logical' AND s.database = current_database() AS is_ours, s.temporary,
