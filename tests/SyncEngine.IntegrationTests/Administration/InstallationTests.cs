@@ -48,7 +48,7 @@ public sealed class InstallationTests(PostgresFixture postgres) : IAsyncLifetime
 
         foreach (var left in change.LeftOut)
         {
-            await database.ExecuteAsync(left.Mend);
+            await database.ExecuteAsync(left.Repair);
         }
 
         var mended = await Setup().EnsureAsync(limit.Token);
@@ -148,23 +148,27 @@ public sealed class InstallationTests(PostgresFixture postgres) : IAsyncLifetime
     {
         await database.ExecuteAsync("CREATE TABLE keyed (id int PRIMARY KEY, v text); CREATE TABLE bare (a int); CREATE TABLE broken (id int PRIMARY KEY)");
         await database.ExecuteAsync("CREATE PUBLICATION sync FOR TABLE broken WITH (publish = 'insert', publish_via_partition_root = true); ALTER TABLE broken REPLICA IDENTITY NOTHING");
-        await Installation().InstallHelpersAsync(limit.Token);
+        await using (var connection = await database.DataSource.OpenConnectionAsync(limit.Token))
+        {
+            await HelperSetup.InstallAsync(connection, limit.Token);
+        }
+
         var installation = Installation(SlotKind.Persistent);
         var missing = (await FindingsAsync(installation.CheckAsync(limit.Token))).Where(finding => finding.Kind == FindingKind.Missing).ToList();
-        Assert.All(missing, finding => Assert.NotNull(finding.Mend));
+        Assert.All(missing, finding => Assert.NotNull(finding.Repair));
         string[] expected = ["leaves out changes", "public.keyed is not in publication", "public.broken is published and has REPLICA IDENTITY NOTHING", "public.bare is left out", "slot"];
         Assert.All(expected, text => Assert.Contains(missing, finding => finding.Text.Contains(text, StringComparison.Ordinal)));
         Assert.Equal(expected.Length, missing.Count);
 
         foreach (var finding in missing)
         {
-            await database.ExecuteAsync(finding.Mend!);
+            await database.ExecuteAsync(finding.Repair!);
         }
 
         // A table that gains an identity can be published from then on.
         var second = (await FindingsAsync(installation.CheckAsync(limit.Token))).Where(finding => finding.Kind == FindingKind.Missing).ToList();
         Assert.Equal(["table public.bare is not in publication \"sync\""], second.Select(finding => finding.Text));
-        await database.ExecuteAsync(second[0].Mend!);
+        await database.ExecuteAsync(second[0].Repair!);
         Assert.DoesNotContain(await FindingsAsync(installation.CheckAsync(limit.Token)), finding => finding.Kind == FindingKind.Missing);
     }
 
@@ -178,7 +182,7 @@ public sealed class InstallationTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal(2, missing.Count);
         foreach (var finding in missing)
         {
-            await database.ExecuteAsync(finding.Mend!);
+            await database.ExecuteAsync(finding.Repair!);
         }
 
         Assert.DoesNotContain(await FindingsAsync(installation.CheckAsync(limit.Token)), finding => finding.Text.Contains("row filter", StringComparison.Ordinal));

@@ -102,12 +102,12 @@ public sealed class OutboxInstallationTests(PostgresFixture postgres) : IAsyncLi
         Assert.Equal(!hasProcessed, check.Any(finding => finding.Text.Contains("no column processed", StringComparison.Ordinal)));
 
         await database.ExecuteAsync("INSERT INTO outbox (mutation_id, channel, name) VALUES ('1', 'c', 'n')");
-        Assert.Single(await UninstallAsync(names), finding => finding.Kind == FindingKind.Missing && finding.Mend is null);
+        Assert.Single(await UninstallAsync(names), finding => finding.Kind == FindingKind.Missing && finding.Repair is null);
         Assert.NotNull(await database.ScalarAsync<string>("SELECT to_regclass('sync.outbox_progress')::text"));
         await database.ExecuteAsync("DELETE FROM outbox");
 
         var uninstalled = await UninstallAsync(names);
-        Assert.All(uninstalled, finding => Assert.Null(finding.Mend));
+        Assert.All(uninstalled, finding => Assert.Null(finding.Repair));
         Assert.Equal(before, await FingerprintAsync("public"));
         Assert.Equal(3, uninstalled.Count(finding => finding.Kind == FindingKind.Note && finding.Text.Contains("not ours", StringComparison.Ordinal)));
         Assert.Null(await database.ScalarAsync<string>("SELECT to_regnamespace('sync')::text"));
@@ -153,7 +153,7 @@ public sealed class OutboxInstallationTests(PostgresFixture postgres) : IAsyncLi
             """);
         var before = await FingerprintAsync();
         var kept = await UninstallAsync(names);
-        Assert.All(kept, finding => Assert.Equal((FindingKind.Missing, null), (finding.Kind, finding.Mend)));
+        Assert.All(kept, finding => Assert.Equal((FindingKind.Missing, null), (finding.Kind, finding.Repair)));
         Assert.Equal(
             [
                 "the outbox \"public\".\"outbox\" is kept with all that belongs to it: 1 node lives in \"public\".\"nodes\"; stop every engine that publishes it, then run uninstall again",
@@ -237,7 +237,7 @@ public sealed class OutboxInstallationTests(PostgresFixture postgres) : IAsyncLi
     {
         await InstallAsync(names);
         await database.ExecuteAsync("ALTER TABLE outbox DISABLE TRIGGER public_outbox_trigger");
-        Assert.Contains(await InstallAsync(names), finding => finding.Kind == FindingKind.Note && finding.Mend == "ALTER TABLE \"public\".\"outbox\" ENABLE TRIGGER \"public_outbox_trigger\"");
+        Assert.Contains(await InstallAsync(names), finding => finding.Kind == FindingKind.Note && finding.Repair == "ALTER TABLE \"public\".\"outbox\" ENABLE TRIGGER \"public_outbox_trigger\"");
         Assert.Equal("D", await database.ScalarAsync<string>("SELECT tgenabled::text FROM pg_trigger WHERE tgrelid = 'outbox'::regclass"));
     }
 
@@ -257,9 +257,9 @@ public sealed class OutboxInstallationTests(PostgresFixture postgres) : IAsyncLi
             // What today's documentation of adbc grants.
             await database.ExecuteAsync($"GRANT SELECT, INSERT, UPDATE, DELETE ON outbox, nodes TO {role}; GRANT USAGE, SELECT ON SEQUENCE outbox_sequence_id_seq TO {role}; REVOKE USAGE ON SCHEMA sync FROM PUBLIC");
             await ToldAsync("the outbox runs in full, but remembers its numbers in memory only");
-            foreach (var missing in (await CheckAsync(role)).Where(finding => finding.Mend is not null))
+            foreach (var missing in (await CheckAsync(role)).Where(finding => finding.Repair is not null))
             {
-                await database.ExecuteAsync(missing.Mend!);
+                await database.ExecuteAsync(missing.Repair!);
             }
 
             await ToldAsync(OutboxInFull);
@@ -269,9 +269,9 @@ public sealed class OutboxInstallationTests(PostgresFixture postgres) : IAsyncLi
             {
                 await database.ExecuteAsync($"REVOKE {revoked} FROM {role}");
                 await ToldAsync(mode);
-                foreach (var missing in (await CheckAsync(role)).Where(finding => finding.Mend is not null))
+                foreach (var missing in (await CheckAsync(role)).Where(finding => finding.Repair is not null))
                 {
-                    await database.ExecuteAsync(missing.Mend!);
+                    await database.ExecuteAsync(missing.Repair!);
                 }
 
                 await ToldAsync(OutboxInFull);
@@ -353,9 +353,9 @@ public sealed class OutboxInstallationTests(PostgresFixture postgres) : IAsyncLi
 
     private async Task MendAsync(IEnumerable<Finding> findings)
     {
-        foreach (var finding in findings.Where(finding => finding.Mend is not null))
+        foreach (var finding in findings.Where(finding => finding.Repair is not null))
         {
-            await database.ExecuteAsync(finding.Mend!);
+            await database.ExecuteAsync(finding.Repair!);
         }
     }
 
