@@ -3,7 +3,8 @@ using Npgsql;
 namespace SyncEngine.Postgres.Administration;
 
 /// <summary>
-/// Reads the address of a database in any of its usual forms: a postgres:// URL, libpq's <c>host=… dbname=…</c>, or Npgsql's <c>Host=…;Database=…</c>.
+/// Reads the address of a database in any of its usual forms: a postgres:// URL, libpq's <c>host=… dbname=…</c>, or Npgsql's
+/// <c>Host=…;Database=…</c>.
 /// </summary>
 /// <remarks>
 /// Source for the first two: https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING.

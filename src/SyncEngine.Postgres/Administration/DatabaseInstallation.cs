@@ -8,7 +8,8 @@ namespace SyncEngine.Postgres.Administration;
 
 /// <summary>The needs of the engine itself in a database: publication, slot, and the objects of schema <c>sync</c>.</summary>
 /// <param name="outbox">An outbox in the same database. Its tables need no publication.</param>
-public sealed class DatabaseInstallation(NpgsqlDataSource dataSource, ReplicationOptions options, OutboxNames? outbox = null) : IInstallation
+public sealed class DatabaseInstallation(
+    NpgsqlDataSource dataSource, ReplicationOptions options, OutboxNames? outbox = null) : IInstallation
 {
     private readonly PublicationSetup publication = new(dataSource, options);
     private readonly SlotSetup slot = new(options.SlotName);

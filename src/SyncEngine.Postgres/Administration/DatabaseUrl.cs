@@ -8,12 +8,14 @@ namespace SyncEngine.Postgres.Administration;
 static class DatabaseUrl
 {
     /// <returns>Null when the text is not a URL.</returns>
-    public static NpgsqlConnectionStringBuilder? TryRead(string text) => IsUrl(text, out var afterScheme) ? Read(text[afterScheme..]) : null;
+    public static NpgsqlConnectionStringBuilder? TryRead(string text) =>
+        IsUrl(text, out var afterScheme) ? Read(text[afterScheme..]) : null;
 
     private static bool IsUrl(string text, out int afterScheme)
     {
         afterScheme = text.IndexOf("://", StringComparison.Ordinal) + 3;
-        if (text.StartsWith("postgres://", StringComparison.OrdinalIgnoreCase) || text.StartsWith("postgresql://", StringComparison.OrdinalIgnoreCase))
+        if (text.StartsWith("postgres://", StringComparison.OrdinalIgnoreCase)
+            || text.StartsWith("postgresql://", StringComparison.OrdinalIgnoreCase))
         {
             return true;
         }
@@ -108,7 +110,8 @@ static class DatabaseUrl
         {
             if (at + 2 >= encoded.Length || !char.IsAsciiHexDigit(encoded[at + 1]) || !char.IsAsciiHexDigit(encoded[at + 2]))
             {
-                throw AddressFault.Unreadable($"a '%' in its {part} is not followed by two hexadecimal digits; write %25 for a percent sign");
+                throw AddressFault.Unreadable(
+                    $"a '%' in its {part} is not followed by two hexadecimal digits; write %25 for a percent sign");
             }
         }
 

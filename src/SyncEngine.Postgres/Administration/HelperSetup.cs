@@ -31,7 +31,8 @@ static class HelperSetup
         {
             (2, _) => new Finding(FindingKind.Good, "event triggers for DDL exist"),
             (_, true) => new Finding(
-                FindingKind.Missing, "event triggers for DDL do not exist or are disabled; run the command \"setup\" (sql/sync/ddl_triggers.sql)"),
+                FindingKind.Missing,
+                "event triggers for DDL do not exist or are disabled; run the command \"setup\" (sql/sync/ddl_triggers.sql)"),
             _ => new Finding(FindingKind.Note, EventTriggerNote),
         };
     }
@@ -55,7 +56,8 @@ static class HelperSetup
         var functions = new Finding(FindingKind.Done, "functions sync.ack(id) and sync.reject(id, reason) are there");
         try
         {
-            await connection.ExecuteAsync(new CommandDefinition(SqlScripts.Read("sync/ddl_triggers.sql"), cancellationToken: cancellationToken));
+            await connection.ExecuteAsync(new CommandDefinition(
+                SqlScripts.Read("sync/ddl_triggers.sql"), cancellationToken: cancellationToken));
             return [functions, new Finding(FindingKind.Done, "event triggers sync_ddl_end and sync_ddl_drop are there")];
         }
         catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.InsufficientPrivilege)
@@ -64,7 +66,8 @@ static class HelperSetup
         }
     }
 
-    public static async IAsyncEnumerable<Finding> UninstallAsync(NpgsqlConnection connection, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public static async IAsyncEnumerable<Finding> UninstallAsync(
+        NpgsqlConnection connection, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         const string CountHelpers = """
             SELECT (SELECT count(*) FROM pg_event_trigger WHERE evtname IN ('sync_ddl_end', 'sync_ddl_drop'))::int

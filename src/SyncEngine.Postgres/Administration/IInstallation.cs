@@ -42,11 +42,12 @@ public sealed record Finding(FindingKind Kind, string Text, string? Repair = nul
 }
 
 /// <summary>
-/// A part of the engine that keeps something in a database. The commands <c>check</c>, <c>setup</c> and <c>uninstall</c> run every part that is configured.
+/// A part of the engine that keeps something in a database. The commands <c>check</c>, <c>setup</c> and <c>uninstall</c> run every part
+/// that is configured.
 /// </summary>
 /// <remarks>
-/// Each method may be run any number of times and reports its findings in order. A failure that ends it is thrown: <see cref="OperatorException"/>,
-/// or the driver's exception.
+/// Each method may be run any number of times and reports its findings in order. A failure that ends it is thrown:
+/// <see cref="OperatorException"/>, or the driver's exception.
 /// </remarks>
 public interface IInstallation
 {

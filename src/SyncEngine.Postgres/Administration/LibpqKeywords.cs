@@ -15,7 +15,8 @@ static class LibpqKeywords
     private static readonly HashSet<string> ignored = new(StringComparer.Ordinal)
     {
         "schema", "connection_limit", "pool_timeout", "pgbouncer", "fallback_application_name", "client_encoding", "gssencmode", "gsslib",
-        "krbsrvname", "keepalives", "keepalives_interval", "keepalives_count", "sslcompression", "sslsni", "replication", "load_balance_hosts",
+        "krbsrvname", "keepalives", "keepalives_interval", "keepalives_count", "sslcompression", "sslsni", "replication",
+        "load_balance_hosts",
     };
 
     private static readonly Dictionary<string, Action<NpgsqlConnectionStringBuilder, string>> keywords = new(StringComparer.Ordinal)
@@ -32,7 +33,8 @@ static class LibpqKeywords
         ["connect_timeout"] = (builder, value) => builder.Timeout = Number(value),
         ["keepalives_idle"] = (builder, value) => (builder.TcpKeepAlive, builder.TcpKeepAliveTime) = (true, Number(value)),
         ["sslmode"] = (builder, value) => builder.SslMode = SslModeNamed(value),
-        [RootCertificate] = (builder, value) => builder.RootCertificate = value == SystemRoots ? null : Administration.RootCertificate.FileOf(value),
+        [RootCertificate] = (builder, value) =>
+            builder.RootCertificate = value == SystemRoots ? null : Administration.RootCertificate.FileOf(value),
         ["sslcert"] = (builder, value) => builder.SslCertificate = value,
         ["sslkey"] = (builder, value) => builder.SslKey = value,
         ["sslpassword"] = (builder, value) => builder.SslPassword = value,
@@ -56,7 +58,8 @@ static class LibpqKeywords
                 builder[name] = value;
             }
         }
-        catch (Exception exception) when (exception is ArgumentException or FormatException or OverflowException or InvalidCastException or KeyNotFoundException)
+        catch (Exception exception)
+            when (exception is ArgumentException or FormatException or OverflowException or InvalidCastException or KeyNotFoundException)
         {
             throw AddressFault.Unreadable(builder.ContainsKey(name) || keywords.ContainsKey(name)
                 ? $"the value of \"{name}\" is not one that it takes"

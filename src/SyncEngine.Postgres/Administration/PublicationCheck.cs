@@ -21,19 +21,24 @@ sealed class PublicationCheck(ReplicationOptions options, OutboxNames? outbox)
         {
             var tables = plan.Missing.Count == 0 ? "" : " FOR TABLE " + PublishableTable.List(plan.Missing);
             findings.Add(new Finding(
-                FindingKind.Missing, $"publication \"{name}\" does not exist", $"CREATE PUBLICATION {quotedName}{tables} WITH ({PublicationSettings.Wanted(connection)})"));
+                FindingKind.Missing,
+                $"publication \"{name}\" does not exist",
+                $"CREATE PUBLICATION {quotedName}{tables} WITH ({PublicationSettings.Wanted(connection)})"));
         }
         else
         {
             var repair = existing.Repair(name);
-            findings.Add(Finding.Check(repair is null, $"publication \"{name}\" exists", $"publication \"{name}\" leaves out changes", repair));
+            findings.Add(Finding.Check(
+                repair is null, $"publication \"{name}\" exists", $"publication \"{name}\" leaves out changes", repair));
             findings.AddRange(plan.Missing.Select(table => new Finding(
                 IsOfOutbox(table) ? FindingKind.Note : FindingKind.Missing,
                 $"table {table} is not in publication \"{name}\"",
                 $"ALTER PUBLICATION {quotedName} ADD TABLE ONLY {table.QuotedName}")));
             findings.AddRange(await CheckFiltersAsync(connection, cancellationToken));
             findings.AddRange(plan.Broken.Select(table => new Finding(
-                FindingKind.Missing, $"table {table.Table} is published and {table.Reason}: the application's UPDATE and DELETE on it fail", table.Repair)));
+                FindingKind.Missing,
+                $"table {table.Table} is published and {table.Reason}: the application's UPDATE and DELETE on it fail",
+                table.Repair)));
         }
 
         findings.AddRange(plan.LeftOut.Select(table => table.ToFinding(IsOfOutbox(table.Table) ? FindingKind.Note : FindingKind.Missing)));
@@ -42,7 +47,8 @@ sealed class PublicationCheck(ReplicationOptions options, OutboxNames? outbox)
 
     private bool IsOfOutbox(PublishableTable table) =>
         outbox is not null
-        && ((table.Schema, table.Name) == (outbox.Schema, outbox.Table) || (table.Schema, table.Name) == (outbox.NodesSchema, outbox.NodesTable));
+        && ((table.Schema, table.Name) == (outbox.Schema, outbox.Table)
+            || (table.Schema, table.Name) == (outbox.NodesSchema, outbox.NodesTable));
 
     /// <remarks>Row filters and column lists exist from 15 on.</remarks>
     private async Task<IEnumerable<Finding>> CheckFiltersAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
@@ -68,7 +74,8 @@ sealed class PublicationCheck(ReplicationOptions options, OutboxNames? outbox)
             return new Finding(
                 FindingKind.Missing,
                 $"table {table.Schema}.{table.Name} is published with a row filter or a column list, which hides changes",
-                $"ALTER PUBLICATION {quotedName} DROP TABLE ONLY {quotedTable}; ALTER PUBLICATION {quotedName} ADD TABLE ONLY {quotedTable}");
+                $"ALTER PUBLICATION {quotedName} DROP TABLE ONLY {quotedTable}; "
+                    + $"ALTER PUBLICATION {quotedName} ADD TABLE ONLY {quotedTable}");
         });
     }
 }

@@ -10,8 +10,12 @@ public sealed record PublishableTable(uint Oid, string Schema, string Name)
     public string QuotedName => Quoting.Identifier(Schema, Name);
 
     /// <summary>The tables as the SQL of a publication has them.</summary>
-    /// <remarks>ONLY: a table that inherits is a table of its own, with or without a replica identity of its own. Partitions are included all the same.</remarks>
-    public static string List(IEnumerable<PublishableTable> tables) => string.Join(", ", tables.Select(table => $"ONLY {table.QuotedName}"));
+    /// <remarks>
+    /// ONLY: a table that inherits is a table of its own, with or without a replica identity of its own. Partitions are included all the
+    /// same.
+    /// </remarks>
+    public static string List(IEnumerable<PublishableTable> tables) =>
+        string.Join(", ", tables.Select(table => $"ONLY {table.QuotedName}"));
 
     public override string ToString() => $"{Schema}.{Name}";
 }
@@ -27,7 +31,8 @@ public sealed record LeftOutTable(PublishableTable Table, string Reason, string 
 /// <param name="Missing">Tables to add; a partitioned one stands for its partitions.</param>
 /// <param name="LeftOut">Tables that cannot be published.</param>
 /// <param name="Broken">Published tables without a replica identity, on which UPDATE and DELETE fail.</param>
-public sealed record PublicationPlan(IReadOnlyList<PublishableTable> Missing, IReadOnlyList<LeftOutTable> LeftOut, IReadOnlyList<LeftOutTable> Broken)
+public sealed record PublicationPlan(
+    IReadOnlyList<PublishableTable> Missing, IReadOnlyList<LeftOutTable> LeftOut, IReadOnlyList<LeftOutTable> Broken)
 {
     // The rules of RelationGetReplicaIndex: a deferrable key is none.
     private const string ListTables = """
@@ -51,10 +56,12 @@ public sealed record PublicationPlan(IReadOnlyList<PublishableTable> Missing, IR
         ORDER BY n.nspname, c.relname
         """;
 
-    public static async Task<PublicationPlan> ReadAsync(NpgsqlConnection connection, ReplicationOptions options, CancellationToken cancellationToken)
+    public static async Task<PublicationPlan> ReadAsync(
+        NpgsqlConnection connection, ReplicationOptions options, CancellationToken cancellationToken)
     {
         var parameters = new { options.Publication, Schemas = options.SchemaNames.ToArray() };
-        var tables = await connection.QueryAsync<TableRow>(new CommandDefinition(ListTables, parameters, cancellationToken: cancellationToken));
+        var tables = await connection.QueryAsync<TableRow>(new CommandDefinition(
+            ListTables, parameters, cancellationToken: cancellationToken));
         return Of(tables.ToDictionary(row => row.Oid), options.Publication);
     }
 
@@ -63,7 +70,8 @@ public sealed record PublicationPlan(IReadOnlyList<PublishableTable> Missing, IR
         var missing = new List<PublishableTable>();
         var leftOut = new List<LeftOutTable>();
         var covered = new HashSet<uint>();
-        foreach (var root in rows.Values.Where(row => row.CanCoverPartitions && row.Leaves!.All(leaf => rows.TryGetValue(leaf, out var found) && found.CanBePublished)))
+        foreach (var root in rows.Values.Where(
+            row => row.CanCoverPartitions && row.Leaves!.All(leaf => rows.TryGetValue(leaf, out var found) && found.CanBePublished)))
         {
             covered.UnionWith(root.Leaves!);
             if (!root.IsListed && !(root.Leaves!.Length > 0 && root.Leaves.All(leaf => rows[leaf].IsPublished)))
@@ -84,8 +92,8 @@ public sealed record PublicationPlan(IReadOnlyList<PublishableTable> Missing, IR
             }
         }
 
-        var broken = rows.Values.Where(row => row is { Kind: "r", IsPublished: true, HasIdentity: false }).Select(row => row.LeftOut(publication)).ToList();
-        return new PublicationPlan(missing, leftOut, broken);
+        var broken = rows.Values.Where(row => row is { Kind: "r", IsPublished: true, HasIdentity: false });
+        return new PublicationPlan(missing, leftOut, [.. broken.Select(row => row.LeftOut(publication))]);
     }
 
     private sealed record TableRow

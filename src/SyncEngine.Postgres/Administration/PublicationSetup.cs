@@ -16,11 +16,14 @@ public sealed record PublicationChange(
     bool IsCreated, IReadOnlyList<PublishableTable> Added, IReadOnlyList<LeftOutTable> LeftOut, ulong StreamedAfterXid);
 
 /// <summary>
-/// Creates the publication and adds the tables that may be published: those whose UPDATEs and DELETEs go on working, because they have a replica identity.
+/// Creates the publication and adds the tables that may be published: those whose UPDATEs and DELETEs go on working, because they have a
+/// replica identity.
 /// </summary>
 /// <remarks>
-/// Partitions are published, not their roots (publish_via_partition_root = false): TRUNCATE, ATTACH and DETACH of a partition would leave no trace otherwise.
-/// A partitioned table is added as such when its primary key gives every later partition a replica identity, too; else its partitions one by one.
+/// Partitions are published, not their roots (publish_via_partition_root = false): TRUNCATE, ATTACH and DETACH of a partition would leave
+/// no trace otherwise.
+/// A partitioned table is added as such when its primary key gives every later partition a replica identity, too; else its partitions one
+/// by one.
 /// Several engines may do this at once: an advisory lock keeps them apart.
 /// </remarks>
 public sealed class PublicationSetup(NpgsqlDataSource dataSource, ReplicationOptions options)
@@ -76,7 +79,8 @@ public sealed class PublicationSetup(NpgsqlDataSource dataSource, ReplicationOpt
             if (plan.Missing.Count > 0)
             {
                 await connection.ExecuteAsync(new CommandDefinition(
-                    $"ALTER PUBLICATION {Quoting.Identifier(Publication)} ADD TABLE {PublishableTable.List(plan.Missing)}", cancellationToken: cancellationToken));
+                    $"ALTER PUBLICATION {Quoting.Identifier(Publication)} ADD TABLE {PublishableTable.List(plan.Missing)}",
+                    cancellationToken: cancellationToken));
             }
 
             await transaction.CommitAsync(cancellationToken);

@@ -32,7 +32,10 @@ static class RootCertificate
             // The same fault for the operator as a file without a certificate.
         }
 
-        throw new AddressFault(isText ? "sslrootcert is not the PEM text of a certificate" : $"sslrootcert must be a file with a certificate in PEM; \"{path}\" is not one");
+        throw new AddressFault(
+            isText
+                ? "sslrootcert is not the PEM text of a certificate"
+                : $"sslrootcert must be a file with a certificate in PEM; \"{path}\" is not one");
     }
 
     /// <summary>The roots are in the place that libpq and the driver use without a setting.</summary>

@@ -5,7 +5,9 @@ using SyncEngine.Postgres.Sessions;
 
 namespace SyncEngine.Postgres.Administration;
 
-/// <summary>The part of the check without which nothing can stream: version, wal_level, slots, WAL senders, the role's attributes.</summary>
+/// <summary>
+/// The part of the check without which nothing can stream: version, wal_level, slots, WAL senders, the role's attributes.
+/// </summary>
 sealed class ServerCheck
 {
     private const int MoreSlots = 10;
@@ -49,7 +51,8 @@ sealed class ServerCheck
         yield return Finding.Check(
             server.WalLevel == "logical",
             "wal_level is logical",
-            $"wal_level is {server.WalLevel} (an outbox alone does not need it: give its database as SyncEngine:Outbox:Database instead of DATABASE_URL); "
+            $"wal_level is {server.WalLevel} (an outbox alone does not need it: "
+                + "give its database as SyncEngine:Outbox:Database instead of DATABASE_URL); "
                 + "restart PostgreSQL after",
             "ALTER SYSTEM SET wal_level = 'logical'");
         yield return Finding.Check(

@@ -21,9 +21,11 @@ sealed class SlotSetup(string slotName)
         {
             null => new Finding(FindingKind.Missing, $"{Subject} does not exist", create),
             { IsOurs: false } => new Finding(FindingKind.Missing, IsNotOurs, drop),
-            { WalStatus: "lost" } => new Finding(FindingKind.Missing, $"{Subject} has lost its WAL (max_slot_wal_keep_size)", $"{drop}; {create}"),
+            { WalStatus: "lost" } =>
+                new Finding(FindingKind.Missing, $"{Subject} has lost its WAL (max_slot_wal_keep_size)", $"{drop}; {create}"),
             { } slot => new Finding(
-                FindingKind.Good, $"{Subject} exists, {(slot.IsActive ? "in use" : "not in use")}, holding back {slot.RetainedBytes} bytes of WAL"),
+                FindingKind.Good,
+                $"{Subject} exists, {(slot.IsActive ? "in use" : "not in use")}, holding back {slot.RetainedBytes} bytes of WAL"),
         };
     }
 
@@ -80,7 +82,8 @@ sealed class SlotSetup(string slotName)
     }
 
     private Task DropAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
-        connection.ExecuteAsync(new CommandDefinition("SELECT pg_drop_replication_slot(@slotName)", new { slotName }, cancellationToken: cancellationToken));
+        connection.ExecuteAsync(new CommandDefinition(
+            "SELECT pg_drop_replication_slot(@slotName)", new { slotName }, cancellationToken: cancellationToken));
 
     private Task<SlotState?> FindAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
         connection.QuerySingleOrDefaultAsync<SlotState>(new CommandDefinition(

@@ -26,7 +26,8 @@ public sealed class StartPreparation(NpgsqlDataSource dataSource, ReplicationOpt
         return await PublicationSettings.FindAsync(connection, options.Publication, cancellationToken) is null
             ? new Finding(
                 FindingKind.Missing,
-                $"publication \"{options.Publication}\" does not exist and this role may not create it; run the command \"setup\" as a role that may",
+                $"publication \"{options.Publication}\" does not exist and this role may not create it; "
+                    + "run the command \"setup\" as a role that may",
                 $"CREATE PUBLICATION {Quoting.Identifier(options.Publication)} FOR TABLE …")
             : null;
     }
@@ -38,7 +39,8 @@ public sealed class StartPreparation(NpgsqlDataSource dataSource, ReplicationOpt
         {
             await make();
         }
-        catch (PostgresException refused) when (refused.SqlState is PostgresErrorCodes.InsufficientPrivilege or PostgresErrorCodes.LockNotAvailable)
+        catch (PostgresException refused)
+            when (refused.SqlState is PostgresErrorCodes.InsufficientPrivilege or PostgresErrorCodes.LockNotAvailable)
         {
         }
     }

@@ -41,7 +41,8 @@ sealed class DatabaseCluster(PostgresPrograms programs, Action<string> report)
             throw new OperatorException($"initdb could not create a database in {folder.Root}: {outcome.LastLine}");
         }
 
-        await File.AppendAllTextAsync(Path.Combine(fresh, "postgresql.conf"), $"\ninclude_if_exists = '{SettingsFile}'\n", cancellationToken);
+        await File.AppendAllTextAsync(
+            Path.Combine(fresh, "postgresql.conf"), $"\ninclude_if_exists = '{SettingsFile}'\n", cancellationToken);
         Directory.Move(fresh, folder.Data);
         return password;
     }
@@ -71,7 +72,8 @@ sealed class DatabaseCluster(PostgresPrograms programs, Action<string> report)
             settings[name] = value;
         }
 
-        var text = new StringBuilder("# Written at every start. Your own settings: ALTER SYSTEM SET …, or postgresql.conf below the include.\n");
+        var text = new StringBuilder(
+            "# Written at every start. Your own settings: ALTER SYSTEM SET …, or postgresql.conf below the include.\n");
         foreach (var (name, value) in settings)
         {
             text.Append(name).Append(" = ").Append(Quoted(value)).Append('\n');

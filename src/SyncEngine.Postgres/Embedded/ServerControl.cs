@@ -48,7 +48,8 @@ sealed class ServerControl(PostgresPrograms programs, DatabaseCluster cluster)
     public async Task StopAsync(string mode, TimeSpan timeout, CancellationToken cancellationToken)
     {
         var running = folder.ReadPostmasterFile();
-        IReadOnlyList<string> arguments = ["stop", "--pgdata", folder.Data, "--mode", mode, "--wait", "--silent", "--timeout", Seconds(timeout)];
+        IReadOnlyList<string> arguments =
+            ["stop", "--pgdata", folder.Data, "--mode", mode, "--wait", "--silent", "--timeout", Seconds(timeout)];
         await programs.RunAsync("pg_ctl", arguments, cancellationToken);
         if (running?.IsAlive() == true)
         {

@@ -20,5 +20,6 @@ sealed class ServerLog(string path)
 
     /// <summary>The last line that says why a server ended; null when there is none.</summary>
     public static string? LastFatalLine(string log) =>
-        log.Split('\n').LastOrDefault(line => line.Contains("FATAL:", StringComparison.Ordinal) || line.Contains("PANIC:", StringComparison.Ordinal))?.Trim();
+        log.Split('\n').LastOrDefault(
+            line => line.Contains("FATAL:", StringComparison.Ordinal) || line.Contains("PANIC:", StringComparison.Ordinal))?.Trim();
 }

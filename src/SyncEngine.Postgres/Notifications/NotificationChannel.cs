@@ -22,7 +22,9 @@ public static class NotificationChannel
         if (Encoding.UTF8.GetByteCount(channel) is var bytes and > MaxBytes)
         {
             throw new SyncException(
-                ErrorCode.InvalidRequest, $"the name of notification channel \"{channel}\" has {bytes} bytes", hint: $"Use at most {MaxBytes} bytes of UTF-8: PostgreSQL keeps no more of a name.");
+                ErrorCode.InvalidRequest,
+                $"the name of notification channel \"{channel}\" has {bytes} bytes",
+                hint: $"Use at most {MaxBytes} bytes of UTF-8: PostgreSQL keeps no more of a name.");
         }
     }
 }

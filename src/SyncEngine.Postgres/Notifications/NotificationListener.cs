@@ -14,10 +14,15 @@ namespace SyncEngine.Postgres.Notifications;
 /// Stored: nothing. After a lost connection every subscription gets a batch with a new generation, as notifications may have been lost.
 /// Why there is one: docs/decisions/one-listener.md.
 /// </remarks>
-public sealed class NotificationListener(NpgsqlDataSource database, NotificationListenerOptions options, TimeProvider time, ILogger<NotificationListener> logger) : IAsyncDisposable
+public sealed class NotificationListener(
+    NpgsqlDataSource database,
+    NotificationListenerOptions options,
+    TimeProvider time,
+    ILogger<NotificationListener> logger) : IAsyncDisposable
 {
     private readonly CancellationTokenSource stopping = new();
-    private readonly Channel<bool> changes = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Channel<bool> changes = Channel.CreateBounded<bool>(
+        new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
     private readonly Lock access = new(); // subscribers come and go on any thread; the loop hands notifications over
     private readonly Dictionary<string, List<NotificationSubscription>> subscribers = new(StringComparer.Ordinal);
@@ -25,7 +30,9 @@ public sealed class NotificationListener(NpgsqlDataSource database, Notification
     private string? failure;
     private Task? running;
 
-    /// <summary>Listens to a channel. Notifications that commit after this call has returned are queued, unless there is no connection.</summary>
+    /// <summary>
+    /// Listens to a channel. Notifications that commit after this call has returned are queued, unless there is no connection.
+    /// </summary>
     /// <remarks>Without a connection it returns after the first failed attempt; the first batch after the connection has a gap.</remarks>
     /// <exception cref="SyncException"><c>invalid_request</c>: see <see cref="NotificationChannel"/>.</exception>
     public async Task<NotificationSubscription> SubscribeAsync(string channel, CancellationToken cancellationToken)
@@ -154,7 +161,8 @@ public sealed class NotificationListener(NpgsqlDataSource database, Notification
         }
     }
 
-    private async Task AlignAsync(NpgsqlConnection connection, HashSet<string> listened, HashSet<string> wanted, CancellationToken cancellationToken)
+    private async Task AlignAsync(
+        NpgsqlConnection connection, HashSet<string> listened, HashSet<string> wanted, CancellationToken cancellationToken)
     {
         var statements = listened.Except(wanted, StringComparer.Ordinal).Select(channel => $"UNLISTEN {Quoting.Identifier(channel)}")
             .Concat(wanted.Except(listened, StringComparer.Ordinal).Select(channel => $"LISTEN {Quoting.Identifier(channel)}"))

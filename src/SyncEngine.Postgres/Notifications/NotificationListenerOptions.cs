@@ -1,6 +1,6 @@
 namespace SyncEngine.Postgres.Notifications;
 
-/// <summary>How a <see cref="NotificationListener"/> keeps its connection.</summary>
+/// <summary>The connection and the queues of a <see cref="NotificationListener"/>.</summary>
 public sealed record NotificationListenerOptions
 {
     /// <summary>The name of the session in <c>pg_stat_activity</c>. Default <c>syncengine listener</c>.</summary>

@@ -7,7 +7,7 @@ namespace SyncEngine.Postgres.Notifications;
 /// <summary>The changes of one subscription since the batch before.</summary>
 /// <param name="Payloads">Payloads in the order of their notifications.</param>
 /// <param name="Generation">The connection that the listener has, or had last: the first is 1, and each reconnect adds 1.</param>
-/// <param name="HasGap">Notifications may have been lost since the batch before: the connection was another one, or the queue was full.</param>
+/// <param name="HasGap">Notifications may have been lost since the batch before: by another connection, or by a full queue.</param>
 /// <param name="Failure">The reason why there is no connection at present; null while there is one.</param>
 public sealed record NotificationBatch(IReadOnlyList<string> Payloads, long Generation, bool HasGap, string? Failure);
 
@@ -24,7 +24,8 @@ public sealed class NotificationSubscription : IAsyncDisposable
     private readonly NotificationListener listener;
     private readonly int queueBytes;
     private readonly TaskCompletionSource ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly Channel<bool> changed = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Channel<bool> changed = Channel.CreateBounded<bool>(
+        new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
     private readonly Lock access = new(); // the listener writes what the subscriber reads
     private readonly HashSet<string> queued = new(StringComparer.Ordinal);

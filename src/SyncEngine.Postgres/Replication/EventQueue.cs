@@ -11,14 +11,16 @@ namespace SyncEngine.Postgres.Replication;
 /// The events that wait for the consumer, and the positions that follow from them: delivered, and acknowledged to the server.
 /// </summary>
 /// <remarks>
-/// An event and the position that follows from it are written together, under one lock: the reading loop, the position loop and the consumer meet here.
+/// An event and the position that follows from it are written together, under one lock: the reading loop, the position loop and the
+/// consumer meet here.
 /// Backpressure: the queue is bounded; when it is full, the reading loop waits.
 /// </remarks>
 /// <param name="resumeAt">The position up to which the consumer has stored everything; zero without one.</param>
 /// <param name="onStarted">Called after a stream's first event has been queued, on the loop that queued it.</param>
 internal sealed class EventQueue(int capacity, Lsn resumeAt, Action<SourceEvent.Started> onStarted)
 {
-    private readonly Channel<SourceEvent> events = Channel.CreateBounded<SourceEvent>(new BoundedChannelOptions(capacity) { SingleReader = true });
+    private readonly Channel<SourceEvent> events = Channel.CreateBounded<SourceEvent>(
+        new BoundedChannelOptions(capacity) { SingleReader = true });
 
     private readonly Lock access = new();
     private SourceEvent.Started? pendingStart;
@@ -53,7 +55,9 @@ internal sealed class EventQueue(int capacity, Lsn resumeAt, Action<SourceEvent.
     }
 
     /// <summary>A connection is about to stream. Its start is queued with its first message.</summary>
-    /// <returns>The positions below which the server repeats what has been delivered: of transactions, and of messages outside them.</returns>
+    /// <returns>
+    /// The positions below which the server repeats what has been delivered: of transactions, and of messages outside them.
+    /// </returns>
     public (Lsn Delivered, Lsn DeliveredMessage) Begin(LogicalReplicationConnection replication, ReadySlot slot, string systemIdentifier)
     {
         lock (access)
@@ -176,7 +180,8 @@ internal sealed class EventQueue(int capacity, Lsn resumeAt, Action<SourceEvent.
         }
     }
 
-    public ValueTask InterruptAsync(string reason, CancellationToken cancellationToken) => events.Writer.WriteAsync(new SourceEvent.Interrupted(reason), cancellationToken);
+    public ValueTask InterruptAsync(string reason, CancellationToken cancellationToken) =>
+        events.Writer.WriteAsync(new SourceEvent.Interrupted(reason), cancellationToken);
 
     public void Complete() => events.Writer.TryComplete();
 

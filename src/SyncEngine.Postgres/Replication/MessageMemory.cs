@@ -36,7 +36,9 @@ internal sealed class MessageMemory(long budgetBytes)
     }
 }
 
-/// <summary>One buffer, shared by the transactions that have bytes in it; goes back when the last of them and the reader have let go.</summary>
+/// <summary>
+/// One buffer, shared by the transactions that have bytes in it; goes back when the last of them and the reader have let go.
+/// </summary>
 internal sealed class MessageArena(MessageMemory owner, byte[] bytes)
 {
     private int references = 1;

@@ -54,7 +54,8 @@ internal sealed class MessageReader(string publication, TransactionAssembler ass
                     hasStarted = true;
                 }
 
-                // Npgsql reuses the message and its stream: the bytes are taken now. The cancellation of the whole enumeration ends these reads, too.
+                // Npgsql reuses the message and its stream: the bytes are taken now. The cancellation of the whole enumeration ends these
+                // reads, too.
                 var data = messages.Current.Data;
                 var length = checked((int)data.Length);
                 await data.ReadExactlyAsync(assembler.Reserve(length), CancellationToken.None);
@@ -77,7 +78,9 @@ internal sealed class MessageReader(string publication, TransactionAssembler ass
     [
         new("proto_version", "1"),
         // A list of identifiers inside a literal.
-        new("publication_names", $"\"{publication.Replace("\"", "\"\"", StringComparison.Ordinal)}\"".Replace("'", "''", StringComparison.Ordinal)),
+        new(
+            "publication_names",
+            $"\"{publication.Replace("\"", "\"\"", StringComparison.Ordinal)}\"".Replace("'", "''", StringComparison.Ordinal)),
         new("messages", "on"),
     ];
 

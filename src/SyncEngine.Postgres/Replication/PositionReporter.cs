@@ -4,7 +4,8 @@ using SyncEngine.Changes;
 namespace SyncEngine.Postgres.Replication;
 
 /// <summary>
-/// Queues the positions that the stream has passed without a commit of ours. Npgsql answers keepalives itself and shows only the highest LSN it has seen.
+/// Queues the positions that the stream has passed without a commit of ours. Npgsql answers keepalives itself and shows only the highest
+/// LSN it has seen.
 /// </summary>
 /// <remarks>
 /// Between two transactions that LSN is exact: the only message whose header may have been seen but not handled is then a Begin or a

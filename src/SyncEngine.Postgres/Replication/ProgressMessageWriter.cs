@@ -6,13 +6,15 @@ using SyncEngine.Postgres.Sessions;
 namespace SyncEngine.Postgres.Replication;
 
 /// <summary>
-/// Writes a small flushed logical message when asked, so that the stream progresses although nothing else is written. Requests during one are answered by one more.
+/// Writes a small flushed logical message when asked, so that the stream progresses although nothing else is written. Requests during one
+/// are answered by one more.
 /// </summary>
 internal sealed class ProgressMessageWriter(StreamContext context)
 {
     public const string Prefix = "syncengine";
 
-    private readonly Channel<bool> requests = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Channel<bool> requests = Channel.CreateBounded<bool>(
+        new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
     public void Request() => requests.Writer.TryWrite(true);
 
@@ -21,7 +23,8 @@ internal sealed class ProgressMessageWriter(StreamContext context)
     {
         // Short pauses always: a snapshot waits for the message.
         var pause = context.Options.MinimumBackoff;
-        await new Retry(pause, pause, RetryClock.ForProcess(context.Time)).ForeverAsync(AnswerAsync, DatabaseFailure.IsOfDatabase, Failed, cancellationToken);
+        await new Retry(pause, pause, RetryClock.ForProcess(context.Time)).ForeverAsync(
+            AnswerAsync, DatabaseFailure.IsOfDatabase, Failed, cancellationToken);
     }
 
     private void Failed(Exception failure)

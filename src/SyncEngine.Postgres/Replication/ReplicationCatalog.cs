@@ -8,7 +8,7 @@ namespace SyncEngine.Postgres.Replication;
 internal sealed record SlotRow(
     bool IsOurs, bool IsTemporary, bool IsLost, int? ActivePid, Lsn ConfirmedFlush, long RetainedBytes, long? SafeBytes);
 
-/// <summary>What the monitor looks at, in one round trip.</summary>
+/// <summary>The facts that the monitor reads, in one round trip.</summary>
 internal sealed record StreamHealth(uint? PublicationOid, ulong NextXid, Lsn FlushedUpTo, SlotRow? Slot);
 
 /// <summary>The catalog queries of the replication room.</summary>
@@ -30,7 +30,8 @@ internal static class ReplicationCatalog
         return (uint?)await command.ExecuteScalarAsync(cancellationToken);
     }
 
-    public static async Task<StreamHealth> HealthAsync(NpgsqlConnection connection, string publication, string slot, CancellationToken cancellationToken)
+    public static async Task<StreamHealth> HealthAsync(
+        NpgsqlConnection connection, string publication, string slot, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(
             $"""
@@ -51,7 +52,8 @@ internal static class ReplicationCatalog
             reader.IsDBNull(4) ? null : ReadSlot(reader, 3));
     }
 
-    public static async Task<IReadOnlyList<string>> BlockersAsync(NpgsqlConnection connection, int waitingPid, CancellationToken cancellationToken)
+    public static async Task<IReadOnlyList<string>> BlockersAsync(
+        NpgsqlConnection connection, int waitingPid, CancellationToken cancellationToken)
     {
         // Zero stands for prepared transactions.
         await using var command = new NpgsqlCommand(
@@ -74,7 +76,7 @@ internal static class ReplicationCatalog
         return blockers;
     }
 
-    /// <summary>When the backend began, which together with its pid names it for good; null when there is none.</summary>
+    /// <summary>The start of a backend, which together with its pid identifies it; null when there is none.</summary>
     public static async Task<DateTime?> BackendStartAsync(NpgsqlConnection connection, int pid, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand("SELECT backend_start FROM pg_stat_activity WHERE pid = $1", connection);
@@ -94,9 +96,11 @@ internal static class ReplicationCatalog
         return await command.ExecuteScalarAsync(cancellationToken) as string ?? $"pid {pid}";
     }
 
-    public static async Task<bool> TerminateAsync(NpgsqlConnection connection, int pid, DateTime backendStart, CancellationToken cancellationToken)
+    public static async Task<bool> TerminateAsync(
+        NpgsqlConnection connection, int pid, DateTime backendStart, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND backend_start = $2", connection);
+        await using var command = new NpgsqlCommand(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND backend_start = $2", connection);
         command.Parameters.AddWithValue(pid);
         command.Parameters.AddWithValue(backendStart);
         return await command.ExecuteScalarAsync(cancellationToken) is true;

@@ -10,8 +10,9 @@ namespace SyncEngine.Postgres.Replication;
 /// The stream of committed changes out of a replication slot, with Npgsql as transport and our own decoding.
 /// </summary>
 /// <remarks>
-/// How to read it: here is what lasts over reconnects. <see cref="ReplicationStream"/> has one connection's life, <see cref="MessageReader"/> the reading,
-/// <see cref="TransactionAssembler"/> the transactions, <see cref="EventQueue"/> the queue and the positions.
+/// How to read it: this type has the state that lasts over reconnects. <see cref="ReplicationStream"/> has one connection's life,
+/// <see cref="MessageReader"/> the reading, <see cref="TransactionAssembler"/> the transactions, <see cref="EventQueue"/> the queue
+/// and the positions.
 /// Lifecycle: <see cref="RunAsync"/> once; it reconnects with backoff until cancelled, then completes <see cref="Events"/>.
 /// Backpressure: when the queue is full, reading pauses. Past the memory budget transactions wait in files.
 /// Stored: the slot, on the server; nothing here.

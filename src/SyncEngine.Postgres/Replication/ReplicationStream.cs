@@ -5,7 +5,8 @@ namespace SyncEngine.Postgres.Replication;
 
 /// <summary>One connection's stream, from the slot to the end of the connection; then the next connection's.</summary>
 /// <remarks>
-/// Three loops run on each connection: one reads messages, one reports positions, one watches publication and slot. The stream ends when the first
+/// Three loops run on each connection: one reads messages, one reports positions, one watches publication and slot. The stream ends when
+/// the first
 /// has ended or the last has found a fault.
 /// </remarks>
 internal sealed class ReplicationStream
@@ -21,7 +22,8 @@ internal sealed class ReplicationStream
     private readonly PositionReporter positions;
     private readonly StreamMonitor monitor;
 
-    public ReplicationStream(StreamContext context, EventQueue events, StatusRecord status, TransactionAssembler assembler, TransactionIds transactionIds)
+    public ReplicationStream(
+        StreamContext context, EventQueue events, StatusRecord status, TransactionAssembler assembler, TransactionIds transactionIds)
     {
         this.context = context;
         this.events = events;
@@ -37,7 +39,8 @@ internal sealed class ReplicationStream
     private string Publication => context.Options.Publication;
 
     /// <summary>Connects and streams until the connection ends.</summary>
-    /// <exception cref="StreamFailure">The stream cannot begin, has ended, or cannot be trusted any more; other exceptions are the driver's.</exception>
+    /// <exception cref="StreamFailure">The stream cannot begin, has ended, or cannot be trusted any more; other exceptions are the
+    /// driver's.</exception>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         status.Begin(ReplicationState.Connecting);
@@ -80,7 +83,8 @@ internal sealed class ReplicationStream
     }
 
     private async Task RunLoopsAsync(
-        NpgsqlConnection plain, uint publication, LogicalReplicationConnection replication, ReadySlot slot, CancellationToken cancellationToken)
+        NpgsqlConnection plain, uint publication, LogicalReplicationConnection replication, ReadySlot slot,
+        CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var watching = WatchAsync(plain, publication, slot.Name, stop);
@@ -125,5 +129,6 @@ internal sealed class ReplicationStream
 
     // 42704: the publication did not exist at this position, for good. 55000: the slot is invalidated. 58P01: its WAL is gone.
     private static bool IsFinalForSlot(PostgresException exception) =>
-        exception.SqlState is PostgresErrorCodes.UndefinedObject or PostgresErrorCodes.ObjectNotInPrerequisiteState or PostgresErrorCodes.UndefinedFile;
+        exception.SqlState is PostgresErrorCodes.UndefinedObject or PostgresErrorCodes.ObjectNotInPrerequisiteState
+            or PostgresErrorCodes.UndefinedFile;
 }

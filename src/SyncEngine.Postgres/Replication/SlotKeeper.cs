@@ -30,7 +30,9 @@ internal sealed class SlotKeeper(StreamContext context)
 
     private readonly ReplicationSourceOptions options = context.Options;
     private readonly ILogger logger = context.Logger;
-    private (string SystemIdentifier, uint Timeline)? server = context.Options.Resume is { } resume ? (resume.SystemIdentifier, resume.Timeline) : null;
+    private (string SystemIdentifier, uint Timeline)? server = context.Options.Resume is { } resume
+        ? (resume.SystemIdentifier, resume.Timeline)
+        : null;
     private (int Pid, DateTime Start)? ownWalSender;
     private string? unusableReason;
 
@@ -42,13 +44,15 @@ internal sealed class SlotKeeper(StreamContext context)
     /// <param name="safeUpTo">The position up to which the server was allowed to forget; a slot beyond it has skipped something.</param>
     /// <param name="waiting">Gets the transactions that delay the slot's creation.</param>
     public async Task<ReadySlot> PrepareAsync(
-        NpgsqlConnection plain, LogicalReplicationConnection replication, Lsn safeUpTo, Action<string> waiting, CancellationToken cancellationToken)
+        NpgsqlConnection plain, LogicalReplicationConnection replication, Lsn safeUpTo, Action<string> waiting,
+        CancellationToken cancellationToken)
     {
         var system = await replication.IdentifySystem(cancellationToken);
         var isSameServer = server == (system.SystemId, system.Timeline);
         var slot = options.IsPersistent
             ? await PreparePersistentAsync(plain, replication, isSameServer, safeUpTo, waiting, cancellationToken)
-            : await CreateAsync(plain, replication, $"{options.SlotName}_{Guid.NewGuid():N}", isTemporary: true, waiting, cancellationToken);
+            : await CreateAsync(
+                plain, replication, $"{options.SlotName}_{Guid.NewGuid():N}", isTemporary: true, waiting, cancellationToken);
         server = (system.SystemId, system.Timeline);
         unusableReason = null;
         var pid = replication.ProcessID;
@@ -57,7 +61,8 @@ internal sealed class SlotKeeper(StreamContext context)
     }
 
     private async Task<ReadySlot> PreparePersistentAsync(
-        NpgsqlConnection plain, LogicalReplicationConnection replication, bool isSameServer, Lsn safeUpTo, Action<string> waiting, CancellationToken cancellationToken)
+        NpgsqlConnection plain, LogicalReplicationConnection replication, bool isSameServer, Lsn safeUpTo, Action<string> waiting,
+        CancellationToken cancellationToken)
     {
         var name = options.SlotName;
         var found = (await ReplicationCatalog.HealthAsync(plain, options.Publication, name, cancellationToken)).Slot;
@@ -73,7 +78,8 @@ internal sealed class SlotKeeper(StreamContext context)
 
         if (!found.IsOurs || found.IsTemporary)
         {
-            throw new StreamFailure($"slot \"{name}\" exists but is not a persistent pgoutput slot of this database; choose another slot name or drop it");
+            throw new StreamFailure(
+                $"slot \"{name}\" exists but is not a persistent pgoutput slot of this database; choose another slot name or drop it");
         }
 
         if (found.ActivePid is { } holder)
@@ -98,14 +104,20 @@ internal sealed class SlotKeeper(StreamContext context)
             return new ReadySlot(name, found.ConfirmedFlush, IsContinuation: true);
         }
 
-        logger.SlotLost(name, isSameServer ? $"it stands at {found.ConfirmedFlush}, beyond {safeUpTo} that was acknowledged" : "this is another server or timeline");
+        logger.SlotLost(
+            name,
+            isSameServer
+                ? $"it stands at {found.ConfirmedFlush}, beyond {safeUpTo} that was acknowledged"
+                : "this is another server or timeline");
         return new ReadySlot(name, found.ConfirmedFlush, IsContinuation: false);
     }
 
     private async Task ThrowBusyAsync(NpgsqlConnection plain, string name, int holder, CancellationToken cancellationToken)
     {
         // A connection of ours that broke without the server noticing. Another process' walsender is never ended.
-        if (ownWalSender is { } own && own.Pid == holder && await ReplicationCatalog.TerminateAsync(plain, own.Pid, own.Start, cancellationToken))
+        if (ownWalSender is { } own
+            && own.Pid == holder
+            && await ReplicationCatalog.TerminateAsync(plain, own.Pid, own.Start, cancellationToken))
         {
             logger.EndedOwnWalSender(holder, name);
             throw new StreamFailure($"slot \"{name}\" was still held by our own earlier connection, pid {holder}");
@@ -117,7 +129,8 @@ internal sealed class SlotKeeper(StreamContext context)
     }
 
     private async Task<ReadySlot> CreateAsync(
-        NpgsqlConnection plain, LogicalReplicationConnection replication, string name, bool isTemporary, Action<string> waiting, CancellationToken cancellationToken)
+        NpgsqlConnection plain, LogicalReplicationConnection replication, string name, bool isTemporary, Action<string> waiting,
+        CancellationToken cancellationToken)
     {
         using var abandon = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var creation = replication.CreateLogicalReplicationSlot(
@@ -137,7 +150,8 @@ internal sealed class SlotKeeper(StreamContext context)
         return new ReadySlot(name, new Lsn((ulong)(await creation).ConsistentPoint), IsContinuation: false);
     }
 
-    private async Task ReportBlockersAsync(Task creation, NpgsqlConnection plain, int waitingPid, Action<string> waiting, CancellationToken cancellationToken)
+    private async Task ReportBlockersAsync(
+        Task creation, NpgsqlConnection plain, int waitingPid, Action<string> waiting, CancellationToken cancellationToken)
     {
         var reported = "";
         while (await Task.WhenAny(creation, Task.Delay(blockerInterval, context.Time, cancellationToken)) != creation)

@@ -1,6 +1,8 @@
 namespace SyncEngine.Postgres.Replication;
 
-/// <summary>Collects the relations of one transaction, each once. Nearly always they are few, and those of the transaction before.</summary>
+/// <summary>
+/// Collects the relations of one transaction, each once. Nearly always they are few, and those of the transaction before.
+/// </summary>
 internal sealed class TouchedRelations
 {
     private const int LinearLimit = 16;

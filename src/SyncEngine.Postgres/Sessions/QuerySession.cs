@@ -4,13 +4,13 @@ using SyncEngine.Permissions;
 
 namespace SyncEngine.Postgres.Sessions;
 
-/// <summary>What holds for every statement that a subscriber's query becomes.</summary>
+/// <summary>The settings of every statement that runs for a subscriber's query.</summary>
 public sealed record QuerySessionOptions
 {
-    /// <summary>The schemas in which unqualified names are looked up. Default <c>public</c>.</summary>
+    /// <summary>The schemas in which unqualified names are resolved. Default <c>public</c>.</summary>
     public ImmutableArray<string> SearchPath { get; init; } = ["public"];
 
-    /// <summary>How long one statement may run before PostgreSQL ends it (<c>query_timeout</c>). Default 10 s.</summary>
+    /// <summary>The time after which PostgreSQL ends a statement (<c>query_timeout</c>). Default 10 s.</summary>
     public TimeSpan StatementTimeout { get; init; } = TimeSpan.FromSeconds(10);
 }
 
@@ -20,7 +20,7 @@ public sealed record QuerySessionOptions
 /// </summary>
 static class QuerySession
 {
-    /// <summary>Whether the role that the transaction runs as escapes policies by itself; to be asked after the query's own statements.</summary>
+    /// <summary>Asks whether the transaction's role escapes policies by itself; to be run after the statements of the identity.</summary>
     public const string RoleEscapesPolicies = "SELECT rolsuper OR rolbypassrls FROM pg_catalog.pg_roles WHERE rolname = current_user";
 
     public static string[] Limits(QuerySessionOptions options) =>
@@ -29,7 +29,8 @@ static class QuerySession
         $"SET LOCAL statement_timeout TO {Math.Max(1, (long)options.StatementTimeout.TotalMilliseconds)}",
     ];
 
-    /// <exception cref="SyncException">permission_denied for names that PostgreSQL would not take for a role; invalid_request for claims it cannot hold.</exception>
+    /// <exception cref="SyncException">permission_denied for names that PostgreSQL would not take for a role; invalid_request for claims it
+    /// cannot hold.</exception>
     public static IEnumerable<string> Identity(Principal principal)
     {
         // Always set: once a session has had the setting, its absence reads as '' there and as NULL elsewhere.
@@ -53,7 +54,11 @@ static class QuerySession
     }
 
     public static SyncException NotTakeable(string? role, string? sqlState = null) =>
-        new(ErrorCode.PermissionDenied, $"role \"{role}\" cannot be used", hint: "Grant the role to the engine's role, or name another one in the token.") { SqlState = sqlState };
+        new(
+            ErrorCode.PermissionDenied,
+            $"role \"{role}\" cannot be used",
+            hint: "Grant the role to the engine's role, or name another one in the token.")
+        { SqlState = sqlState };
 
     public static SyncException EscapesPolicies(string? role) =>
         new(ErrorCode.PermissionDenied, $"role \"{role}\" is a superuser or bypasses row-level security");

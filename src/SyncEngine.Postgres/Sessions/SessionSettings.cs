@@ -7,7 +7,8 @@ namespace SyncEngine.Postgres.Sessions;
 /// </summary>
 /// <remarks>
 /// They travel in the startup packet, where they win over ALTER ROLE … SET, ALTER DATABASE … SET and postgresql.conf, and where
-/// DISCARD ALL and RESET return to them. Source: the order of GucSource in src/include/utils/guc.h (PGC_S_CLIENT is after PGC_S_DATABASE_USER).
+/// DISCARD ALL and RESET return to them. Source: the order of GucSource in src/include/utils/guc.h (PGC_S_CLIENT is after
+/// PGC_S_DATABASE_USER).
 /// </remarks>
 public static class SessionSettings
 {

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Data;
 using Npgsql;
+using NpgsqlTypes;
 using SyncEngine.Changes;
 using SyncEngine.Errors;
 using SyncEngine.Permissions;
@@ -15,9 +16,11 @@ namespace SyncEngine.Postgres.Snapshots;
 /// Reads results in one transaction, sent as one batch (<see cref="SnapshotScript"/>). A statement that fails aborts the transaction,
 /// so what is left is read again in another one without it.
 /// </summary>
-public sealed class SnapshotReader(NpgsqlDataSource dataSource, ISchemaSource schemas, QuerySessionOptions session, SnapshotOptions options) : ISnapshotReader
+public sealed class SnapshotReader(
+    NpgsqlDataSource dataSource, ISchemaSource schemas, QuerySessionOptions session, SnapshotOptions options) : ISnapshotReader
 {
-    public async Task<SnapshotRead> ReadAsync(IReadOnlyList<SnapshotRequest> requests, Principal principal, CancellationToken cancellationToken)
+    public async Task<SnapshotRead> ReadAsync(
+        IReadOnlyList<SnapshotRequest> requests, Principal principal, CancellationToken cancellationToken)
     {
         var results = new SnapshotResult[requests.Count];
         var pending = Enumerable.Range(0, requests.Count).ToList();
@@ -55,7 +58,8 @@ public sealed class SnapshotReader(NpgsqlDataSource dataSource, ISchemaSource sc
         }
     }
 
-    private async Task<Attempt> AttemptAsync(SnapshotRequest[] requests, IReadOnlyCollection<string> locks, Principal principal, CancellationToken cancellationToken)
+    private async Task<Attempt> AttemptAsync(
+        SnapshotRequest[] requests, IReadOnlyCollection<string> locks, Principal principal, CancellationToken cancellationToken)
     {
         NpgsqlConnection connection;
         try
@@ -81,20 +85,25 @@ public sealed class SnapshotReader(NpgsqlDataSource dataSource, ISchemaSource sc
         {
             return new Attempt.QueryFailed(tooLarge.Query, tooLarge.ToError());
         }
-        catch (PostgresException refused) when (!connection.FullState.HasFlag(ConnectionState.Broken) && connection.FullState.HasFlag(ConnectionState.Open))
+        catch (PostgresException refused) when (!connection.FullState.HasFlag(ConnectionState.Broken)
+            && connection.FullState.HasFlag(ConnectionState.Open))
         {
             return script.LocateFailure() switch
             {
-                (ScriptPart.Lock, _) when refused.SqlState is PostgresErrorCodes.InsufficientPrivilege or PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName or PostgresErrorCodes.WrongObjectType =>
+                (ScriptPart.Lock, _) when refused.SqlState is PostgresErrorCodes.InsufficientPrivilege or PostgresErrorCodes.UndefinedTable
+                    or PostgresErrorCodes.InvalidSchemaName or PostgresErrorCodes.WrongObjectType =>
                     new Attempt.LockFailed(),
                 (ScriptPart.Identity, _) => new Attempt.Failed(QuerySession.NotTakeable(principal.Role, refused.SqlState)),
-                (ScriptPart.Query, var query) => new Attempt.QueryFailed(query, SqlStateClassifier.Classify(refused, 0, requests[query].Sql.Length)),
+                (ScriptPart.Query, var query) =>
+                    new Attempt.QueryFailed(query, SqlStateClassifier.Classify(refused, 0, requests[query].Sql.Length)),
                 _ => new Attempt.Failed(SqlStateClassifier.Classify(refused)),
             };
         }
         catch (Exception exception) when (exception is NpgsqlException or TimeoutException)
         {
-            return new Attempt.Failed(SqlStateClassifier.Classify(exception), IsConnectionLost: exception is not TimeoutException && exception.InnerException is not TimeoutException);
+            return new Attempt.Failed(
+                SqlStateClassifier.Classify(exception),
+                IsConnectionLost: exception is not TimeoutException && exception.InnerException is not TimeoutException);
         }
     }
 
@@ -114,8 +123,11 @@ public sealed class SnapshotReader(NpgsqlDataSource dataSource, ISchemaSource sc
         return names;
     }
 
-    /// <summary>Those of the tables that the engine's role may lock, by their present names; none when that says nothing new.</summary>
-    private async Task<SortedDictionary<uint, string>> LockableAsync(SortedDictionary<uint, string> refused, CancellationToken cancellationToken)
+    /// <summary>
+    /// Those of the tables that the engine's role may lock, by their present names; none when they are the refused ones again.
+    /// </summary>
+    private async Task<SortedDictionary<uint, string>> LockableAsync(
+        SortedDictionary<uint, string> refused, CancellationToken cancellationToken)
     {
         await using var command = dataSource.CreateCommand(
             """
@@ -123,7 +135,8 @@ public sealed class SnapshotReader(NpgsqlDataSource dataSource, ISchemaSource sc
             FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
             WHERE c.oid = ANY ($1) AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
             """);
-        command.Parameters.Add(new NpgsqlParameter { Value = refused.Keys.ToArray(), NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Array | NpgsqlTypes.NpgsqlDbType.Oid });
+        command.Parameters.Add(
+            new NpgsqlParameter { Value = refused.Keys.ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Oid });
         var lockable = new SortedDictionary<uint, string>();
         try
         {
@@ -141,7 +154,7 @@ public sealed class SnapshotReader(NpgsqlDataSource dataSource, ISchemaSource sc
         return lockable.SequenceEqual(refused) ? [] : lockable;
     }
 
-    /// <summary>How one transaction went.</summary>
+    /// <summary>The outcome of one transaction.</summary>
     private abstract record Attempt
     {
         public sealed record Read(PgSnapshot Snapshot, Lsn UpperBound, ImmutableArray<ResultRows> Rows) : Attempt;

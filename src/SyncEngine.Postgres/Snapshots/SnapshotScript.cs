@@ -11,7 +11,7 @@ using SyncEngine.Values;
 
 namespace SyncEngine.Postgres.Snapshots;
 
-/// <summary>What a statement of the script is for; decides what its failure means.</summary>
+/// <summary>The purpose of a statement of the script, which decides the meaning of its failure.</summary>
 enum ScriptPart
 {
     Frame,
@@ -23,7 +23,8 @@ enum ScriptPart
 /// <summary>The one batch that a read is, and the reading of its answers.</summary>
 /// <remarks>
 /// The order matters. Locks come before the first statement that takes a snapshot: a TRUNCATE or rewrite that commits between would show
-/// an empty table to it. They are taken as the engine's own role; the subscriber's may not be allowed to. The position comes after the rows: every
+/// an empty table to it. They are taken as the engine's own role; the subscriber's may not be allowed to. The position comes after the
+/// rows: every
 /// transaction that the snapshot sees has its commit record below it.
 /// </remarks>
 sealed class SnapshotScript : IAsyncDisposable
@@ -38,13 +39,23 @@ sealed class SnapshotScript : IAsyncDisposable
     private readonly int snapshotAt;
     private byte[] buffer = ArrayPool<byte>.Shared.Rent(FirstBuffer);
 
-    public SnapshotScript(NpgsqlConnection connection, SnapshotRequest[] requests, IReadOnlyCollection<string> locks, Principal principal, QuerySessionOptions session, SnapshotOptions options)
+    public SnapshotScript(
+        NpgsqlConnection connection,
+        SnapshotRequest[] requests,
+        IReadOnlyCollection<string> locks,
+        Principal principal,
+        QuerySessionOptions session,
+        SnapshotOptions options)
     {
         this.requests = requests;
         this.options = options;
 
         // The server ends each statement; the client's own bound is for a server that does not answer any more.
-        batch = new NpgsqlBatch(connection) { Timeout = (int)Math.Min(3600, (session.StatementTimeout.TotalSeconds * (requests.Length + 1)) + 10) };
+        batch = new NpgsqlBatch(connection)
+        {
+            Timeout = (int)Math.Min(
+            3600, (session.StatementTimeout.TotalSeconds * (requests.Length + 1)) + 10)
+        };
         batch.AskForText();
         batch.Add("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").Add(QuerySession.Limits(session));
         lockAt = batch.BatchCommands.Count;
@@ -66,7 +77,11 @@ sealed class SnapshotScript : IAsyncDisposable
     }
 
     /// <exception cref="ResultTooLargeException">One result has passed a limit; its statement has been cancelled.</exception>
-    public async Task<(PgSnapshot Snapshot, bool RoleEscapesPolicies, Lsn UpperBound, ImmutableArray<ResultRows> Rows)> ReadAsync(CancellationToken cancellationToken)
+    public async Task<(
+        PgSnapshot Snapshot,
+        bool RoleEscapesPolicies,
+        Lsn UpperBound,
+        ImmutableArray<ResultRows> Rows)> ReadAsync(CancellationToken cancellationToken)
     {
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         await reader.ReadAsync(cancellationToken);
@@ -86,7 +101,7 @@ sealed class SnapshotScript : IAsyncDisposable
         return (snapshot, escapes, upperBound, results.MoveToImmutable());
     }
 
-    /// <summary>What the statement that failed was for, and for a query which one.</summary>
+    /// <summary>The purpose of the statement that failed, and the index of a query.</summary>
     public (ScriptPart Part, int Query) LocateFailure() => batch.FailedAt() switch
     {
         var index when index < lockAt => (ScriptPart.Frame, -1),

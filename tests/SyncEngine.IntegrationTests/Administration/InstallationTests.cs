@@ -51,10 +51,10 @@ public sealed class InstallationTests(PostgresFixture postgres) : IAsyncLifetime
             await database.ExecuteAsync(left.Repair);
         }
 
-        var mended = await Setup().EnsureAsync(limit.Token);
-        Assert.False(mended.IsCreated);
-        Assert.Empty(mended.LeftOut);
-        Assert.Equal(4, mended.Added.Count);
+        var repaired = await Setup().EnsureAsync(limit.Token);
+        Assert.False(repaired.IsCreated);
+        Assert.Empty(repaired.LeftOut);
+        Assert.Equal(4, repaired.Added.Count);
     }
 
     [Fact]
@@ -144,7 +144,7 @@ public sealed class InstallationTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Check_tells_what_is_missing_and_its_SQL_mends_it()
+    public async Task Check_names_missing_objects_and_its_SQL_makes_them()
     {
         await database.ExecuteAsync("CREATE TABLE keyed (id int PRIMARY KEY, v text); CREATE TABLE bare (a int); CREATE TABLE broken (id int PRIMARY KEY)");
         await database.ExecuteAsync("CREATE PUBLICATION sync FOR TABLE broken WITH (publish = 'insert', publish_via_partition_root = true); ALTER TABLE broken REPLICA IDENTITY NOTHING");
@@ -201,7 +201,8 @@ public sealed class InstallationTests(PostgresFixture postgres) : IAsyncLifetime
     {
         await database.ExecuteAsync("CREATE TABLE a (id int PRIMARY KEY)");
         const string Count = """
-            SELECT (SELECT count(*) FROM pg_publication) + (SELECT count(*) FROM pg_event_trigger) + (SELECT count(*) FROM pg_namespace WHERE nspname = 'sync')
+            SELECT (SELECT count(*) FROM pg_publication) + (SELECT count(*) FROM pg_event_trigger)
+                + (SELECT count(*) FROM pg_namespace WHERE nspname = 'sync')
                 + (SELECT count(*) FROM pg_replication_slots WHERE database = current_database())
             """;
         var installation = Installation(SlotKind.Persistent);

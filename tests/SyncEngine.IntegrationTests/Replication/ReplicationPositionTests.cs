@@ -4,7 +4,7 @@ using Xunit;
 
 namespace SyncEngine.IntegrationTests.Replication;
 
-/// <summary>How far the stream says it is.</summary>
+/// <summary>The positions of the stream.</summary>
 public sealed class ReplicationPositionTests(ReplicationDatabase server) : IClassFixture<ReplicationDatabase>
 {
     [Fact]
@@ -50,7 +50,9 @@ public sealed class ReplicationPositionTests(ReplicationDatabase server) : IClas
                 await using var connection = await server.OpenAsync();
                 for (var i = 0; i < 150; i++)
                 {
-                    var sql = i % 2 == 0 ? $"INSERT INTO {probe.Name}.a VALUES ({(writer * 1000) + i})" : $"INSERT INTO {elsewhere} VALUES ({i})";
+                    var sql = i % 2 == 0
+                        ? $"INSERT INTO {probe.Name}.a VALUES ({(writer * 1000) + i})"
+                        : $"INSERT INTO {elsewhere} VALUES ({i})";
                     await using var command = new Npgsql.NpgsqlCommand(sql, connection);
                     await command.ExecuteNonQueryAsync();
                 }
@@ -106,7 +108,8 @@ public sealed class ReplicationPositionTests(ReplicationDatabase server) : IClas
     [Fact]
     public async Task Acknowledged_positions_reach_the_server_while_the_queue_is_full()
     {
-        await using var probe = await StreamProbe.StartAsync(server, "CREATE TABLE a (id int PRIMARY KEY)", o => o with { QueueCapacity = 1 });
+        await using var probe = await StreamProbe.StartAsync(
+            server, "CREATE TABLE a (id int PRIMARY KEY)", o => o with { QueueCapacity = 1 });
         await probe.StartedAsync();
         await probe.ExecuteAsync("INSERT INTO a VALUES (1)");
         var first = await probe.TransactionAsync();
@@ -115,7 +118,7 @@ public sealed class ReplicationPositionTests(ReplicationDatabase server) : IClas
             await probe.ExecuteAsync($"INSERT INTO a VALUES ({i})");
         }
 
-        // Nobody takes from the queue now.
+        // The queue is not read now.
         probe.Source.Acknowledge(first.EndLsn);
         var slot = probe.Source.Status.SlotName;
         await Eventually.TrueAsync(() => server.ScalarAsync<bool>(

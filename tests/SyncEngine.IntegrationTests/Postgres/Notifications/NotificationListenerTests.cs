@@ -151,9 +151,12 @@ public sealed class NotificationListenerTests(PostgresFixture postgres) : IAsync
     [Fact]
     public async Task After_a_silence_notifications_are_received_as_before()
     {
-        await using var restless = Over(database.DataSource, new NotificationListenerOptions { SilenceBeforeTest = TimeSpan.FromMilliseconds(20), ApplicationName = "restless" });
+        await using var restless = Over(
+            database.DataSource,
+            new NotificationListenerOptions { SilenceBeforeTest = TimeSpan.FromMilliseconds(20), ApplicationName = "restless" });
         await using var subscription = await restless.SubscribeAsync("first", never);
-        await Eventually.TrueAsync(() => database.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'restless' AND query = 'SELECT 1')"));
+        await Eventually.TrueAsync(() => database.ScalarAsync<bool>(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'restless' AND query = 'SELECT 1')"));
 
         await database.ExecuteAsync("NOTIFY first, 'a'");
 
@@ -207,5 +210,6 @@ public sealed class NotificationListenerTests(PostgresFixture postgres) : IAsync
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'syncengine listener'");
 
     private Task<long> KillAsync() => database.ScalarAsync<long>(
-        "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'syncengine listener'");
+        "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE datname = current_database() AND application_name = "
+            + "'syncengine listener'");
 }
