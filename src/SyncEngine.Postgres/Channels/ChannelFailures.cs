@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using System.Text;
 using Npgsql;
 using SyncEngine.Errors;
@@ -15,8 +14,7 @@ static class ChannelFailures
 
     /// <remarks>A text that is no Unicode fails before it is sent.</remarks>
     public static bool IsOfDatabase(Exception exception) =>
-        exception is NpgsqlException or SocketException or IOException or TimeoutException or EncoderFallbackException
-            or OperationCanceledException;
+        DatabaseFailure.IsOfDatabase(exception) || exception is EncoderFallbackException or OperationCanceledException;
 
     public static StoreFailure OfStoring(Exception exception) => exception switch
     {

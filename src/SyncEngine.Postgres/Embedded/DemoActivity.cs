@@ -162,13 +162,34 @@ public sealed class DemoActivity(NpgsqlDataSource dataSource, TimeProvider time,
                 WHERE sku = (SELECT sku FROM public.stock ORDER BY sku OFFSET @Pick % greatest((SELECT count(*) FROM public.stock), 1) LIMIT 1)
                 """,
         };
-        return new Change(
-            sql, random.Next(1_000_000), Pick(authors), Pick(bodies), Pick(customers), random.Next(500, 50_000), random.Next(-8, 9));
+        return new Change(sql)
+        {
+            Pick = random.Next(1_000_000),
+            Name = Pick(authors),
+            Text = Pick(bodies),
+            Customer = Pick(customers),
+            Cents = random.Next(500, 50_000),
+            Step = random.Next(-8, 9),
+        };
     }
 
     private string Pick(string[] choices) => choices[random.Next(choices.Length)];
 
     private static string Number(int value) => value.ToString(CultureInfo.InvariantCulture);
 
-    private sealed record Change(string Sql, int Pick, string Name, string Text, string Customer, int Cents, int Step);
+    /// <summary>A statement and the parameters that it may use.</summary>
+    private sealed record Change(string Sql)
+    {
+        public required int Pick { get; init; }
+
+        public required string Name { get; init; }
+
+        public required string Text { get; init; }
+
+        public required string Customer { get; init; }
+
+        public required int Cents { get; init; }
+
+        public required int Step { get; init; }
+    }
 }

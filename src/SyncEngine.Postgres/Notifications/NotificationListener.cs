@@ -3,6 +3,7 @@ using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using SyncEngine.Errors;
+using SyncEngine.Postgres.Errors;
 using SyncEngine.Postgres.Sessions;
 
 namespace SyncEngine.Postgres.Notifications;
@@ -272,7 +273,7 @@ public sealed class NotificationListener(
         {
             await ExecuteAsync(connection, ["UNLISTEN *", "RESET application_name"], CancellationToken.None);
         }
-        catch (Exception lost) when (lost is NpgsqlException or TimeoutException or IOException or OperationCanceledException)
+        catch (Exception lost) when (DatabaseFailure.IsOfDatabase(lost) || lost is OperationCanceledException)
         {
             // The pool finds it broken and drops it.
         }

@@ -5,8 +5,23 @@ using SyncEngine.Changes;
 namespace SyncEngine.Postgres.Replication;
 
 /// <summary>A slot as <c>pg_replication_slots</c> shows it.</summary>
-internal sealed record SlotRow(
-    bool IsOurs, bool IsTemporary, bool IsLost, int? ActivePid, Lsn ConfirmedFlush, long RetainedBytes, long? SafeBytes);
+internal sealed record SlotRow
+{
+    /// <summary>A logical slot of this database, with pgoutput.</summary>
+    public bool IsOurs { get; init; }
+
+    public bool IsTemporary { get; init; }
+
+    public bool IsLost { get; init; }
+
+    public int? ActivePid { get; init; }
+
+    public Lsn ConfirmedFlush { get; init; }
+
+    public long RetainedBytes { get; init; }
+
+    public long? SafeBytes { get; init; }
+}
 
 /// <summary>The facts that the monitor reads, in one round trip.</summary>
 internal sealed record StreamHealth(uint? PublicationOid, ulong NextXid, Lsn FlushedUpTo, SlotRow? Slot);
@@ -106,12 +121,14 @@ internal static class ReplicationCatalog
         return await command.ExecuteScalarAsync(cancellationToken) is true;
     }
 
-    private static SlotRow ReadSlot(NpgsqlDataReader reader, int first) => new(
-        reader.GetBoolean(first),
-        reader.GetBoolean(first + 1),
-        reader.GetBoolean(first + 2),
-        reader.IsDBNull(first + 3) ? null : reader.GetInt32(first + 3),
-        Lsn.Parse(reader.GetString(first + 4)),
-        reader.GetInt64(first + 5),
-        reader.IsDBNull(first + 6) ? null : reader.GetInt64(first + 6));
+    private static SlotRow ReadSlot(NpgsqlDataReader reader, int first) => new()
+    {
+        IsOurs = reader.GetBoolean(first),
+        IsTemporary = reader.GetBoolean(first + 1),
+        IsLost = reader.GetBoolean(first + 2),
+        ActivePid = reader.IsDBNull(first + 3) ? null : reader.GetInt32(first + 3),
+        ConfirmedFlush = Lsn.Parse(reader.GetString(first + 4)),
+        RetainedBytes = reader.GetInt64(first + 5),
+        SafeBytes = reader.IsDBNull(first + 6) ? null : reader.GetInt64(first + 6),
+    };
 }

@@ -1,12 +1,10 @@
-using SyncEngine.Changes;
-
 namespace SyncEngine.Postgres.Replication;
 
 /// <summary>The status of a source: written by its loops, read from any thread.</summary>
 internal sealed class StatusRecord(TimeProvider time)
 {
     private readonly Lock access = new();
-    private ReplicationStatus status = new(ReplicationState.Connecting, time.GetUtcNow(), null, null, null, Lsn.Zero, 0, 0, null);
+    private ReplicationStatus status = new() { State = ReplicationState.Connecting, Since = time.GetUtcNow() };
 
     public ReplicationStatus Current
     {

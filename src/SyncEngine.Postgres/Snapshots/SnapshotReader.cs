@@ -34,10 +34,10 @@ public sealed class SnapshotReader(
                 case Attempt.Read read:
                     for (var i = 0; i < pending.Count; i++)
                     {
-                        results[pending[i]] = new SnapshotResult(read.Rows[i], Error: null);
+                        results[pending[i]] = new SnapshotResult(read.Answer.Rows[i], Error: null);
                     }
 
-                    return new SnapshotRead(read.Snapshot, read.UpperBound, [.. results]);
+                    return new SnapshotRead(read.Answer.Snapshot, read.Answer.UpperBound, [.. results]);
 
                 case Attempt.QueryFailed failed:
                     results[pending[failed.Query]] = new SnapshotResult(Rows: null, failed.Error);
@@ -66,7 +66,7 @@ public sealed class SnapshotReader(
         {
             connection = await dataSource.OpenConnectionAsync(cancellationToken);
         }
-        catch (Exception exception) when (exception is NpgsqlException or TimeoutException)
+        catch (Exception exception) when (DatabaseFailure.IsOfDatabase(exception))
         {
             return new Attempt.Failed(SqlStateClassifier.Classify(exception));
         }
@@ -76,10 +76,10 @@ public sealed class SnapshotReader(
         await using var script = new SnapshotScript(connection, requests, locks, principal, session, options);
         try
         {
-            var (snapshot, escapes, upperBound, rows) = await script.ReadAsync(cancellationToken);
-            return escapes && principal.Role is not null
+            var answer = await script.ReadAsync(cancellationToken);
+            return answer.RoleEscapesPolicies && principal.Role is not null
                 ? new Attempt.Failed(QuerySession.EscapesPolicies(principal.Role))
-                : new Attempt.Read(snapshot, upperBound, rows);
+                : new Attempt.Read(answer);
         }
         catch (ResultTooLargeException tooLarge)
         {
@@ -99,7 +99,7 @@ public sealed class SnapshotReader(
                 _ => new Attempt.Failed(SqlStateClassifier.Classify(refused)),
             };
         }
-        catch (Exception exception) when (exception is NpgsqlException or TimeoutException)
+        catch (Exception exception) when (DatabaseFailure.IsOfDatabase(exception))
         {
             return new Attempt.Failed(
                 SqlStateClassifier.Classify(exception),
@@ -146,7 +146,7 @@ public sealed class SnapshotReader(
                 lockable[reader.GetFieldValue<uint>(0)] = Quoting.Identifier(reader.GetString(1), reader.GetString(2));
             }
         }
-        catch (Exception exception) when (exception is NpgsqlException or TimeoutException)
+        catch (Exception exception) when (DatabaseFailure.IsOfDatabase(exception))
         {
             throw SqlStateClassifier.Classify(exception);
         }
@@ -157,7 +157,7 @@ public sealed class SnapshotReader(
     /// <summary>The outcome of one transaction.</summary>
     private abstract record Attempt
     {
-        public sealed record Read(PgSnapshot Snapshot, Lsn UpperBound, ImmutableArray<ResultRows> Rows) : Attempt;
+        public sealed record Read(SnapshotAnswer Answer) : Attempt;
 
         public sealed record QueryFailed(int Query, SyncException Error) : Attempt;
 

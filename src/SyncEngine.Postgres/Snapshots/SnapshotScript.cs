@@ -20,16 +20,21 @@ enum ScriptPart
     Query,
 }
 
-/// <summary>The one batch that a read is, and the reading of its answers.</summary>
+/// <summary>The answer to a script.</summary>
+/// <param name="RoleEscapesPolicies">The role that the queries ran as is a superuser or bypasses row-level security.</param>
+/// <param name="UpperBound">Every transaction that the snapshot sees has its commit record below it.</param>
+sealed record SnapshotAnswer(PgSnapshot Snapshot, bool RoleEscapesPolicies, Lsn UpperBound, ImmutableArray<ResultRows> Rows);
+
+/// <summary>The batch of one read, and the reading of its answer.</summary>
 /// <remarks>
 /// The order matters. Locks come before the first statement that takes a snapshot: a TRUNCATE or rewrite that commits between would show
 /// an empty table to it. They are taken as the engine's own role; the subscriber's may not be allowed to. The position comes after the
-/// rows: every
-/// transaction that the snapshot sees has its commit record below it.
+/// rows: every transaction that the snapshot sees has its commit record below it.
 /// </remarks>
 sealed class SnapshotScript : IAsyncDisposable
 {
     private const int FirstBuffer = 4096;
+    private const int LongestTimeoutSeconds = 3600;
 
     private readonly NpgsqlBatch batch;
     private readonly SnapshotRequest[] requests;
@@ -53,8 +58,7 @@ sealed class SnapshotScript : IAsyncDisposable
         // The server ends each statement; the client's own bound is for a server that does not answer any more.
         batch = new NpgsqlBatch(connection)
         {
-            Timeout = (int)Math.Min(
-            3600, (session.StatementTimeout.TotalSeconds * (requests.Length + 1)) + 10)
+            Timeout = (int)Math.Min(LongestTimeoutSeconds, (session.StatementTimeout.TotalSeconds * (requests.Length + 1)) + 10),
         };
         batch.AskForText();
         batch.Add("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").Add(QuerySession.Limits(session));
@@ -77,11 +81,7 @@ sealed class SnapshotScript : IAsyncDisposable
     }
 
     /// <exception cref="ResultTooLargeException">One result has passed a limit; its statement has been cancelled.</exception>
-    public async Task<(
-        PgSnapshot Snapshot,
-        bool RoleEscapesPolicies,
-        Lsn UpperBound,
-        ImmutableArray<ResultRows> Rows)> ReadAsync(CancellationToken cancellationToken)
+    public async Task<SnapshotAnswer> ReadAsync(CancellationToken cancellationToken)
     {
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         await reader.ReadAsync(cancellationToken);
@@ -98,7 +98,7 @@ sealed class SnapshotScript : IAsyncDisposable
         await reader.ReadAsync(cancellationToken);
         var upperBound = Lsn.Parse(reader.GetString(0));
         await reader.NextResultAsync(cancellationToken);
-        return (snapshot, escapes, upperBound, results.MoveToImmutable());
+        return new SnapshotAnswer(snapshot, escapes, upperBound, results.MoveToImmutable());
     }
 
     /// <summary>The purpose of the statement that failed, and the index of a query.</summary>
