@@ -48,10 +48,15 @@ internal sealed class Publishers : IAsyncDisposable
         {
             var database = NpgsqlDataSource.Create(SessionSettings.Apply(new NpgsqlConnectionStringBuilder(connectionString) { Pooling = true, MaxPoolSize = 10 }));
             publishers.databases.Add(database);
-            var listener = new NotificationListener(database, new NotificationListenerOptions(), TimeProvider.System, NullLogger<NotificationListener>.Instance);
+            var listener = new NotificationListener(
+                database, new NotificationListenerOptions(), TimeProvider.System, NullLogger<NotificationListener>.Instance);
             publishers.listeners.Add(listener);
             var connector = new OutboxConnector(
-                new OutboxOptions(), [new TargetRoute("*", target)], database, listener, commitOrder: null, new OutboxHealth(TimeProvider.System), publishers.metrics, TimeProvider.System, NullLoggerFactory.Instance);
+                new OutboxOptions(),
+                new OutboxConnections(database, listener, [new TargetRoute("*", target)], CommitOrder: null),
+                new OutboxInstruments(new OutboxHealth(TimeProvider.System), publishers.metrics),
+                TimeProvider.System,
+                NullLoggerFactory.Instance);
             publishers.running.Add(connector.RunAsync(publishers.stopping.Token));
         }
 

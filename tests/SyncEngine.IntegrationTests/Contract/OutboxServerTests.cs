@@ -36,16 +36,20 @@ public sealed class OutboxServerTests(PostgresFixture postgres) : IAsyncLifetime
     {
         var port = FreePort();
         Write(database.Url, port, "true");
-        var (server, address) = await ServerProcess.RunAsync(ServerProcess.Start("--urls=http://127.0.0.1:0", $"--SyncEngine:Ably:Endpoint={ably.Address}", "--adbc-config", file));
+        var (server, address) = await ServerProcess.RunAsync(
+            ServerProcess.Start("--urls=http://127.0.0.1:0", $"--SyncEngine:Ably:Endpoint={ably.Address}", "--adbc-config", file));
         await using (server)
         {
             Assert.Contains($"the configuration of adbc was read from {file}", server.Output, StringComparison.Ordinal);
-            using var door = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}") };
-            using var health = JsonDocument.Parse(await door.GetStringAsync("/health", TestContext.Current.CancellationToken));
-            Assert.Equal(["ably", "postgres", "nodes_table", "outbox_table"], health.RootElement.EnumerateObject().Select(part => part.Name));
+            using var adbc = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}") };
+            using var health = JsonDocument.Parse(await adbc.GetStringAsync("/health", TestContext.Current.CancellationToken));
+            Assert.Equal(
+                ["ably", "postgres", "nodes_table", "outbox_table"], health.RootElement.EnumerateObject().Select(part => part.Name));
             Assert.All(health.RootElement.EnumerateObject(), part => Assert.Equal("up", part.Value.GetProperty("status").GetString()));
-            var metrics = await door.GetStringAsync("/metrics", TestContext.Current.CancellationToken);
-            Assert.All(["ably_pending_acks ", "nodes_table_entries ", "outbox_table_entries ", "nodes_table_errors ", "outbox_table_errors "], name => Assert.Contains($"\n{name}", metrics, StringComparison.Ordinal));
+            var metrics = await adbc.GetStringAsync("/metrics", TestContext.Current.CancellationToken);
+            Assert.All(
+                ["ably_pending_acks ", "nodes_table_entries ", "outbox_table_entries ", "nodes_table_errors ", "outbox_table_errors "],
+                name => Assert.Contains($"\n{name}", metrics, StringComparison.Ordinal));
 
             using var main = new HttpClient { BaseAddress = address };
             using var ready = JsonDocument.Parse(await main.GetStringAsync("/health/ready", TestContext.Current.CancellationToken));
@@ -66,19 +70,27 @@ public sealed class OutboxServerTests(PostgresFixture postgres) : IAsyncLifetime
     public async Task Over_a_database_that_cannot_stream_the_outbox_runs_and_live_queries_are_off()
     {
         var role = $"{database.Name}_adbc";
-        await database.ExecuteAsync($"CREATE ROLE {role} LOGIN PASSWORD '{TestDatabase.RolePassword}'; GRANT CREATE, USAGE ON SCHEMA public TO {role}");
-        Write($"postgres://{role}:{TestDatabase.RolePassword}@{database.Address.Host}:{database.Address.Port}/{database.Name}", FreePort(), "true");
-        var (server, address) = await ServerProcess.RunAsync(ServerProcess.Start("--urls=http://127.0.0.1:0", $"--SyncEngine:Ably:Endpoint={ably.Address}", "--config", file));
+        await database.ExecuteAsync(
+            $"CREATE ROLE {role} LOGIN PASSWORD '{TestDatabase.RolePassword}'; GRANT CREATE, USAGE ON SCHEMA public TO {role}");
+        Write(
+            $"postgres://{role}:{TestDatabase.RolePassword}@{database.Address.Host}:{database.Address.Port}/{database.Name}", FreePort(),
+            "true");
+        var (server, address) = await ServerProcess.RunAsync(
+            ServerProcess.Start("--urls=http://127.0.0.1:0", $"--SyncEngine:Ably:Endpoint={ably.Address}", "--config", file));
         await using (server)
         {
             Assert.Contains("live queries are off", server.Output, StringComparison.Ordinal);
             using var main = new HttpClient { BaseAddress = address };
             using var ready = JsonDocument.Parse(await main.GetStringAsync("/health/ready", TestContext.Current.CancellationToken));
-            Assert.StartsWith("not configured: ", ready.RootElement.GetProperty("parts").GetProperty("replication").GetProperty("detail").GetString(), StringComparison.Ordinal);
+            Assert.StartsWith(
+                "not configured: ", ready.RootElement.GetProperty("parts").GetProperty("replication").GetProperty("detail").GetString(),
+                StringComparison.Ordinal);
             using var query = new StringContent("""{"query": "SELECT 1"}""", Encoding.UTF8, "application/json");
             using var refused = await main.PostAsync("/subscribe", query, TestContext.Current.CancellationToken);
             Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
-            Assert.Contains("source_unavailable", await refused.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+            Assert.Contains(
+                "source_unavailable", await refused.Content.ReadAsStringAsync(TestContext.Current.CancellationToken),
+                StringComparison.Ordinal);
             await PublishesAsync();
             server.Terminate();
             Assert.Equal(0, await server.ExitCodeAsync());
@@ -126,14 +138,17 @@ public sealed class OutboxServerTests(PostgresFixture postgres) : IAsyncLifetime
         static async Task<string?> TypeAsync(ChannelReader reader) => (await reader.NextAsync()).GetProperty("type").GetString();
 
         static async Task RefusedAsync(Func<Task> call) =>
-            Assert.Contains("source_unavailable: live queries are off", (await Assert.ThrowsAsync<HubException>(call)).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                "source_unavailable: live queries are off", (await Assert.ThrowsAsync<HubException>(call)).Message,
+                StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task A_table_that_is_missing_takes_nothing_but_readiness()
     {
         Write(database.Url, FreePort(), "false");
-        await using var server = ServerProcess.Start("--urls=http://127.0.0.1:0", $"--SyncEngine:Ably:Endpoint={ably.Address}", "--adbc-config", file);
+        await using var server = ServerProcess.Start(
+            "--urls=http://127.0.0.1:0", $"--SyncEngine:Ably:Endpoint={ably.Address}", "--adbc-config", file);
         var address = await server.ListeningAsync();
         using var main = new HttpClient { BaseAddress = address };
         await SettledAsync(main, "outbox.outbox_table", "down");
@@ -147,7 +162,9 @@ public sealed class OutboxServerTests(PostgresFixture postgres) : IAsyncLifetime
     [Fact]
     public async Task A_database_of_the_outbox_that_is_away_leaves_live_queries_alone()
     {
-        await using var server = ServerProcess.Start("--urls=http://127.0.0.1:0", $"--database={database.Url}", "--SyncEngine:Outbox:Database=postgres://u:p@127.0.0.1:1/away", "--SyncEngine:Outbox:HealthRefresh=100 ms");
+        await using var server = ServerProcess.Start(
+            "--urls=http://127.0.0.1:0", $"--database={database.Url}", "--SyncEngine:Outbox:Database=postgres://u:p@127.0.0.1:1/away",
+            "--SyncEngine:Outbox:HealthRefresh=100 ms");
         using var main = new HttpClient { BaseAddress = await server.ListeningAsync() };
         await SettledAsync(main, "outbox.outbox_table", "down");
         await SettledAsync(main, "replication", "up");
@@ -165,7 +182,9 @@ public sealed class OutboxServerTests(PostgresFixture postgres) : IAsyncLifetime
     public async Task What_cannot_be_read_ends_the_start_in_one_line_with_nothing_made(string yaml, string expected)
     {
         await File.WriteAllTextAsync(file, yaml, TestContext.Current.CancellationToken);
-        await using var server = ServerProcess.Start("--urls=http://127.0.0.1:0", "--adbc-config", file, "--ably-api-key", "app.key:secret", $"--postgres-connection-uri={database.Url}", "--outbox-table-auto-create");
+        await using var server = ServerProcess.Start(
+            "--urls=http://127.0.0.1:0", "--adbc-config", file, "--ably-api-key", "app.key:secret",
+            $"--postgres-connection-uri={database.Url}", "--outbox-table-auto-create");
         Assert.NotEqual(0, await server.ExitCodeAsync());
         var line = Assert.Single(server.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
         Assert.StartsWith("error: ", line, StringComparison.Ordinal);
@@ -176,10 +195,12 @@ public sealed class OutboxServerTests(PostgresFixture postgres) : IAsyncLifetime
 
     private async Task PublishesAsync()
     {
-        await database.ExecuteAsync("INSERT INTO outbox (mutation_id, channel, name, data, headers) VALUES ('1', 'foo', 'test', '{}', '{}')");
+        await database.ExecuteAsync(
+            "INSERT INTO outbox (mutation_id, channel, name, data, headers) VALUES ('1', 'foo', 'test', '{}', '{}')");
         var message = Assert.Single(await ably.WaitForAsync("foo", 1, TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken));
         Assert.Equal(("1", "test"), (message.Id, message.Name));
-        await Replication.Eventually.TrueAsync(async () => await database.ScalarAsync<bool>("SELECT count(*) = 1 AND bool_and(processed) FROM outbox"));
+        await Replication.Eventually.TrueAsync(
+            async () => await database.ScalarAsync<bool>("SELECT count(*) = 1 AND bool_and(processed) FROM outbox"));
     }
 
     private void Write(string url, int port, string autoCreate) => File.WriteAllText(

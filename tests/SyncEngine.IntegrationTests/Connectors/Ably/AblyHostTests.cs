@@ -118,12 +118,16 @@ public sealed class AblyHostTests : IAsyncLifetime
             host.Inject(new Fault.Hang());
         }
 
-        await using var hasty = Target(new AblyOptions { Key = Main.Key }, [.. hosts.Select(host => host.Address)], time, timeouts: new AblyTimeouts(TimeSpan.FromSeconds(1), TimeSpan.FromMilliseconds(600), TimeSpan.FromMilliseconds(900)));
+        await using var hasty = Target(
+            new AblyOptions { Key = Main.Key }, [.. hosts.Select(host => host.Address)], time,
+            timeouts: new AblyTimeouts(TimeSpan.FromSeconds(1), TimeSpan.FromMilliseconds(600), TimeSpan.FromMilliseconds(900)));
         IsRefused(await hasty.PublishAsync("foo", 1), RefusalKind.Retry, "timeout");
         Assert.InRange(hosts.Sum(host => host.Requests.Count(request => request.Target == "/channels/foo/messages")), 1, 2); // of the four that may be tried
     }
 
     [Fact]
     public void A_configured_endpoint_has_no_fallback() =>
-        Assert.Equal([Main.Address], AblyHosts.For(new AblyOptions { Key = Main.Key, Endpoint = Main.Address.ToString() }, time, new Random(1)).Candidates());
+        Assert.Equal(
+            [Main.Address],
+            AblyHosts.For(new AblyOptions { Key = Main.Key, Endpoint = Main.Address.ToString() }, time, new Random(1)).Candidates());
 }

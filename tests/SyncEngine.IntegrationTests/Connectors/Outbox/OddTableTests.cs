@@ -5,7 +5,7 @@ using Xunit;
 
 namespace SyncEngine.IntegrationTests.Connectors.Outbox;
 
-/// <summary>Outboxes as they are found in the wild: other columns, triggers and keys of the application's own, restored dumps, roles of all kinds.</summary>
+/// <summary>Unusual outboxes: other columns, triggers and keys of the application's own, restored dumps, roles of all kinds.</summary>
 public sealed class OddTableTests(PostgresFixture postgres)
 {
     [Fact]
@@ -59,11 +59,13 @@ public sealed class OddTableTests(PostgresFixture postgres)
     {
         await using var outbox = await OutboxDatabase.CreateAsync(postgres);
         await outbox.ExecuteAsync("ALTER TABLE outbox ALTER data TYPE json");
-        var target = new RecordingTarget { Before = (message, _) => Task.FromResult(message.Name == "bad" ? new Refusal(RefusalKind.Never, "40009", "too large") : null) };
+        var target = new RecordingTarget { Before = (message, _) => Task.FromResult(
+            message.Name == "bad" ? new Refusal(RefusalKind.Never, "40009", "too large") : null) };
         outbox.Start(target);
         await outbox.ExecuteAsync("INSERT INTO outbox (mutation_id, channel, name, data) VALUES ('m', 'foo', 'bad', '{\"a\":\"\\u0000\"}'), ('n', 'foo', 'good', '{}')");
         await target.UntilCountAsync("foo", 1);
-        await Eventually.TrueAsync(async () => await outbox.ScalarAsync<long>("SELECT count(*) FROM sync.dead_letters WHERE payload LIKE '%\\u0000%'") == 1);
+        await Eventually.TrueAsync(
+            async () => await outbox.ScalarAsync<long>("SELECT count(*) FROM sync.dead_letters WHERE payload LIKE '%\\u0000%'") == 1);
     }
 
     [Fact]
@@ -80,7 +82,8 @@ public sealed class OddTableTests(PostgresFixture postgres)
         var node = outbox.Start(target);
         await target.UntilAsync(all => all.All.Count == 3_001, "all");
         await Eventually.TrueAsync(async () => await outbox.ScalarAsync<long>("SELECT count(*) FROM outbox") == 2);
-        await Eventually.TrueAsync(() => Task.FromResult(node.Health.Fault?.StartsWith("1 published row cannot be removed: PostgreSQL refuses: ", StringComparison.Ordinal) == true));
+        await Eventually.TrueAsync(() => Task.FromResult(
+            node.Health.Fault?.StartsWith("1 published row cannot be removed: PostgreSQL refuses: ", StringComparison.Ordinal) == true));
 
         await outbox.ExecuteAsync("DROP TABLE log");
         await Eventually.TrueAsync(async () => await outbox.ScalarAsync<long>("SELECT count(*) FROM outbox") == 1);
@@ -123,7 +126,8 @@ public sealed class OddTableTests(PostgresFixture postgres)
         var standingBy = outbox.Start(target.As(new object()), role: role);
         await outbox.InsertAsync("foo", "by the full one");
         await target.UntilCountAsync("foo", 2);
-        await Eventually.TrueAsync(() => Task.FromResult(standingBy.Health.Mode?.Contains("standing by", StringComparison.Ordinal) == true));
+        await Eventually.TrueAsync(
+            () => Task.FromResult(standingBy.Health.Mode?.Contains("standing by", StringComparison.Ordinal) == true));
         Assert.Equal(0, target.Repeats);
         Assert.Empty(target.Faults);
     }
@@ -132,10 +136,11 @@ public sealed class OddTableTests(PostgresFixture postgres)
     public async Task A_target_may_ask_for_a_wait_but_not_for_months()
     {
         await using var outbox = await OutboxDatabase.CreateAsync(postgres);
-        var target = new RecordingTarget { Before = (message, _) => Task.FromResult(message.Channel == "slow" ? new Refusal(RefusalKind.Retry, "42910", "slow", TimeSpan.FromDays(60)) : null) };
+        var target = new RecordingTarget { Before = (message, _) => Task.FromResult(
+            message.Channel == "slow" ? new Refusal(RefusalKind.Retry, "42910", "slow", TimeSpan.FromDays(60)) : null) };
         var node = outbox.Start(target);
         await outbox.InsertAsync("slow", "a");
-        await Eventually.TrueAsync(() => Task.FromResult(node.Health.Held is [{ Channel: "slow" }]));
+        await Eventually.TrueAsync(() => Task.FromResult(node.Health.Blocked is [{ Channel: "slow" }]));
         await outbox.InsertAsync("foo", "b");
         await target.UntilCountAsync("foo", 1);
         Assert.Null(node.Health.Fault);
@@ -151,7 +156,7 @@ public sealed class OddTableTests(PostgresFixture postgres)
             Before = (message, _) =>
             {
                 tries += message.Name == "odd" ? 1 : 0;
-                return Task.FromResult(message.Name == "odd" ? new Refusal(RefusalKind.Doubtful, "http_422", "odd") : null);
+                return Task.FromResult(message.Name == "odd" ? new Refusal(RefusalKind.Uncertain, "http_422", "odd") : null);
             },
         };
         outbox.Start(target);

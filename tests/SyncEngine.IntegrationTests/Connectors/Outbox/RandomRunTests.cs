@@ -3,7 +3,9 @@ using Xunit;
 
 namespace SyncEngine.IntegrationTests.Connectors.Outbox;
 
-/// <summary>Seeds of the random run. More of them: SYNC_OUTBOX_SEEDS=first-last in the environment. A seed that ever failed is named here.</summary>
+/// <summary>
+/// Seeds of the random run. More of them: SYNC_OUTBOX_SEEDS=first-last in the environment. A seed that ever failed is named here.
+/// </summary>
 public sealed class RandomRunTests(PostgresFixture postgres)
 {
     public static TheoryData<int> Seeds

@@ -26,7 +26,8 @@ public sealed class RestartTests : IAsyncLifetime, IPostgresServer
     {
         await using var connection = new NpgsqlConnection(server.ConnectionString + ";Pooling=false");
         await connection.ExecuteAsync($"CREATE DATABASE outbox {options}");
-        return new TestDatabase(new NpgsqlConnectionStringBuilder(server.ConnectionString) { Database = "outbox" }, () => Task.CompletedTask);
+        return new TestDatabase(
+            new NpgsqlConnectionStringBuilder(server.ConnectionString) { Database = "outbox" }, () => Task.CompletedTask);
     }
 
     [Fact]

@@ -24,7 +24,8 @@ public sealed class AblyMessageTests
     public void Data_is_the_text_of_the_json(string data, string expected)
     {
         using var json = JsonDocument.Parse(AblyMessage.From(new OutboundMessage("c", "1", "n", data, "{}"), 1024).Json);
-        Assert.Equal((expected, "json"), (json.RootElement.GetProperty("data").GetString(), json.RootElement.GetProperty("encoding").GetString()));
+        Assert.Equal(
+            (expected, "json"), (json.RootElement.GetProperty("data").GetString(), json.RootElement.GetProperty("encoding").GetString()));
     }
 
     [Fact]
@@ -38,7 +39,8 @@ public sealed class AblyMessageTests
     [InlineData("{\"a\":[]}")]
     public void Headers_are_a_flat_object(string headers)
     {
-        var refusal = Assert.Throws<AblyRefusedException>(() => AblyMessage.From(new OutboundMessage("c", "1", "n", null, headers), 1024)).Refusal;
+        var refusal =
+            Assert.Throws<AblyRefusedException>(() => AblyMessage.From(new OutboundMessage("c", "1", "n", null, headers), 1024)).Refusal;
         Assert.Equal((RefusalKind.Never, "40032"), (refusal.Kind, refusal.Code));
     }
 
@@ -55,7 +57,8 @@ public sealed class AblyMessageTests
     {
         var data = new string('é', 500);
         AblyMessage.From(new OutboundMessage("a-long-name-that-does-not-count", "1", "name", data, "{}"), 1004);
-        var refusal = Assert.Throws<AblyRefusedException>(() => AblyMessage.From(new OutboundMessage("c", "1", "names", data, "{}"), 1004)).Refusal;
+        var refusal =
+            Assert.Throws<AblyRefusedException>(() => AblyMessage.From(new OutboundMessage("c", "1", "names", data, "{}"), 1004)).Refusal;
         Assert.Equal((RefusalKind.Never, "40009"), (refusal.Kind, refusal.Code));
     }
 }

@@ -1,10 +1,10 @@
 using FsCheck;
 using FsCheck.Fluent;
-using SyncEngine.Connectors.Outbox;
+using SyncEngine.Connectors.Nodes;
 using SyncEngine.Tests.Values;
 using Xunit;
 
-namespace SyncEngine.Tests.Connectors.Outbox;
+namespace SyncEngine.Tests.Connectors.Nodes;
 
 public sealed class RendezvousTests
 {
@@ -28,7 +28,9 @@ public sealed class RendezvousTests
         {
             var leaving = nodes[^1];
             var rest = nodes[..^1];
-            Assert.All(channels.Take(40).Where(channel => Owner(channel, nodes) != leaving), channel => Assert.Equal(Owner(channel, nodes), Owner(channel, rest)));
+            Assert.All(
+                channels.Take(40).Where(channel => Owner(channel, nodes) != leaving),
+                channel => Assert.Equal(Owner(channel, nodes), Owner(channel, rest)));
         }
     }).Check(Properties.Quiet.WithMaxTest(100));
 

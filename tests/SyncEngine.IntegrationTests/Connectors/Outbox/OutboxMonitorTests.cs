@@ -1,4 +1,5 @@
 using Npgsql;
+using SyncEngine.Connectors.Lanes;
 using SyncEngine.Connectors.Outbox;
 using SyncEngine.Observability;
 using SyncEngine.Postgres.Administration;
@@ -7,16 +8,16 @@ using Xunit;
 
 namespace SyncEngine.IntegrationTests.Connectors.Outbox;
 
-public sealed class OutboxProbeTests(PostgresFixture postgres) : IAsyncLifetime
+public sealed class OutboxMonitorTests(PostgresFixture postgres) : IAsyncLifetime
 {
     private readonly OutboxHealth health = new(TimeProvider.System);
     private TestDatabase database = null!;
-    private OutboxProbe probe = null!;
+    private OutboxMonitor monitor = null!;
 
     public async ValueTask InitializeAsync()
     {
         database = await postgres.CreateDatabaseAsync();
-        probe = Probe(database.DataSource);
+        monitor = Monitor(database.DataSource);
     }
 
     public ValueTask DisposeAsync() => database.DisposeAsync();
@@ -26,8 +27,10 @@ public sealed class OutboxProbeTests(PostgresFixture postgres) : IAsyncLifetime
     {
         await InstallAsync();
         await database.ExecuteAsync("INSERT INTO outbox (mutation_id, channel, name) SELECT '1', 'c', 'n' FROM generate_series(1, 42); INSERT INTO nodes VALUES ('a', now()), ('b', now())");
-        await LookAsync();
-        Assert.All([health.Postgres, health.OutboxTable, health.NodesTable, probe.Channels], part => Assert.Equal((HealthStatus.Up, null), (part.State.Status, part.State.Detail)));
+        await CheckAsync();
+        Assert.All(
+            [health.Postgres, health.OutboxTable, health.NodesTable, monitor.Channels],
+            part => Assert.Equal((HealthStatus.Up, null), (part.State.Status, part.State.Detail)));
         Assert.Equal((42, 2), (health.OutboxEntries, health.NodesEntries));
         Assert.Equal((0, 0), (health.OutboxErrors, health.NodesErrors));
     }
@@ -37,23 +40,25 @@ public sealed class OutboxProbeTests(PostgresFixture postgres) : IAsyncLifetime
     {
         await InstallAsync();
         await database.ExecuteAsync("ALTER TABLE outbox SET (autovacuum_enabled = false); INSERT INTO outbox (mutation_id, channel, name) SELECT '1', 'c', 'n' FROM generate_series(1, 12000)");
-        await LookAsync();
+        await CheckAsync();
         Assert.Equal(10_001, health.OutboxEntries);
         await database.ExecuteAsync("ANALYZE outbox");
-        await LookAsync();
+        await CheckAsync();
         Assert.Equal(12_000, health.OutboxEntries);
     }
 
     [Fact]
     public async Task A_missing_table_is_down_and_counted_and_up_again_when_it_is_back()
     {
-        await LookAsync();
-        Assert.Equal((HealthStatus.Down, "table \"public\".\"outbox\" is unhealthy: relation \"public.outbox\" does not exist"), (health.OutboxTable.State.Status, health.OutboxTable.State.Detail));
+        await CheckAsync();
+        Assert.Equal(
+            (HealthStatus.Down, "table \"public\".\"outbox\" is unhealthy: relation \"public.outbox\" does not exist"),
+            (health.OutboxTable.State.Status, health.OutboxTable.State.Detail));
         Assert.Equal(HealthStatus.Down, health.NodesTable.State.Status);
         Assert.Equal(HealthStatus.Up, health.Postgres.State.Status);
         Assert.Equal((1, 1), (health.OutboxErrors, health.NodesErrors));
         await InstallAsync();
-        await LookAsync();
+        await CheckAsync();
         Assert.Equal((HealthStatus.Up, HealthStatus.Up), (health.OutboxTable.State.Status, health.NodesTable.State.Status));
     }
 
@@ -62,22 +67,25 @@ public sealed class OutboxProbeTests(PostgresFixture postgres) : IAsyncLifetime
     {
         await InstallAsync();
         await database.ExecuteAsync("ALTER TABLE outbox DISABLE TRIGGER public_outbox_trigger");
-        await LookAsync();
-        Assert.Equal((HealthStatus.Up, "the trigger is disabled: rows wait for the safety poll, every 10 s"), (health.OutboxTable.State.Status, health.OutboxTable.State.Detail));
+        await CheckAsync();
+        Assert.Equal(
+            (HealthStatus.Up, "the trigger is disabled: rows wait for the safety poll, every 10 s"),
+            (health.OutboxTable.State.Status, health.OutboxTable.State.Detail));
         await database.ExecuteAsync("DROP TRIGGER public_outbox_trigger ON outbox");
-        await LookAsync();
+        await CheckAsync();
         Assert.Equal("there is no trigger: rows wait for the safety poll, every 10 s", health.OutboxTable.State.Detail);
     }
 
     [Fact]
-    public async Task Held_channels_and_dead_letters_are_a_detail_of_a_part_that_stays_up()
+    public async Task Blocked_channels_and_dead_letters_are_a_detail_of_a_part_that_stays_up()
     {
         await InstallAsync();
-        health.Held = [new HeldChannel("room:1", "ably", "40160", "no", DateTimeOffset.UnixEpoch, 3)];
+        health.Blocked = [new BlockedChannel("room:1", "ably", "40160", "no", DateTimeOffset.UnixEpoch, 3)];
         await database.ExecuteAsync("INSERT INTO sync.dead_letters (source, target, payload, code, error) VALUES ('\"public\".\"outbox\"', 'ably:c', '{}', '40009', 'e'), ('\"public\".\"other\"', 'ably:c', '{}', '40009', 'e')");
-        await LookAsync();
+        await CheckAsync();
         Assert.Equal(
-            (HealthStatus.Up, "1 channel waits: room:1 (ably 40160, 3 tries: no); 1 dead letter; replay-dead-letters puts it back"), (probe.Channels.State.Status, probe.Channels.State.Detail));
+            (HealthStatus.Up, "1 channel is blocked: room:1 (ably 40160, 3 tries: no); 1 dead letter; replay-dead-letters puts it back"), (
+                monitor.Channels.State.Status, monitor.Channels.State.Detail));
         Assert.Equal(1, health.DeadLetters);
     }
 
@@ -86,10 +94,10 @@ public sealed class OutboxProbeTests(PostgresFixture postgres) : IAsyncLifetime
     {
         await InstallAsync();
         await database.ExecuteAsync("INSERT INTO outbox (mutation_id, channel, name, processed) VALUES ('1', 'c', 'n', true), ('2', 'c', 'n', false), ('3', 'd', 'n', false)");
-        await LookAsync();
+        await CheckAsync();
         Assert.Equal((3, 2), (health.OutboxEntries, health.Waiting));
         await database.ExecuteAsync("ALTER TABLE outbox DROP COLUMN processed");
-        await LookAsync();
+        await CheckAsync();
         Assert.Equal((3, 3), (health.OutboxEntries, health.Waiting));
     }
 
@@ -98,11 +106,13 @@ public sealed class OutboxProbeTests(PostgresFixture postgres) : IAsyncLifetime
     {
         await InstallAsync();
         var role = $"{database.Name}_reduced";
-        await database.ExecuteAsync($"CREATE ROLE {role} LOGIN PASSWORD '{TestDatabase.RolePassword}'; GRANT SELECT, DELETE ON outbox TO {role}");
+        await database.ExecuteAsync(
+            $"CREATE ROLE {role} LOGIN PASSWORD '{TestDatabase.RolePassword}'; GRANT SELECT, DELETE ON outbox TO {role}");
         try
         {
-            await Probe(database.As(role)).LookAsync(TestContext.Current.CancellationToken);
-            Assert.Equal((HealthStatus.Up, "not used in the reduced mode"), (health.NodesTable.State.Status, health.NodesTable.State.Detail));
+            await Monitor(database.As(role)).CheckAsync(TestContext.Current.CancellationToken);
+            Assert.Equal(
+                (HealthStatus.Up, "not used in the reduced mode"), (health.NodesTable.State.Status, health.NodesTable.State.Detail));
             Assert.Equal(HealthStatus.Up, health.OutboxTable.State.Status);
         }
         finally
@@ -115,17 +125,20 @@ public sealed class OutboxProbeTests(PostgresFixture postgres) : IAsyncLifetime
     public async Task A_database_that_does_not_answer_is_down_and_the_loop_goes_on()
     {
         await using var nowhere = NpgsqlDataSource.Create("Host=127.0.0.1;Port=1;Username=u;Password=secret;Database=d");
-        await Probe(nowhere).LookAsync(TestContext.Current.CancellationToken);
-        Assert.All([health.Postgres, health.OutboxTable, health.NodesTable], part => Assert.Equal((HealthStatus.Down, "the database does not answer"), (part.State.Status, part.State.Detail)));
+        await Monitor(nowhere).CheckAsync(TestContext.Current.CancellationToken);
+        Assert.All(
+            [health.Postgres, health.OutboxTable, health.NodesTable],
+            part => Assert.Equal((HealthStatus.Down, "the database does not answer"), (part.State.Status, part.State.Detail)));
     }
 
-    private OutboxProbe Probe(NpgsqlDataSource source) => new(new OutboxOptions(), source, health, TimeProvider.System);
+    private OutboxMonitor Monitor(NpgsqlDataSource source) => new(new OutboxOptions(), source, health, TimeProvider.System);
 
-    private Task LookAsync() => probe.LookAsync(TestContext.Current.CancellationToken);
+    private Task CheckAsync() => monitor.CheckAsync(TestContext.Current.CancellationToken);
 
     private async Task InstallAsync()
     {
-        await foreach (var _ in new OutboxInstallation(database.DataSource, new OutboxNames()).InstallAsync(TestContext.Current.CancellationToken))
+        await foreach (
+            var _ in new OutboxInstallation(database.DataSource, new OutboxNames()).InstallAsync(TestContext.Current.CancellationToken))
         {
         }
     }
