@@ -63,7 +63,8 @@ public sealed class DeadLetters(NpgsqlDataSource dataSource, OutboxNames names)
                 $"""
                 WITH letter AS (DELETE FROM sync.dead_letters WHERE id = @id RETURNING payload::jsonb AS content)
                 INSERT INTO {names.Outbox} (mutation_id, channel, name, rejected, data, headers)
-                SELECT content->>'mutation_id', content->>'channel', content->>'name', coalesce((content->>'rejected')::boolean, false), nullif(content->'data', 'null'), nullif(content->'headers', 'null')
+                SELECT content->>'mutation_id', content->>'channel', content->>'name', coalesce((content->>'rejected')::boolean, false),
+                    nullif(content->'data', 'null'), nullif(content->'headers', 'null')
                 FROM letter
                 RETURNING sequence_id::bigint, channel
                 """,

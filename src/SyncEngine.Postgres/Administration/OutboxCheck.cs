@@ -41,7 +41,8 @@ sealed class OutboxCheck(NpgsqlDataSource dataSource, OutboxNames names, bool is
                 FindingKind.Missing, $"PostgreSQL {connection.PostgreSqlVersion} is too old for the outbox; 14 to 18 are supported");
         }
 
-        var user = await connection.ExecuteScalarAsync<string>(new CommandDefinition("SELECT current_user::text", cancellationToken: cancellationToken));
+        var user = await connection.ExecuteScalarAsync<string>(new CommandDefinition(
+            "SELECT current_user::text", cancellationToken: cancellationToken));
         var role = Quoting.Identifier(user!);
         var outbox = await TableShape.ReadAsync(connection, names.Schema, names.Table, cancellationToken);
         var nodes = await TableShape.ReadAsync(connection, names.NodesSchema, names.NodesTable, cancellationToken);
@@ -121,7 +122,7 @@ sealed class OutboxCheck(NpgsqlDataSource dataSource, OutboxNames names, bool is
             : !hasMemory ? new Finding(
                 FindingKind.Note,
                 "the outbox runs in full, but remembers its numbers in memory only: after a restart a recreated table may repeat ids, "
-                    + "and a refused row holds its channel; run the command \"setup\"")
+                    + "and a refused row blocks its channel; run the command \"setup\"")
             : new Finding(FindingKind.Good, "the outbox runs in full: any number of nodes, late rows renumbered"),
             false);
     }
@@ -304,9 +305,12 @@ sealed class OutboxCheck(NpgsqlDataSource dataSource, OutboxNames names, bool is
         connection.QuerySingleOrDefaultAsync<SequenceRow>(new CommandDefinition(
             """
             SELECT s.oid::regclass::text AS "Name", has_sequence_privilege(s.oid, 'USAGE') AS "MayDraw",
-                has_sequence_privilege(s.oid, 'SELECT') AND has_sequence_privilege(s.oid, 'UPDATE') AS "MaySet", a.attidentity = 'a' AS "IsAlways"
-            FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'sequence_id'
-                JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND d.refobjsubid = a.attnum AND d.deptype IN ('a', 'i')
+                has_sequence_privilege(s.oid, 'SELECT') AND has_sequence_privilege(s.oid, 'UPDATE') AS "MaySet",
+                a.attidentity = 'a' AS "IsAlways"
+            FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'sequence_id'
+                JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
+                    AND d.refobjid = c.oid AND d.refobjsubid = a.attnum AND d.deptype IN ('a', 'i')
                 JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
             WHERE n.nspname = @Schema AND c.relname = @Table
             LIMIT 1

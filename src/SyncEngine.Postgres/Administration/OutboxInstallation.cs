@@ -157,7 +157,8 @@ public sealed class OutboxInstallation(
         connection.ExecuteScalarAsync<bool?>(new CommandDefinition(
             """
             SELECT starts_with(coalesce(obj_description(f.oid, 'pg_proc'), ''), @Mark)
-            FROM pg_proc f JOIN pg_namespace n ON n.oid = f.pronamespace WHERE n.nspname = @Schema AND f.proname = @NotifyFunction AND f.pronargs = 0
+            FROM pg_proc f JOIN pg_namespace n ON n.oid = f.pronamespace
+            WHERE n.nspname = @Schema AND f.proname = @NotifyFunction AND f.pronargs = 0
             """,
             new { Mark, names.Schema, names.NotifyFunction },
             cancellationToken: cancellationToken));
@@ -194,7 +195,7 @@ public sealed class OutboxInstallation(
             findings.Add(await RemoveTableAsync(connection, "sync", table, "true", reason, cancellationToken));
         }
 
-        // What the hub keeps is kept for a while only; but another outbox may use it.
+        // The hub's messages expire soon; but another outbox may use the table.
         var isShared = await TableShape.ReadAsync(connection, "sync", "outbox_progress", cancellationToken) is not null;
         findings.Add(isShared
             ? new Finding(FindingKind.Note, "table \"sync\".\"channel_messages\" is kept: other outboxes use it")

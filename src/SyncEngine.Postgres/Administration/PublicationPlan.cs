@@ -36,8 +36,8 @@ public sealed record PublicationPlan(
 {
     // The rules of RelationGetReplicaIndex: a deferrable key is none.
     private const string ListTables = """
-        SELECT c.oid AS "Oid", n.nspname::text AS "Schema", c.relname::text AS "Name", c.relkind::text AS "Kind", c.relpersistence::text AS "Persistence",
-            c.relreplident::text AS "Identity", c.relispartition AS "IsPartition",
+        SELECT c.oid AS "Oid", n.nspname::text AS "Schema", c.relname::text AS "Name",
+            c.relkind::text AS "Kind", c.relpersistence::text AS "Persistence", c.relreplident::text AS "Identity", c.relispartition AS "IsPartition",
             pg_has_role(c.relowner, 'USAGE') AS "IsOwned", pg_get_userbyid(c.relowner)::text AS "Owner",
             EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisvalid AND i.indimmediate) AS "HasPrimaryKey",
             EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisreplident AND i.indisvalid AND i.indimmediate) AS "HasIdentityIndex",
@@ -49,7 +49,7 @@ public sealed record PublicationPlan(
                 THEN ARRAY(SELECT t.relid::oid FROM pg_partition_tree(c.oid) t WHERE t.isleaf AND t.relid <> c.oid) END AS "Leaves"
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't'
-            AND obj_description(c.oid, 'pg_class') IS DISTINCT FROM 'SyncEngine: the engines that publish the outbox' -- heartbeats; sql/outbox/nodes.sql
+            AND obj_description(c.oid, 'pg_class') IS DISTINCT FROM 'SyncEngine: the engines that publish the outbox' -- sql/outbox/nodes.sql
             AND (n.nspname = ANY(@Schemas) OR EXISTS (
                 SELECT FROM pg_partition_ancestors(c.oid) a JOIN pg_class r ON r.oid = a.relid JOIN pg_namespace rn ON rn.oid = r.relnamespace
                 WHERE c.relispartition AND rn.nspname = ANY(@Schemas)))

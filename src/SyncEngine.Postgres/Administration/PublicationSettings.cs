@@ -24,7 +24,8 @@ sealed record PublicationSettings
         var generated = connection.PostgreSqlVersion.Major >= 18 ? "pubgencols::text" : "NULL::text";
         return connection.QuerySingleOrDefaultAsync<PublicationSettings>(new CommandDefinition(
             $"""
-            SELECT pubviaroot AS "IsViaRoot", pubinsert AND pubupdate AND pubdelete AND pubtruncate AS "HasEveryOperation", {generated} AS "GeneratedColumns"
+            SELECT pubviaroot AS "IsViaRoot", pubinsert AND pubupdate AND pubdelete AND pubtruncate AS "HasEveryOperation",
+                {generated} AS "GeneratedColumns"
             FROM pg_publication WHERE pubname = @publication
             """,
             new { publication },

@@ -89,7 +89,8 @@ sealed class SlotSetup(string slotName)
         connection.QuerySingleOrDefaultAsync<SlotState>(new CommandDefinition(
             """
             SELECT plugin = 'pgoutput' AND database = current_database() AS "IsOurs", active AS "IsActive", wal_status AS "WalStatus",
-                CASE WHEN pg_is_in_recovery() THEN 0 ELSE coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0) END::bigint AS "RetainedBytes"
+                CASE WHEN pg_is_in_recovery() THEN 0
+                    ELSE coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0) END::bigint AS "RetainedBytes"
             FROM pg_replication_slots WHERE slot_name = @slotName
             """,
             new { slotName },

@@ -32,8 +32,10 @@ sealed record TableShape(
     {
         var row = await connection.QuerySingleOrDefaultAsync<ShapeRow>(new CommandDefinition(
             """
-            SELECT c.oid AS "Oid", c.relkind::text AS "Kind", has_schema_privilege(n.oid, 'USAGE') AS "MayUseSchema", obj_description(c.oid, 'pg_class') AS "Mark",
-                ARRAY(SELECT p FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS p WHERE has_table_privilege(c.oid, p)) AS "Privileges"
+            SELECT c.oid AS "Oid", c.relkind::text AS "Kind", has_schema_privilege(n.oid, 'USAGE') AS "MayUseSchema",
+                obj_description(c.oid, 'pg_class') AS "Mark",
+                ARRAY(SELECT p FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS p
+                    WHERE has_table_privilege(c.oid, p)) AS "Privileges"
             FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
             WHERE n.nspname = @schema AND c.relname = @table AND c.relkind IN ('r', 'p', 'v', 'f', 'm')
             """,

@@ -12,7 +12,7 @@ static class ChannelFailures
 {
     private const string Setup = "run the command \"setup\" (sql/outbox/channel_messages.sql)";
 
-    /// <remarks>A text that is no Unicode fails before it is sent.</remarks>
+    /// <remarks>A text that is not valid Unicode fails before it is sent.</remarks>
     public static bool IsOfDatabase(Exception exception) =>
         DatabaseFailure.IsOfDatabase(exception) || exception is EncoderFallbackException or OperationCanceledException;
 

@@ -10,9 +10,9 @@ public sealed record ChannelMessage(long Id, string Name, string? Data, string H
 /// <summary>The messages of a channel after a position that one reader may see, in one snapshot.</summary>
 /// <param name="Messages">In order. Empty when there is a gap.</param>
 /// <param name="Position">The position to continue from: everything up to here that the reader may see has been read.</param>
-/// <param name="IsComplete">Nothing is held behind it.</param>
-/// <param name="HasGap">What came after the position asked for is no longer held, or the position is not of this channel's past.</param>
-/// <param name="DependsOnClaims">Row-level security decides, so that readers of one role may see different messages.</param>
+/// <param name="IsComplete">No later message is stored that the reader may see.</param>
+/// <param name="HasGap">Messages after the position are no longer stored, or the position is not one of this channel.</param>
+/// <param name="DependsOnClaims">Row-level security applies: readers of one role may see different messages.</param>
 public sealed record ChannelPage(IReadOnlyList<ChannelMessage> Messages, long Position, bool IsComplete, bool HasGap, bool DependsOnClaims);
 
 /// <summary>
@@ -26,7 +26,7 @@ public sealed record StoreFailure(StoreFailureKind Kind, string Code, string Rea
 
 public enum StoreFailureKind
 {
-    /// <summary>The database is away, busy or short of something.</summary>
+    /// <summary>The database cannot be reached, or lacks connections, memory or space.</summary>
     Unavailable,
 
     /// <summary>The table is missing, or the engine may not write it.</summary>

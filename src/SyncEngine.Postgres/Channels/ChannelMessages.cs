@@ -65,7 +65,7 @@ public sealed class ChannelMessages(NpgsqlDataSource database, QuerySessionOptio
     public static string WakeUpOf(string channel) =>
         Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(channel)).AsSpan(0, 8));
 
-    /// <summary>Stores the messages of one channel in order, in one statement; those that are there are left as they are.</summary>
+    /// <summary>Stores the messages of one channel in order, in one statement; ids that exist are left as they are.</summary>
     public async Task<StoreResult> StoreAsync(string channel, IReadOnlyList<ChannelMessage> messages, CancellationToken cancellationToken)
     {
         var failure = await TryStoreAsync(channel, messages, cancellationToken);
@@ -74,7 +74,7 @@ public sealed class ChannelMessages(NpgsqlDataSource database, QuerySessionOptio
             return new StoreResult(failure is null ? messages.Count : 0, failure);
         }
 
-        // One of them is to blame: those before it are stored one by one, until it is found.
+        // One of them is the cause: the messages are stored one by one until it is found.
         for (var i = 0; i < messages.Count; i++)
         {
             if (await TryStoreAsync(channel, [messages[i]], cancellationToken) is { } found)
@@ -87,7 +87,7 @@ public sealed class ChannelMessages(NpgsqlDataSource database, QuerySessionOptio
     }
 
     /// <summary>Deletes expired messages in bounded steps; does nothing while another engine deletes.</summary>
-    /// <returns>Null, or why it could not.</returns>
+    /// <returns>Null, or the failure.</returns>
     public async Task<StoreFailure?> SweepAsync(CancellationToken cancellationToken)
     {
         try
@@ -110,9 +110,9 @@ public sealed class ChannelMessages(NpgsqlDataSource database, QuerySessionOptio
     }
 
     /// <summary>Reads as the principal: GRANTs and policies decide what is seen.</summary>
-    /// <param name="after">The position to go on from; null for everything that is held.</param>
-    /// <param name="maxMessages">At most so many.</param>
-    /// <param name="maxBytes">Not much more than this, and at least one message.</param>
+    /// <param name="after">The position to continue from; null for everything that is stored.</param>
+    /// <param name="maxMessages">The most messages of one page.</param>
+    /// <param name="maxBytes">The size after which the page ends; it has at least one message.</param>
     /// <exception cref="SyncException"><c>permission_denied</c>, <c>unknown_relation</c> where setup has not been run,
     /// <c>source_unavailable</c>.</exception>
     public async Task<ChannelPage> ReadAsync(
@@ -125,7 +125,7 @@ public sealed class ChannelMessages(NpgsqlDataSource database, QuerySessionOptio
             await using var batch = new NpgsqlBatch(connection);
             batch.Add("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").Add(QuerySession.Limits(session));
             var boundsAt = batch.BatchCommands.Count;
-            // What is held at all is asked as the engine's own role, in the same snapshot.
+            // The bounds of all stored messages are read as the engine's own role, in the same snapshot.
             batch.BatchCommands.Add(new NpgsqlBatchCommand(Bounds)
             {
                 Parameters = { new() { Value = channel }, new() { Value = retention } },
@@ -170,7 +170,7 @@ public sealed class ChannelMessages(NpgsqlDataSource database, QuerySessionOptio
             throw QuerySession.EscapesPolicies(principal.Role);
         }
 
-        // A policy that binds the engine's own role hides from it what is held: then gaps cannot be known.
+        // A policy that binds the engine's own role hides stored messages from it: then gaps cannot be known.
         if (!isBlind && HasGap(after, oldest, newest, isOldestExpired))
         {
             return new ChannelPage([], after!.Value, IsComplete: false, HasGap: true, dependsOnClaims);

@@ -129,8 +129,8 @@ public sealed class DemoActivity(NpgsqlDataSource dataSource, TimeProvider time,
     }
 
     /// <remarks>
-    /// Rows are picked by a drawn number modulo what is there, so that the seed alone decides. Old rows go with the insert that makes them
-    /// too many.
+    /// Rows are picked by a drawn number modulo the number of rows, so that the seed alone decides. An insert that makes the rows too many
+    /// deletes old ones.
     /// </remarks>
     private Change NextChange()
     {
@@ -138,7 +138,9 @@ public sealed class DemoActivity(NpgsqlDataSource dataSource, TimeProvider time,
         {
             < 7 => $"""
                 DELETE FROM public.messages WHERE id IN (SELECT id FROM public.messages ORDER BY id DESC OFFSET {Number(MostMessages - 1)});
-                INSERT INTO public.messages (room_id, author, body) SELECT id, @Name, @Text FROM public.rooms ORDER BY id OFFSET @Pick % greatest((SELECT count(*) FROM public.rooms), 1) LIMIT 1
+                INSERT INTO public.messages (room_id, author, body)
+                SELECT id, @Name, @Text FROM public.rooms ORDER BY id
+                OFFSET @Pick % greatest((SELECT count(*) FROM public.rooms), 1) LIMIT 1
                 """,
             < 9 =>
                 "UPDATE public.messages SET body = @Text || ' (edited)' WHERE id = (SELECT id FROM public.messages ORDER BY id DESC "
@@ -152,7 +154,8 @@ public sealed class DemoActivity(NpgsqlDataSource dataSource, TimeProvider time,
                 """,
             < 16 => """
                 UPDATE public.orders
-                SET status = CASE status WHEN 'new' THEN 'paid' WHEN 'paid' THEN 'packed' WHEN 'packed' THEN 'shipped' ELSE 'delivered' END, updated_at = now()
+                SET status = CASE status WHEN 'new' THEN 'paid' WHEN 'paid' THEN 'packed' WHEN 'packed' THEN 'shipped'
+                    ELSE 'delivered' END, updated_at = now()
                 WHERE id = (
                     SELECT id FROM public.orders WHERE status <> 'delivered' ORDER BY id
                     OFFSET @Pick % greatest((SELECT count(*) FROM public.orders WHERE status <> 'delivered'), 1) LIMIT 1)

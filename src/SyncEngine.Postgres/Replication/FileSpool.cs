@@ -9,7 +9,7 @@ namespace SyncEngine.Postgres.Replication;
 /// consumer.
 /// </summary>
 /// <remarks>
-/// The file goes when it is disposed or the process ends in order; what a crash leaves, <see cref="SpillDirectory"/> removes.
+/// The file is deleted when it is disposed of or the process ends in order. After a crash <see cref="SpillDirectory"/> deletes it.
 /// </remarks>
 internal sealed class FileSpool(FileStream file) : IMessageSpool
 {

@@ -26,7 +26,7 @@ internal sealed record SlotRow
 /// <summary>The facts that the monitor reads, in one round trip.</summary>
 internal sealed record StreamHealth(uint? PublicationOid, ulong NextXid, Lsn FlushedUpTo, SlotRow? Slot);
 
-/// <summary>The catalog queries of the replication room.</summary>
+/// <summary>The catalog queries of replication.</summary>
 internal static class ReplicationCatalog
 {
     private const string SlotColumns = """
@@ -103,7 +103,8 @@ internal static class ReplicationCatalog
     {
         await using var command = new NpgsqlCommand(
             """
-            SELECT format('pid %s (%s) of %s at %s since %s', pid, nullif(application_name, ''), usename, coalesce(host(client_addr), 'a local socket'), backend_start)
+            SELECT format('pid %s (%s) of %s at %s since %s', pid, nullif(application_name, ''), usename,
+                coalesce(host(client_addr), 'a local socket'), backend_start)
             FROM pg_stat_activity WHERE pid = $1
             """,
             connection);

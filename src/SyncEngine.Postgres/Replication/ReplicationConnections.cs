@@ -49,7 +49,7 @@ internal sealed class ReplicationConnections(ReplicationSourceOptions options)
             CommandTimeout = commandTimeoutSeconds,
             ReadBufferSize = 64 * 1024,
         };
-        // How values are printed, as for every connection that yields values; then what this connection needs beside.
+        // First the output settings that every connection has, then those of this connection.
         SessionSettings.Apply(builder);
         builder.Options = $"{builder.Options} {settings}";
         if (builder.Host?.StartsWith('/') != true)

@@ -6,12 +6,12 @@ namespace SyncEngine.Postgres.Replication;
 /// <summary>The database, the slot and the bounds of a replication source.</summary>
 public sealed partial record ReplicationSourceOptions
 {
-    /// <summary>Straight to the server: no pooler passes replication through. The role needs REPLICATION.</summary>
+    /// <summary>A direct connection to the server: poolers do not support replication. The role needs REPLICATION.</summary>
     public required string ConnectionString { get; init; }
 
     public required string Publication { get; init; }
 
-    /// <summary>The slot's name; for temporary slots the beginning of it, a unique ending is added. Default "syncengine".</summary>
+    /// <summary>The slot's name; a temporary slot gets a unique suffix. Default "syncengine".</summary>
     public string SlotName { get; init; } = "syncengine";
 
     /// <summary>Keeps the slot across connections and restarts, and with it the WAL that was not acknowledged. Default false.</summary>
@@ -21,8 +21,8 @@ public sealed partial record ReplicationSourceOptions
     public ResumePoint? Resume { get; init; }
 
     /// <summary>
-    /// Bytes of transactions in memory, delivered ones that the consumer still holds included; beyond it they wait in files. Default 64
-    /// MiB.
+    /// Bytes of transactions in memory, delivered ones that the consumer still holds included; beyond it they wait in files. Default
+    /// 64 MiB.
     /// </summary>
     public long MemoryBudgetBytes { get; init; } = 64 * 1024 * 1024;
 
@@ -53,10 +53,10 @@ public sealed partial record ReplicationSourceOptions
     /// <summary>Default 10 s.</summary>
     public TimeSpan MaximumBackoff { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Of the jitter of the pauses.</summary>
+    /// <summary>The seed of the jitter of the pauses.</summary>
     public int Seed { get; init; } = 1;
 
-    /// <exception cref="ArgumentException">Names the option that cannot be.</exception>
+    /// <exception cref="ArgumentException">An option has an invalid value; the message names it.</exception>
     public void Validate()
     {
         if (!SlotNamePattern().IsMatch(SlotName) || (!IsPersistent && SlotName.Length > LongestTemporaryPrefix))

@@ -5,9 +5,8 @@ namespace SyncEngine.Postgres.Replication;
 
 /// <summary>One connection's stream, from the slot to the end of the connection; then the next connection's.</summary>
 /// <remarks>
-/// Three loops run on each connection: one reads messages, one reports positions, one watches publication and slot. The stream ends when
-/// the first
-/// has ended or the last has found a fault.
+/// Three loops run on each connection: one reads messages, one reports positions, one watches publication and slot.
+/// The stream ends when the first has ended or the last has found a fault.
 /// </remarks>
 internal sealed class ReplicationStream
 {

@@ -22,7 +22,7 @@ internal sealed record ReadySlot(string Name, Lsn From, bool IsContinuation);
 /// <remarks>
 /// Lifecycle: one per source; remembers the server and the slot between connections. Used by the source's loop alone.
 /// Stored: nothing here; the server keeps a persistent slot.
-/// After a crash: a persistent slot is found again, and continues when the options say where the consumer stands.
+/// After a crash: a persistent slot is found again, and continues when the options have the consumer's position.
 /// </remarks>
 internal sealed class SlotKeeper(StreamContext context)
 {

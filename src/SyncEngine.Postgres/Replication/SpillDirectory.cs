@@ -25,7 +25,7 @@ internal sealed class SpillDirectory(string path)
         return new FileSpool(new FileStream(Path.Combine(path, Guid.NewGuid().ToString("N") + Suffix), options));
     }
 
-    /// <summary>Deletes what crashed processes left; returns how many files.</summary>
+    /// <summary>Deletes the files of crashed processes; returns their number.</summary>
     public int RemoveAbandoned()
     {
         if (!Directory.Exists(path))
@@ -44,7 +44,7 @@ internal sealed class SpillDirectory(string path)
             }
             catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
             {
-                // Another engine's, in use.
+                // In use by another engine.
             }
         }
 

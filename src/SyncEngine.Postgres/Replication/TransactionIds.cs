@@ -22,7 +22,7 @@ internal sealed class TransactionIds
         }
     }
 
-    /// <summary>Another server counts anew.</summary>
+    /// <summary>Begins with the ids of another server.</summary>
     public void Reset(ulong xid) => Volatile.Write(ref newest, xid);
 
     public ulong Resolve(uint wireXid)

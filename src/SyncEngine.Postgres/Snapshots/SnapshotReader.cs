@@ -14,7 +14,7 @@ namespace SyncEngine.Postgres.Snapshots;
 
 /// <summary>
 /// Reads results in one transaction, sent as one batch (<see cref="SnapshotScript"/>). A statement that fails aborts the transaction,
-/// so what is left is read again in another one without it.
+/// so the other results are read again in another one.
 /// </summary>
 public sealed class SnapshotReader(
     NpgsqlDataSource dataSource, ISchemaSource schemas, QuerySessionOptions session, SnapshotOptions options) : ISnapshotReader

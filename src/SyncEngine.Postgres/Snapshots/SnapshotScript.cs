@@ -55,7 +55,7 @@ sealed class SnapshotScript : IAsyncDisposable
         this.requests = requests;
         this.options = options;
 
-        // The server ends each statement; the client's own bound is for a server that does not answer any more.
+        // The server ends each statement; the client's own timeout is for a server that no longer answers.
         batch = new NpgsqlBatch(connection)
         {
             Timeout = (int)Math.Min(LongestTimeoutSeconds, (session.StatementTimeout.TotalSeconds * (requests.Length + 1)) + 10),
@@ -80,7 +80,7 @@ sealed class SnapshotScript : IAsyncDisposable
         batch.Add("SELECT pg_catalog.pg_current_wal_insert_lsn()").Add("COMMIT");
     }
 
-    /// <exception cref="ResultTooLargeException">One result has passed a limit; its statement has been cancelled.</exception>
+    /// <exception cref="ResultTooLargeException">One result has exceeded a limit; its statement has been cancelled.</exception>
     public async Task<SnapshotAnswer> ReadAsync(CancellationToken cancellationToken)
     {
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
@@ -132,7 +132,7 @@ sealed class SnapshotScript : IAsyncDisposable
     private async Task<ResultRows> ReadRowsAsync(NpgsqlDataReader reader, int query, CancellationToken cancellationToken)
     {
         var encoder = requests[query].Encoder;
-        // A read that is made again starts its rows anew.
+        // A repeated read begins with no rows.
         encoder.Reset();
         var rows = new List<EncodedRow>();
         var bytes = 0L;
@@ -185,7 +185,7 @@ sealed class SnapshotScript : IAsyncDisposable
     }
 }
 
-/// <summary>A result that passed a limit; never leaves the reader.</summary>
+/// <summary>A result exceeded a limit. Caught by the reader.</summary>
 sealed class ResultTooLargeException(int query, string message) : Exception(message)
 {
     public int Query { get; } = query;
