@@ -8,7 +8,7 @@ namespace SyncEngine.Connectors.Outbox;
 /// <remarks>
 /// The stream never reports an outbox that is not in the publication, or in another database. Then there is no epoch, and nothing waits.
 /// </remarks>
-public sealed class StreamCommitOrder(ChangeProcessor processor) : ICommitOrder, IInsertObserver
+public sealed class StreamCommitOrder(LiveQueryEngine engine) : ICommitOrder, IInsertObserver
 {
     private const int Remembered = 100_000;
 
@@ -35,7 +35,7 @@ public sealed class StreamCommitOrder(ChangeProcessor processor) : ICommitOrder,
     }
 
     public Task FollowAsync(uint relationOid, CancellationToken cancellationToken) =>
-        processor.ObserveAsync(relationOid, this, cancellationToken);
+        engine.ObserveAsync(relationOid, this, cancellationToken);
 
     public long? PlaceOf(long sequenceId)
     {

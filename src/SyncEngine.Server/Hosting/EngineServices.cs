@@ -2,6 +2,8 @@ using System.Text.Json;
 using Microsoft.AspNetCore.SignalR;
 using Npgsql;
 using SyncEngine.Observability;
+using SyncEngine.Options;
+using SyncEngine.Permissions;
 using SyncEngine.Planning;
 using SyncEngine.Ports;
 using SyncEngine.Postgres.Administration;
@@ -58,8 +60,13 @@ static class EngineServices
         services.AddSingleton<ISchemaSource>(provider => provider.GetRequiredService<CatalogReader>());
         services.AddSingleton<IQueryAnalyst, QueryAnalyst>();
         services.AddSingleton<ISnapshotReader, SnapshotReader>();
-        services.AddSingleton<QueryPlanner>();
-        services.AddSingleton<ChangeProcessor>();
+        services.AddSingleton(provider => new QueryPlanner(
+            provider.GetRequiredService<IQueryAnalyst>(),
+            provider.GetRequiredService<ISchemaSource>(),
+            provider.GetRequiredService<EngineOptions>().ClockInterval));
+        services.AddSingleton<LiveQueryEngine>();
+        services.AddSingleton<StreamService>();
+        services.AddSingleton<SchemaFollower>();
         services.AddSingleton<SubscriptionService>();
         services.AddSingleton(new PublicationSetup(dataSource, replication));
         services.AddSingleton(provider => new DemoWrites(provider.GetRequiredService<NpgsqlDataSource>()));
