@@ -1,13 +1,13 @@
 import type { ErrorBody } from "./protocol.js";
 
 /** What a code asks of the client. */
-export type ErrorClass = "mend" | "signIn" | "refetch" | "backOff" | "giveUp";
+export type ErrorClass = "fixRequest" | "signIn" | "refetch" | "backOff" | "report";
 
 const classes: Readonly<Record<string, ErrorClass>> = {
   unauthenticated: "signIn",
   token_expired: "signIn",
-  permission_denied: "mend",
-  adhoc_disabled: "mend",
+  permission_denied: "fixRequest",
+  adhoc_disabled: "fixRequest",
   unknown_subscription: "refetch",
   must_refetch: "refetch",
   schema_changed: "refetch",
@@ -20,7 +20,7 @@ const classes: Readonly<Record<string, ErrorClass>> = {
   source_unavailable: "backOff",
   shutting_down: "backOff",
   network_error: "backOff",
-  internal: "giveUp",
+  internal: "report",
 };
 
 /**
@@ -51,7 +51,7 @@ export class SyncError extends Error {
 
   /** What the code asks of the client. A code that this version does not know asks to mend the request. */
   get class(): ErrorClass {
-    return classes[this.code] ?? "mend";
+    return classes[this.code] ?? "fixRequest";
   }
 
   static network(cause: unknown): SyncError {

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { SyncClient } from "../src/client.js";
 import type { LiveQuery, Observation } from "../src/liveQuery.js";
 import { jwt, problem, ScriptedEngine, settled } from "./support/engine.js";
-import { answer, column, cut, diff, live, sample, snapshot } from "./support/frames.js";
+import { answer, bodySample, column, cut, diff, live, sample, snapshot } from "./support/frames.js";
 
 const sql = "SELECT id, body FROM messages WHERE room_id = $1";
 
@@ -47,7 +47,7 @@ describe("a live query", () => {
     const { statuses } = use(query);
     expect(query.status).toBe("connecting");
     await settled();
-    expect(engine.requests).toEqual([{ line: "POST /subscribe", body: sample("subscribe-request"), authorization: null }]);
+    expect(engine.requests).toEqual([{ line: "POST /subscribe", body: bodySample("subscribe-request"), authorization: null }]);
     await engine.hub.send(cut("0/10"));
     expect(engine.hub.calls).toEqual([["Attach", "s1", null]]);
     await engine.hub.send(sample("snapshot"));
@@ -405,7 +405,7 @@ describe("errors", () => {
       hint: "Write body.",
       sqlstate: "42703",
       position: 12,
-      class: "mend",
+      class: "fixRequest",
     });
     await engine.clock.pass(60_000);
     expect(engine.lines).toHaveLength(1);
@@ -415,7 +415,7 @@ describe("errors", () => {
     const query = client.liveQuery(sql, [42]);
     await becomeLive(query);
     await engine.hub.send(sample("error"));
-    expect(query.state).toMatchObject({ status: "error", error: { code: "permission_denied", hint: "Run GRANT SELECT ON messages TO the role of the token." } });
+    expect(query.state).toMatchObject({ status: "error", error: { code: "permission_denied", hint: "Grant SELECT on it to the role of the token." } });
     await engine.clock.pass(60_000);
     expect(engine.lines).toEqual(["POST /subscribe"]);
     await engine.hub.send(diff("s1", "0/20", { added: [["3", "late"]] }), sample("stale"), cut("0/20"));

@@ -2,13 +2,13 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { DiffFrame, Json, SnapshotFrame, SubscribeAnswer, WireRow } from "../src/protocol.js";
 import { keyOfRow, RowStore, type RowDiff } from "../src/rowStore.js";
-import { column, messages, sample } from "./support/frames.js";
+import { bodySample, column, messages, sample } from "./support/frames.js";
 
 const none: RowDiff = { added: [], updated: [], removed: [], addedAt: [], updatedAt: [] };
 
 describe("the contract's samples", () => {
   it("lead to the rows that they tell of", () => {
-    const store = new RowStore(sample<SubscribeAnswer>("subscribe-answer"), {});
+    const store = new RowStore(bodySample<SubscribeAnswer>("subscribe-answer"), {});
     store.install([sample<SnapshotFrame>("snapshot").rows!]);
     expect(store.rows).toEqual([{ id: "1", body: "hi" }, { id: "2", body: "yo" }]);
     expect(store.apply({ ...none, ...(sample<DiffFrame>("diff") as unknown as RowDiff) })).toEqual({ added: ['["3"]'], updated: ['["1"]'], removed: ['["2"]'] });

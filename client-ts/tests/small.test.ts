@@ -42,7 +42,7 @@ describe("an error of the hub", () => {
   });
 
   it("with a code that this version does not know asks to mend the request", () => {
-    expect(new SyncError({ code: "from_the_future" }).class).toBe("mend");
+    expect(new SyncError({ code: "from_the_future" }).class).toBe("fixRequest");
   });
 });
 

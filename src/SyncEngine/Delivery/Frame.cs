@@ -13,7 +13,7 @@ using SyncEngine.Values;
 namespace SyncEngine.Delivery;
 
 /// <summary>
-/// What a frame says, without the subscription it is for: encoded once and shared by every subscription that gets it. CONTRACT §3 has the members.
+/// What a frame says, without the subscription it is for: encoded once and shared by every subscription that gets it. docs/PROTOCOL.md, section 6, has the members.
 /// </summary>
 public sealed class FrameBody
 {

@@ -6,7 +6,7 @@ using SyncEngine.Values;
 
 namespace SyncEngine.Planning;
 
-/// <summary>Turns a parameter's JSON value into PostgreSQL's text of its type. CONTRACT §2: numbers as number or string, arrays as JSON arrays, json as any JSON.</summary>
+/// <summary>Turns a parameter's JSON value into PostgreSQL's text of its type, by the table in docs/PROTOCOL.md, section 3.2.</summary>
 static class ParameterText
 {
     /// <param name="number">n of $n, for the message.</param>
