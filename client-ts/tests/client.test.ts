@@ -34,7 +34,7 @@ async function becomeLive(query: LiveQuery, at = "0/10"): Promise<() => void> {
 }
 
 describe("a live query", () => {
-  it("asks for nothing until somebody subscribes", async () => {
+  it("sends nothing until it has a subscriber", async () => {
     const query = client.liveQuery(sql, [42]);
     await settled();
     expect(engine.requests).toEqual([]);
@@ -110,7 +110,7 @@ describe("a live query", () => {
     expect(engine.requests[0]!.body).toEqual({ name: "room_messages", params: { room: 42 } });
   });
 
-  it("decodes as the client is told", async () => {
+  it("decodes as the client is configured", async () => {
     client = engine.client({ int8: "bigint" });
     const query = client.liveQuery(sql, [42]);
     await becomeLive(query);
@@ -176,7 +176,7 @@ describe("sharing", () => {
     expect(engine.hub.isClosed).toBe(true);
   });
 
-  it("goes on when somebody comes within the grace", async () => {
+  it("continues when somebody comes within the grace", async () => {
     const query = client.liveQuery(sql, [42]);
     const leave = await becomeLive(query);
     leave();
@@ -187,7 +187,7 @@ describe("sharing", () => {
     expect(engine.lines).toEqual(["POST /subscribe"]);
   });
 
-  it("begins anew with an old handle", async () => {
+  it("begins again with an old handle", async () => {
     const query = client.liveQuery(sql, [42]);
     (await becomeLive(query))();
     await engine.clock.pass(1_000);
@@ -198,13 +198,13 @@ describe("sharing", () => {
     expect(engine.hubs).toHaveLength(2);
   });
 
-  it("gives back a subscription whose answer comes when nobody wants it any more", async () => {
-    let say: (value: ReturnType<typeof answer>) => void = () => {};
-    engine.answers.push(new Promise((resolve) => (say = resolve)));
+  it("deletes a subscription whose answer comes after its last user has left", async () => {
+    let reply: (value: ReturnType<typeof answer>) => void = () => {};
+    engine.answers.push(new Promise((resolve) => (reply = resolve)));
     const { leave } = use(client.liveQuery(sql, [42]));
     leave();
     await engine.clock.pass(1_000);
-    say(answer("late"));
+    reply(answer("late"));
     await settled();
     expect(engine.lines).toEqual(["POST /subscribe", "DELETE /subscribe/late"]);
   });
@@ -215,13 +215,13 @@ describe("one cut", () => {
     const left = client.liveQuery("SELECT 1");
     const right = client.liveQuery("SELECT 2");
     const seen: unknown[] = [];
-    const look = (): void => void seen.push([left.cut, right.cut, left.rows.length, right.rows.length]);
+    const check = (): void => void seen.push([left.cut, right.cut, left.rows.length, right.rows.length]);
     left.subscribe(() => {});
     right.subscribe(() => {});
     await settled();
     await engine.hub.send(cut("0/10"), snapshot("s1", []), live("s1", "0/10"), snapshot("s2", []), live("s2", "0/10"));
-    left.subscribe(look);
-    right.subscribe(look);
+    left.subscribe(check);
+    right.subscribe(check);
     await engine.hub.send(diff("s1", "0/20", { added: [["1", "a"]] }), diff("s2", "0/20", { added: [["2", "b"]] }), cut("0/20"));
     expect(seen).toEqual([["0/20", "0/20", 1, 1], ["0/20", "0/20", 1, 1]]);
   });
@@ -242,7 +242,7 @@ describe("a result that has been left", () => {
 });
 
 describe("stale", () => {
-  it("keeps rows and status, and says why, until the next live", async () => {
+  it("keeps rows and status, with the reason, until the next live", async () => {
     const query = client.liveQuery(sql, [42]);
     await becomeLive(query);
     await engine.hub.send(sample("stale"), cut("0/20"));
@@ -279,7 +279,7 @@ describe("a reset", () => {
 });
 
 describe("a lost connection", () => {
-  it("is made again and goes on from the last cut, without a snapshot", async () => {
+  it("is made again and resumes from the last cut, without a snapshot", async () => {
     const query = client.liveQuery(sql, [42]);
     await becomeLive(query);
     await engine.hub.send(cut("0/18"), diff("s1", "0/20", { added: [["3", "cut off"]] }));
@@ -312,7 +312,7 @@ describe("a lost connection", () => {
     expect(waits).toEqual([75, 150, 300, 375, 375]);
   });
 
-  it("of a hub that was given up is not heard any more", async () => {
+  it("of a hub that was given up is not received any more", async () => {
     const query = client.liveQuery(sql, [42]);
     await becomeLive(query);
     const old = engine.hub;
@@ -327,7 +327,7 @@ describe("a lost connection", () => {
     expect(query.rows).toHaveLength(2);
   });
 
-  it("whose subscription is gone subscribes again and goes on from the last cut", async () => {
+  it("whose subscription is gone subscribes again and resumes from the last cut", async () => {
     const query = client.liveQuery(sql, [42]);
     await becomeLive(query);
     await engine.hub.end();
@@ -389,7 +389,7 @@ describe("refetch", () => {
 });
 
 describe("errors", () => {
-  it("of a request have all that the problem details say", async () => {
+  it("of a request have all members of the problem details", async () => {
     engine.answers.push(
       problem(400, { code: "unknown_column", title: 'column "bdy" does not exist', detail: "There is a column body.", hint: "Write body.", sqlstate: "42703", position: 12 }),
     );
@@ -449,7 +449,7 @@ describe("errors", () => {
     expect(query.error).toBe(null);
   });
 
-  it("of a proxy in between are told by their status", async () => {
+  it("of a proxy in between are known by their status", async () => {
     engine.answers.push(new Response("<html>", { status: 503 }), new Response("<html>", { status: 404, statusText: "Not Found" }));
     const query = client.liveQuery(sql, [42]);
     use(query);
@@ -489,7 +489,7 @@ describe("errors", () => {
 });
 
 describe("the token", () => {
-  it("goes with requests and with the connection, and is asked for anew", async () => {
+  it("goes with requests and with the connection, and is asked for again", async () => {
     let asked = 0;
     client = engine.client({ token: () => Promise.resolve(`token ${++asked}`) });
     (await becomeLive(client.liveQuery(sql, [42])))();
@@ -616,7 +616,7 @@ describe("the token", () => {
 });
 
 describe("observing", () => {
-  it("tells what was applied, after the state shows it", async () => {
+  it("reports what was applied, after the state shows it", async () => {
     const query = client.liveQuery(sql, [42]);
     const seen: [Observation, number][] = [];
     query.onFrame((observation) => seen.push([observation, query.rows.length]));

@@ -137,7 +137,7 @@ describe("useLiveQuery", () => {
     expect(engine.lines).toEqual([]);
   });
 
-  it("says what is missing without a provider", () => {
+  it("names the missing provider in its error", () => {
     expect(() => renderToString(h(List))).toThrow("useLiveQuery needs a <SyncProvider client={…}> above it");
   });
 });

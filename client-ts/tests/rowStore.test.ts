@@ -6,8 +6,8 @@ import { bodySample, column, messages, sample } from "./support/frames.js";
 
 const none: RowDiff = { added: [], updated: [], removed: [], addedAt: [], updatedAt: [] };
 
-describe("the contract's samples", () => {
-  it("lead to the rows that they tell of", () => {
+describe("the samples of the protocol", () => {
+  it("lead to the rows that they describe", () => {
     const store = new RowStore(bodySample<SubscribeAnswer>("subscribe-answer"), {});
     store.install([sample<SnapshotFrame>("snapshot").rows!]);
     expect(store.rows).toEqual([{ id: "1", body: "hi" }, { id: "2", body: "yo" }]);
@@ -104,7 +104,7 @@ describe("values", () => {
     return store.rows[0]!["v"];
   };
 
-  it("of int8 are text, number or bigint, as the client is told", () => {
+  it("of int8 are text, number or bigint, as the client is configured", () => {
     expect(first("int8", "9007199254740993")).toBe("9007199254740993");
     expect(first("int8", "9007199254740993", { int8: "bigint" })).toBe(9007199254740993n);
     expect(first("int8", "42", { int8: "number" })).toBe(42);
@@ -182,7 +182,7 @@ describe("any series of diffs", () => {
           const added = after.filter((row) => !old.has(row[0]!));
           const kept = after.filter((row) => old.has(row[0]!));
           const inPlace = keptInPlace(before, kept);
-          // Besides what must be told, some rows are told that need not be; any order within the lists is allowed.
+          // Some rows are sent without need, and the lists are in any order: both are allowed.
           const updated = kept.filter((row) => old.get(row[0]!) !== row[1] || !inPlace.has(row[0]!) || also.next().value!).reverse();
           store.apply({
             added,

@@ -36,7 +36,7 @@ async function listen(): Promise<void> {
   await page.getByTestId("channel-status").getByText("live", { exact: true }).waitFor();
 }
 
-describe("the outbox at a glance", () => {
+describe("the outbox tab", () => {
   it("shows a row that is inserted as a message, and counts it", async () => {
     await figure("mode").getByText("full: 1 node").waitFor();
     const target = page.getByRole("list", { name: "Targets" }).getByRole("listitem").filter({ hasText: "hub" });
@@ -163,7 +163,7 @@ describe("the outbox at a glance", () => {
     await page.setViewportSize({ width: 1280, height: 800 });
     const { right } = await shown.evaluate((list) => ({ right: list.getBoundingClientRect().right - Math.max(...[...list.children].map((part) => part.getBoundingClientRect().right)) }));
     expect(right).toBeGreaterThanOrEqual(0);
-    expect(await page.getByTestId("held").textContent()).toBe(parts["outbox.channels"].detail);
+    expect(await page.getByTestId("blocked").textContent()).toBe(parts["outbox.channels"].detail);
     await picture(page, "outbox-down");
   });
 

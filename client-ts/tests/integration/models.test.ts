@@ -91,7 +91,7 @@ function suite(): void {
     expect(model.data).toEqual({ confirmed: { comments: [] }, optimistic: { comments: [] } });
   });
 
-  it("goes on after the connection was cut, without reading anew, and has missed nothing", async () => {
+  it("resumes after the connection was cut, without reading again, and has missed nothing", async () => {
     await model.sync();
     comment("m1", "one");
     await until(({ confirmed }) => confirmed.comments.length === 1);
@@ -105,7 +105,7 @@ function suite(): void {
     expect([reads, hubs.length, model.state]).toEqual([1, 2, "ready"]);
   });
 
-  it("reads its state anew when the hub holds what came meanwhile no longer", async () => {
+  it("reads its state again when the hub holds what came meanwhile no longer", async () => {
     await model.sync();
     comment("m1", "one");
     await until(({ confirmed }) => confirmed.comments.length === 1);

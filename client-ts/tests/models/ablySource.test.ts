@@ -29,17 +29,17 @@ const published = (id: number, isRejected = false): AblyMessage => ({
 const publish = (...ids: number[]): void => ids.forEach((id) => ably.publish("posts", published(id)));
 
 describe("the source", () => {
-  it("tells each message once and in order, also where history and what comes in overlap", async () => {
+  it("passes on each message once and in order, also where history and new messages overlap", async () => {
     await channel.attach();
     publish(1, 2);
-    const told: string[] = [];
+    const sent: string[] = [];
     const unexpected = (): never => {
       throw new Error("not expected");
     };
     ablySource(ably, clock).open(
       "posts",
       "1",
-      { message: ({ id }) => told.push(id), live: () => told.push("live"), outOfReach: unexpected, discontinuity: unexpected, failed: unexpected },
+      { message: ({ id }) => sent.push(id), live: () => sent.push("live"), outOfReach: unexpected, discontinuity: unexpected, failed: unexpected },
       { historyPageSize: 10, compareIds },
     );
     // It listens from here on, and asks for history later.
@@ -48,12 +48,12 @@ describe("the source", () => {
     publish(4);
     await settled();
     publish(5);
-    expect(told).toEqual(["2", "3", "4", "live", "5"]);
+    expect(sent).toEqual(["2", "3", "4", "live", "5"]);
   });
 });
 
 describe("a model over Ably's client", () => {
-  it("replays history from where its state was read, and goes on live", async () => {
+  it("replays history from where its state was read, and stays live", async () => {
     publish(1, 2, 3, 4, 5);
     sync.mockResolvedValue({ data: ["1", "2"], sequenceId: "2" });
     await model.sync();
@@ -77,7 +77,7 @@ describe("a model over Ably's client", () => {
     expect(model.data!.confirmed).toEqual(["s", "m1", "m2", "m3", "m4", "m5", "m6", "m7"]);
   });
 
-  it("shares a channel that somebody else has attached, and leaves it attached", async () => {
+  it("shares a channel that the application has attached, and leaves it attached", async () => {
     await channel.attach();
     publish(1, 2);
     const ready = model.sync();
@@ -91,7 +91,7 @@ describe("a model over Ably's client", () => {
     expect([channel.subscribers.size, channel.stateListeners.size]).toEqual([0, 0]);
   });
 
-  it("reads its state anew when history does not reach back to it", async () => {
+  it("reads its state again when history no longer holds the messages after it", async () => {
     publish(1, 2, 3, 4);
     ably.expire("posts", 2);
     sync.mockResolvedValueOnce({ data: ["old"], sequenceId: "1" }).mockResolvedValue({ data: ["new"], sequenceId: "4" });
@@ -128,7 +128,7 @@ describe("a model over Ably's client", () => {
     expect([model.state, ably.historyLimits.length]).toEqual(["ready", 1]);
   });
 
-  it("reads its state anew when the outage was longer than messages are kept", async () => {
+  it("reads its state again when the outage was longer than messages are kept", async () => {
     await model.sync();
     publish(1);
     ably.setConnection("disconnected");

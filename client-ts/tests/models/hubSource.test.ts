@@ -39,7 +39,7 @@ async function becomeReady(): Promise<void> {
 }
 
 describe("a model over the engine's hub", () => {
-  it("asks for the channel after its id once the connection is open, and decodes what it tells", async () => {
+  it("asks for the channel after its id once the connection is open, and decodes its messages", async () => {
     const ready = model.sync();
     await settled();
     expect(engine.hub.streams).toEqual([]);
@@ -57,7 +57,7 @@ describe("a model over the engine's hub", () => {
     expect(stream().values).toEqual(["posts", null]);
   });
 
-  it("goes on after the last message when the connection was lost, and stays ready", async () => {
+  it("resumes after the last message when the connection was lost, and stays ready", async () => {
     await becomeReady();
     send(published(8));
     const first = engine.hub;
@@ -71,7 +71,7 @@ describe("a model over the engine's hub", () => {
     expect(sync).toHaveBeenCalledTimes(1);
   });
 
-  it("goes on after the newest id that it was told, also without a message", async () => {
+  it("resumes after the newest id that it received, also without a message", async () => {
     await becomeReady();
     send({ type: "live", id: "40" });
     await engine.hub.end();
@@ -80,7 +80,7 @@ describe("a model over the engine's hub", () => {
     expect(stream().values).toEqual(["posts", "40"]);
   });
 
-  it("reads its state anew when what came after is not held any more", async () => {
+  it("reads its state again when later messages are no longer held", async () => {
     await becomeReady();
     sync.mockResolvedValue({ data: ["new"], sequenceId: "50" });
     send({ type: "reset", code: "must_refetch" });
@@ -90,7 +90,7 @@ describe("a model over the engine's hub", () => {
     expect(model.data!.confirmed).toEqual(["new"]);
   });
 
-  it("goes on from an id of the whole outbox that is none of this channel: the hub tells all that it holds", async () => {
+  it("resumes from an id of the whole outbox that is none of this channel: the hub sends all held messages", async () => {
     const sync100 = { data: ["s"], sequenceId: "100" };
     sync.mockResolvedValue(sync100);
     const ready = model.sync();
@@ -115,7 +115,7 @@ describe("a model over the engine's hub", () => {
     expect(model.data!.confirmed).toEqual(["s", "m7"]);
   });
 
-  it("reads its state anew, after a wait, when all that is held came after its id", async () => {
+  it("reads its state again, after a wait, when all that is held came after its id", async () => {
     const ready = model.sync();
     await settled();
     await engine.hub.send(cut("0/10"));
@@ -131,7 +131,7 @@ describe("a model over the engine's hub", () => {
     expect(model.data!.confirmed).toEqual(["new"]);
   });
 
-  it("is told why its stream has ended, and asks again", async () => {
+  it("receives the reason why its stream has ended, and asks again", async () => {
     const reasons: unknown[] = [];
     await becomeReady();
     model.on("syncing", ({ reason }) => reasons.push(reason));
@@ -157,7 +157,7 @@ describe("a model over the engine's hub", () => {
     expect(model.state).toBe("ready");
   });
 
-  it("reads its channel where live queries are off, and goes on when there is a stream after all", async () => {
+  it("reads its channel where live queries are off, and continues when there is a stream", async () => {
     const ready = model.sync();
     await settled();
     await engine.hub.refuseStream();
@@ -181,7 +181,7 @@ describe("a model over the engine's hub", () => {
   it.each([
     ["refused", "Failed to complete negotiation with the server: Error: Unauthorized: Status code '401'", "unauthenticated"],
     ["lost", "Failed to complete negotiation with the server: Error: Service Unavailable: Status code '503'", "network_error"],
-  ])("tells why there is no first connection when it is %s", async (_, text, code) => {
+  ])("reports why there is no first connection when it is %s", async (_, text, code) => {
     const impatient = new ModelsClient({ source: hubSource(client), clock: engine.clock, warn: () => {}, syncOptions: { retryStrategy: () => -1 } });
     const refused = impatient.models.get({ channelName: "posts", sync, merge: merged });
     const ready = expect(refused.sync()).rejects.toMatchObject({ code });

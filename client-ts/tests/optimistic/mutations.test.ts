@@ -17,7 +17,7 @@ let mutations: Mutations;
 let query: OptimisticQuery<Row>;
 let seen: string[];
 
-/** A pending one is told by its question mark. */
+/** A question mark marks a pending one. */
 const add: Apply<Row> = (rows, { mutationId }) => [...rows, { id: "", body: `${mutationId}?` }];
 const bodies = (): string => query.rows.map(({ body }) => body).join(" ");
 
@@ -50,7 +50,7 @@ describe("a mutation", () => {
     const { confirmation } = mutate("a");
     await settled();
     writes.commit("a");
-    writes.look();
+    writes.serve();
     await writes.deliverAnswer();
     expect(bodies()).toBe("a?");
     await writes.deliverFrames();
@@ -100,7 +100,7 @@ describe("a mutation", () => {
     expect(bodies()).toBe("b a? c?");
   });
 
-  it("is taken back when the engine says that it was rejected, with the reason", async () => {
+  it("is rolled back when the engine says that it was rejected, with the reason", async () => {
     const { confirmation } = mutate("a");
     await settled();
     writes.reject("a", "rooms are closed at night");
@@ -109,14 +109,14 @@ describe("a mutation", () => {
     expect(seen).toEqual(["", "a?", ""]);
   });
 
-  it("is taken back when its write throws, with what it threw", async () => {
+  it("is rolled back when its write throws, with what it threw", async () => {
     const cause = new Error("403");
     const { confirmation } = mutate("a", () => Promise.reject(cause));
     await expect(confirmation).rejects.toMatchObject({ code: "failed", message: "403", cause });
     expect(bodies()).toBe("");
   });
 
-  it("is taken back when it is cancelled, and its write is told", async () => {
+  it("is rolled back when it is cancelled, and its write is aborted", async () => {
     let signal: AbortSignal | null = null;
     const { confirmation, cancel } = mutations.mutate({ mutationId: "a", name: "add" }, (_, given) => {
       signal = given;
@@ -127,7 +127,7 @@ describe("a mutation", () => {
     expect([bodies(), signal!.aborted]).toEqual(["", true]);
   });
 
-  it("is taken back when nobody confirms it in time, and the hub is asked once more before", async () => {
+  it("is rolled back when it is not confirmed in time, after the hub was asked once more", async () => {
     const { confirmation } = mutate("a");
     await settled();
     await engine.clock.pass(9_999);
@@ -139,7 +139,7 @@ describe("a mutation", () => {
     expect(bodies()).toBe("");
   });
 
-  it("is not taken back when it turns out at the last moment that it was confirmed", async () => {
+  it("is not rolled back when it turns out at the last moment that it was confirmed", async () => {
     const { confirmation } = mutate("a");
     await settled();
     await engine.clock.pass(10_000);
@@ -215,7 +215,7 @@ describe("a mutation", () => {
     expect(bodies()).toBe("other a?");
   });
 
-  it("whose apply throws is taken back, and the others stay", async () => {
+  it("whose apply throws is rolled back, and the others stay", async () => {
     const fragile = mutations.query<Row>(client.liveQuery<Row>("SELECT id, body FROM messages"), (rows, mutation) => {
       if (mutation.mutationId === "bad") throw new Error("no such row");
       return add(rows, mutation);
@@ -252,7 +252,7 @@ describe("a mutation", () => {
     await settled();
     const asked = (): unknown[] => engine.hub.calls.filter(([method]) => method === "Await").map(([, id, milliseconds]) => [id, milliseconds]);
     expect(asked()).toEqual([["a", 500]]);
-    writes.look();
+    writes.serve();
     writes.giveUp();
     await writes.deliverAnswer();
     await engine.clock.pass(500);
@@ -273,7 +273,7 @@ describe("a mutation", () => {
     expect(mutationId).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
   });
 
-  it("is taken back when its mutations are closed, and the connection is let go when nothing else needs it", async () => {
+  it("is rolled back when its mutations are closed, and the connection is closed when nothing else needs it", async () => {
     const { confirmation } = mutate("a");
     mutations.close();
     await expect(confirmation).rejects.toMatchObject({ code: "closed" });
@@ -289,7 +289,7 @@ describe("a mutation", () => {
     await settled();
     await alone.hub.send(cut("0/10"));
     others.commit("a", null);
-    others.look();
+    others.serve();
     await others.deliverAnswer();
     await confirmation;
     await alone.clock.pass(1_000);
@@ -329,14 +329,14 @@ describe("the state", () => {
     expect(query.state).not.toBe(before);
   });
 
-  it("is there before anybody listens", () => {
+  it("is there before the first listener", () => {
     const other = mutations.query<Row>(client.liveQuery<Row>("SELECT id, body FROM messages"), add);
     mutate("a");
     expect(other.rows.map(({ body }) => body)).toEqual(["a?"]);
     expect(other.state).toBe(other.state);
   });
 
-  it("tells how the connection fares while rows are held back", async () => {
+  it("shows the status of the connection while rows wait", async () => {
     mutate("a");
     await settled();
     writes.commit("a");

@@ -239,7 +239,7 @@ describe("a kept change", () => {
     expect([after.bodies(), memory.keys]).toEqual(["", []]);
   });
 
-  it("is taken back and forgotten when the backend refuses it", async () => {
+  it("is rolled back and removed when the backend refuses it", async () => {
     send.mockRejectedValue(new WriteRefused("no such room"));
     const page = await open();
     const { confirmation } = page.mutations.mutate({ mutationId: "a", name: "add", data: "tea" });
@@ -248,7 +248,7 @@ describe("a kept change", () => {
     expect([page.bodies(), memory.keys]).toEqual(["", []]);
   });
 
-  it("is sent again when there is no answer in time, and its signal is told", async () => {
+  it("is sent again when there is no answer in time, and its signal is aborted", async () => {
     send.mockImplementation(() => new Promise(() => {}));
     const page = await open();
     page.mutations.mutate({ mutationId: "a", name: "add" });
@@ -316,7 +316,7 @@ describe("what a storage holds", () => {
     expect(page.bodies()).toBe("tea?");
     expect(memory.keys).toEqual(["app:good", "settings"]);
     expect(page.warnings).toHaveLength(5);
-    expect(page.warnings[0]).toBe("the change corrupt in app is none that this version has written, and is dropped");
+    expect(page.warnings[0]).toBe("the change corrupt in app was not written by this version, and is dropped");
   });
 
   it("is bounded by count and by characters", async () => {
@@ -331,7 +331,7 @@ describe("what a storage holds", () => {
     expect(() => smaller.mutations.mutate({ name: "add", data: "x".repeat(100) })).toThrow("more than 250 characters");
   });
 
-  it("that cannot be read is told, and nothing else fails", async () => {
+  it("that cannot be read gives a warning, and nothing else fails", async () => {
     const broken: MutationStorage = { ...storage, list: () => Promise.reject(new Error("SecurityError")) };
     const page = await open({ persist: broken });
     expect(page.warnings).toEqual(["the changes of app cannot be read: SecurityError"]);
@@ -368,7 +368,7 @@ describe("two tabs", () => {
 
 describe("the parts", () => {
   it("are asked for together", () => {
-    expect(() => new Mutations(engine.client(), { persist: storage })).toThrow("need a send");
+    expect(() => new Mutations(engine.client(), { persist: storage })).toThrow("needs the option send");
   });
 
   it("lock by the browser's locks where there are any, and not at all elsewhere", async () => {

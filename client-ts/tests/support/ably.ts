@@ -14,7 +14,7 @@ class ServiceChannel {
 /**
  * Ably's realtime client, version 2, and the service behind it, from the reference of its documentation: attaching is asynchronous, subscribing attaches,
  * only attached channels of a connected client receive, history with `untilAttach` ends at the attach point and needs an attached channel, pages
- * have at most `limit` items, the newest first; a channel that is attached again without continuity says so with `resumed: false`.
+ * have at most `limit` items, the newest first; a channel that is attached again without continuity has `resumed: false`.
  */
 export class FakeAbly implements AblyRealtime {
   readonly service = new Map<string, ServiceChannel>();
@@ -44,7 +44,7 @@ export class FakeAbly implements AblyRealtime {
     this.made.get(name)?.deliver(message);
   }
 
-  /** Those before the serial are not kept any more. */
+  /** Messages before the serial are no longer kept. */
   expire(name: string, serial: number): void {
     this.serviceChannel(name).expired = serial;
   }

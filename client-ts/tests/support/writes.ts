@@ -11,7 +11,7 @@ interface Question {
 
 /** The engine's part in writes: transactions that are acknowledged, what its hub answers to Await, and when each of them comes. */
 export class ScriptedWrites {
-  /** Asked, and not looked at by the engine yet. */
+  /** Calls that the engine has not served yet. */
   private asked: Question[] = [];
   /** Looked at, and waiting for the transaction. */
   private waiting: Question[] = [];
@@ -54,8 +54,8 @@ export class ScriptedWrites {
     this.learn(id, { status: "rejected", reason });
   }
 
-  /** The engine looks at what it has been asked. */
-  look(): void {
+  /** The engine serves the waiting calls. */
+  serve(): void {
     for (const question of this.asked.splice(0)) {
       const outcome = this.known.get(question.id);
       if (outcome !== undefined) this.answers.push(() => question.answer(outcome));
@@ -87,7 +87,7 @@ export class ScriptedWrites {
   /** Everything that is on its way arrives, answers and frames by turns. */
   async deliverAll(): Promise<void> {
     for (let idle = 0; idle < 3; ) {
-      this.look();
+      this.serve();
       const moved = (await this.deliverAnswer()) || (await this.deliverFrames());
       idle = moved ? 0 : idle + 1;
       await settled();
