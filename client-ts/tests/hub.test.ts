@@ -249,7 +249,7 @@ describe("a hub over SignalR", () => {
     server.frames(cut("0/10"));
     await reading.count(2);
     expect(reading.frames).toEqual([cut("0/10")]);
-    // What ends a stream that has begun ends the connection, whatever it is.
+    // Any error of a stream that has begun ends the connection.
     server.complete("source_unavailable: gone");
     expect(hubError(await reading.ended)).toMatchObject({ code: "source_unavailable" });
     expect(reading.unavailable).toHaveLength(1);

@@ -122,7 +122,7 @@ describe("values", () => {
     expect(first("numeric[]", ["NaN", "-Infinity"], { numeric: "number" })).toEqual([Number.NaN, -Infinity]);
   });
 
-  it("of other types are left alone, also where they look like numbers", () => {
+  it("of other types are unchanged, also where they are like numbers", () => {
     expect(first("text", "42", { int8: "bigint", numeric: "number" })).toBe("42");
     expect(first("jsonb", { n: "42" }, { int8: "bigint" })).toEqual({ n: "42" });
     expect(first("public.int8", "42", { int8: "bigint" })).toBe("42");

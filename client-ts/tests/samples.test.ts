@@ -4,7 +4,7 @@ import type { ChannelItem, ErrorBody, Frame, SubscribeAnswer } from "../src/prot
 import type { Query } from "../src/query.js";
 import { encodeQuery } from "../src/query.js";
 import type { SyncError } from "../src/syncError.js";
-import { problem, ScriptedEngine, settled } from "./support/engine.js";
+import { problem, ScriptedEngine, allSettled } from "./support/engine.js";
 import { bodySample, cut, sample, sampleNames } from "./support/frames.js";
 
 /** Tests of the samples of docs/protocol. At the end every file must have been read. */
@@ -33,7 +33,7 @@ async function attached(ordered = false): Promise<ReturnType<SyncClient["liveQue
   engine.answers.push({ ...body<SubscribeAnswer>("subscribe-answer"), ordered });
   const query = client.liveQuery("SELECT id, body FROM messages WHERE room_id = $1", [42]);
   query.subscribe(() => {});
-  await settled();
+  await allSettled();
   await engine.hub.send(cut("0/10"), frame("snapshot"), frame("snapshot-last"), frame("live"));
   return query;
 }
@@ -108,7 +108,7 @@ describe("the samples of requests and answers", () => {
     engine.answers.push(body<SubscribeAnswer>("subscribe-answer-requery"));
     const query = client.liveQuery("SELECT room_id, count(*) FROM messages GROUP BY room_id");
     query.subscribe(() => {});
-    await settled();
+    await allSettled();
     await engine.hub.send(cut("0/10"), { type: "snapshot", sub: "s2", rows: [["k", 1, "2"]] }, { type: "live", sub: "s2", cut: "0/10" });
     expect(query.rows).toEqual([{ room_id: 1, count: "2" }]);
     expect(query.columns.map(({ name }) => name)).toEqual(["room_id", "count"]);
@@ -120,7 +120,7 @@ describe("the samples of requests and answers", () => {
     engine.answers.push(problem(400, { title, ...members }));
     const query = client.liveQuery("SELECT * FORM messages");
     query.subscribe(() => {});
-    await settled();
+    await allSettled();
     const { error } = query.state as { error: SyncError };
     expect(error).toMatchObject({ code: members.code, message: title, sqlstate: members.sqlstate, position: members.position });
     expect(error.class).toBe("fixRequest");

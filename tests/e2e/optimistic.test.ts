@@ -9,7 +9,7 @@ type Seen = readonly string[];
 let browser: Browser;
 let opened: Playground;
 let page: Page;
-/** Told apart from every other message in the lobby. */
+/** Distinguishes these messages from all others in the lobby. */
 let mark: string;
 let count = 0;
 
@@ -26,12 +26,12 @@ beforeEach(async () => {
   await page.evaluate((own) => {
     const list = document.querySelector('ol[aria-label="Messages"]')!;
     const seen: string[][] = [];
-    const look = () => {
+    const check = () => {
       const texts = [...list.querySelectorAll("li")].map((item) => `${item.querySelector("span")!.textContent}${item.className === "pending" ? "?" : ""}`);
       seen.push(texts.filter((text) => text.startsWith(own)));
     };
-    look();
-    new MutationObserver(look).observe(list, { subtree: true, childList: true, attributes: true, characterData: true });
+    check();
+    new MutationObserver(check).observe(list, { subtree: true, childList: true, attributes: true, characterData: true });
     (window as unknown as { seen: string[][] }).seen = seen;
   }, mark);
 });

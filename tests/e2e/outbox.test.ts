@@ -122,7 +122,7 @@ describe("the outbox tab", () => {
     await page.getByRole("alert").getByText("401").waitFor();
   });
 
-  it("asks for figures only while it is looked at", async () => {
+  it("asks for figures only while it is shown", async () => {
     await figure("mode").waitFor();
     const asked: string[] = [];
     page.on("request", (request) => asked.push(new URL(request.url()).pathname));

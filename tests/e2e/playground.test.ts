@@ -63,7 +63,7 @@ describe("the playground", () => {
 
     await sql(`UPDATE messages SET body = 'second words' WHERE room_id = ${room}`);
 
-    // Looked at in one go: a flash does not wait for a second question.
+    // One call: a flash may have ended at a second one.
     const flashing = await page.waitForFunction(() => {
       const texts = [...document.querySelectorAll("td.flash")].map((cell) => cell.textContent);
       return texts.length > 0 && texts;
@@ -111,14 +111,14 @@ describe("the playground", () => {
     await page.emulateMedia({ reducedMotion: "reduce" });
     await untilLive(pane(1));
     await say("calm");
-    const look = await page.waitForFunction(() => {
+    const style = await page.waitForFunction(() => {
       const row = document.querySelector('tr[data-mark="entered"]');
       const cell = row?.querySelector("td");
       if (!row || !cell) return false;
       const style = getComputedStyle(cell);
       return { row: getComputedStyle(row).animationName, cell: style.animationName, isColoured: style.backgroundColor !== "rgba(0, 0, 0, 0)" };
     });
-    expect(await look.jsonValue()).toEqual({ row: "none", cell: "none", isColoured: true });
+    expect(await style.jsonValue()).toEqual({ row: "none", cell: "none", isColoured: true });
   });
 
   it("says that the engine is not reached, and goes on when it is", async () => {
@@ -243,7 +243,7 @@ describe("the playground", () => {
     expect(complaints).toEqual([]);
   });
 
-  it("tells the engine's version and readiness, and nothing of the database's address", async () => {
+  it("shows the engine's version and readiness, and nothing of the database's address", async () => {
     const { page } = await open();
     await page.getByTestId("readiness").getByText("ready", { exact: true }).waitFor();
     expect(await page.getByRole("status", { name: "Engine" }).innerText()).toMatch(/SyncEngine \d+\.\d+/);
@@ -265,7 +265,7 @@ describe("the playground", () => {
     expect(complaints).toEqual([]);
   });
 
-  it("asks nobody but the engine", async () => {
+  it("sends requests to the engine only", async () => {
     const page = await browser.context.newPage();
     const strangers: string[] = [];
     page.on("request", (request) => {

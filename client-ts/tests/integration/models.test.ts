@@ -125,7 +125,7 @@ function suite(): void {
   });
 }
 
-/** What an application's endpoint does: the state and the id of the last event in it, read in one transaction. */
+/** The endpoint of an application: reads the state and the id of its last event in one transaction. */
 async function readPost(): Promise<{ data: Post; sequenceId: string }> {
   reads++;
   const answer = psql(
@@ -139,7 +139,7 @@ function merge(post: Post, event: OptimisticEvent | ConfirmedEvent): Post {
   return { comments: [...post.comments, String(event.data)] };
 }
 
-/** What a backend does: the change and its event in one transaction. */
+/** The backend: writes a change and its event in one transaction. */
 function comment(mutationId: string, body: string): void {
   psql(`BEGIN; ${commentSql(mutationId, body)}; COMMIT`);
 }

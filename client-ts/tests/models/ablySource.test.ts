@@ -3,7 +3,7 @@ import { compareIds } from "../../src/models/messageIds.js";
 import { ablySource, ModelsClient, type AblyMessage, type Model, type Sync } from "../../src/models/index.js";
 import { FakeAbly, type FakeChannel } from "../support/ably.js";
 import { merge, type Merged } from "../support/channel.js";
-import { ManualClock, settled } from "../support/engine.js";
+import { ManualClock, allSettled } from "../support/engine.js";
 
 let ably: FakeAbly;
 let clock: ManualClock;
@@ -44,9 +44,9 @@ describe("the source", () => {
     );
     // It listens from here on, and asks for history later.
     publish(3);
-    await settled();
+    await allSettled();
     publish(4);
-    await settled();
+    await allSettled();
     publish(5);
     expect(sent).toEqual(["2", "3", "4", "live", "5"]);
   });
@@ -66,11 +66,11 @@ describe("a model over Ably's client", () => {
   it("loses nothing and repeats nothing of what is published while it attaches and reads history", async () => {
     publish(1, 2, 3);
     const ready = model.sync();
-    await settled();
+    await allSettled();
     publish(4);
-    await settled();
+    await allSettled();
     publish(5);
-    await settled();
+    await allSettled();
     publish(6);
     await ready;
     publish(7);
@@ -81,12 +81,12 @@ describe("a model over Ably's client", () => {
     await channel.attach();
     publish(1, 2);
     const ready = model.sync();
-    await settled();
+    await allSettled();
     publish(3);
     await ready;
     expect(model.data!.confirmed).toEqual(["s", "m1", "m2", "m3"]);
     await model.dispose();
-    await settled();
+    await allSettled();
     expect(channel.state).toBe("attached");
     expect([channel.subscribers.size, channel.stateListeners.size]).toEqual([0, 0]);
   });
@@ -96,7 +96,7 @@ describe("a model over Ably's client", () => {
     ably.expire("posts", 2);
     sync.mockResolvedValueOnce({ data: ["old"], sequenceId: "1" }).mockResolvedValue({ data: ["new"], sequenceId: "4" });
     const ready = model.sync();
-    for (let round = 0; round < 8; round++) await settled();
+    for (let round = 0; round < 8; round++) await allSettled();
     await clock.pass(1_000);
     await ready;
     expect(model.data!.confirmed).toEqual(["new"]);
@@ -149,7 +149,7 @@ describe("a model over Ably's client", () => {
     publish(1);
     ably.failingHistories = 1;
     channel.attachedAgain(false);
-    for (let round = 0; round < 8; round++) await settled();
+    for (let round = 0; round < 8; round++) await allSettled();
     expect([model.state, clock.pending]).toEqual(["syncing", [15_000]]);
     publish(2);
     await clock.pass(15_000);
@@ -161,7 +161,7 @@ describe("a model over Ably's client", () => {
     const ready = model.sync();
     ready.catch(() => {});
     for (let tries = 0; tries < 12; tries++) {
-      for (let round = 0; round < 4; round++) await settled();
+      for (let round = 0; round < 4; round++) await allSettled();
       await clock.pass(60_000);
     }
     await expect(ready).rejects.toThrow("no capability");
@@ -171,7 +171,7 @@ describe("a model over Ably's client", () => {
     await model.sync();
     publish(1);
     await model.pause();
-    await settled();
+    await allSettled();
     expect(channel.state).toBe("detached");
     publish(2);
     await model.resume();

@@ -4,7 +4,7 @@ import { hubSource, ModelsClient, type Model, type Sync } from "../../src/models
 import type { ChannelItem } from "../../src/protocol.js";
 import { SyncError } from "../../src/syncError.js";
 import { merge, type Merged } from "../support/channel.js";
-import { ScriptedEngine, settled, type ScriptedStream } from "../support/engine.js";
+import { ScriptedEngine, allSettled, type ScriptedStream } from "../support/engine.js";
 import { cut } from "../support/frames.js";
 
 let engine: ScriptedEngine;
@@ -32,7 +32,7 @@ const published = (id: number, data = "null"): ChannelItem => ({
 
 async function becomeReady(): Promise<void> {
   const ready = model.sync();
-  await settled();
+  await allSettled();
   await engine.hub.send(cut("0/10"));
   send({ type: "live", id: "6" });
   await ready;
@@ -41,7 +41,7 @@ async function becomeReady(): Promise<void> {
 describe("a model over the engine's hub", () => {
   it("asks for the channel after its id once the connection is open, and decodes its messages", async () => {
     const ready = model.sync();
-    await settled();
+    await allSettled();
     expect(engine.hub.streams).toEqual([]);
     await engine.hub.send(cut("0/10"));
     expect(stream().values).toEqual(["posts", "6"]);
@@ -84,7 +84,7 @@ describe("a model over the engine's hub", () => {
     await becomeReady();
     sync.mockResolvedValue({ data: ["new"], sequenceId: "50" });
     send({ type: "reset", code: "must_refetch" });
-    await settled();
+    await allSettled();
     expect(stream().values).toEqual(["posts", "50"]);
     send({ type: "live", id: "50" });
     expect(model.data!.confirmed).toEqual(["new"]);
@@ -94,7 +94,7 @@ describe("a model over the engine's hub", () => {
     const sync100 = { data: ["s"], sequenceId: "100" };
     sync.mockResolvedValue(sync100);
     const ready = model.sync();
-    await settled();
+    await allSettled();
     await engine.hub.send(cut("0/10"));
     send({ type: "reset", code: "must_refetch" }, published(6), published(7), published(101), { type: "live", id: "101" });
     await ready;
@@ -103,7 +103,7 @@ describe("a model over the engine's hub", () => {
 
   it("takes a channel that holds nothing for being up to date, and asks from its emptiness on", async () => {
     const ready = model.sync();
-    await settled();
+    await allSettled();
     await engine.hub.send(cut("0/10"));
     send({ type: "reset", code: "must_refetch" }, { type: "live", id: null });
     await ready;
@@ -117,13 +117,13 @@ describe("a model over the engine's hub", () => {
 
   it("reads its state again, after a wait, when all that is held came after its id", async () => {
     const ready = model.sync();
-    await settled();
+    await allSettled();
     await engine.hub.send(cut("0/10"));
     send({ type: "reset", code: "must_refetch" }, published(8), { type: "live", id: "8" });
     expect([model.state, model.data]).toEqual(["syncing", null]);
     sync.mockResolvedValue({ data: ["new"], sequenceId: "8" });
     await engine.clock.pass(1_000);
-    // Nobody had held the connection meanwhile.
+    // No listener kept the connection open meanwhile.
     expect(engine.hubs).toHaveLength(2);
     await engine.hub.send(cut("0/20"));
     send({ type: "live", id: "8" });
@@ -144,13 +144,13 @@ describe("a model over the engine's hub", () => {
     await becomeReady();
     const refusal = new SyncError({ code: "source_unavailable", message: "not now" });
     stream().reader.ended(refusal);
-    await settled();
+    await allSettled();
     expect(engine.hub.streams).toHaveLength(2);
     stream().reader.ended(refusal);
-    await settled();
+    await allSettled();
     expect([model.state, engine.clock.pending]).toEqual(["syncing", [1_000, 1_000, 15_000]]);
     await engine.clock.pass(15_000);
-    // Nobody had held the connection meanwhile.
+    // No listener kept the connection open meanwhile.
     expect(engine.hubs).toHaveLength(2);
     await engine.hub.send(cut("0/20"));
     send({ type: "live", id: "6" });
@@ -159,7 +159,7 @@ describe("a model over the engine's hub", () => {
 
   it("reads its channel where live queries are off, and continues when there is a stream", async () => {
     const ready = model.sync();
-    await settled();
+    await allSettled();
     await engine.hub.refuseStream();
     send({ type: "live", id: "6" });
     await ready;
@@ -185,7 +185,7 @@ describe("a model over the engine's hub", () => {
     const impatient = new ModelsClient({ source: hubSource(client), clock: engine.clock, warn: () => {}, syncOptions: { retryStrategy: () => -1 } });
     const refused = impatient.models.get({ channelName: "posts", sync, merge: merged });
     const ready = expect(refused.sync()).rejects.toMatchObject({ code });
-    await settled();
+    await allSettled();
     await engine.hub.end(new Error(text));
     await ready;
     expect(refused.state).toBe("errored");

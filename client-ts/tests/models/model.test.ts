@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { ModelsClient, type Model, type ModelsClientOptions, type ModelStateChange, type Sync } from "../../src/models/index.js";
 import { merge, message, ScriptedSource, type Merged } from "../support/channel.js";
-import { ManualClock, settled } from "../support/engine.js";
+import { ManualClock, allSettled } from "../support/engine.js";
 
 let source: ScriptedSource;
 let clock: ManualClock;
@@ -28,7 +28,7 @@ const at = (sequenceId: string | number | null, ...data: string[]) => () => Prom
 
 async function becomeReady(model: Model<Merged, []>): Promise<void> {
   const ready = model.sync();
-  await settled();
+  await allSettled();
   source.feed.reader.live();
   await ready;
 }
@@ -55,7 +55,7 @@ describe("syncing", () => {
     expect([model.state, model.data]).toEqual(["initialized", null]);
     const ready = model.sync();
     expect(model.state).toBe("syncing");
-    await settled();
+    await allSettled();
     expect(source.feed).toMatchObject({ channel: "posts", after: "7", options: { historyPageSize: 20 } });
     source.send(message(8, "b"));
     expect(model.data).toBe(null);
@@ -71,7 +71,7 @@ describe("syncing", () => {
     const sync = vi.fn((page: number) => Promise.resolve({ data: [`page ${page}`], sequenceId: "1" }));
     const model = modelsClient().models.get({ channelName: "posts", sync, merge });
     const ready = model.sync(3);
-    await settled();
+    await allSettled();
     source.feed.reader.live();
     await ready;
     source.feed.reader.outOfReach();
@@ -100,7 +100,7 @@ describe("syncing", () => {
     const ready = model.sync();
     ready.catch(() => {});
     const waits: number[] = [];
-    await settled();
+    await allSettled();
     while (clock.pending.length > 0) {
       waits.push(clock.pending[0]! / 1_000);
       await clock.pass(clock.pending[0]!);
@@ -115,7 +115,7 @@ describe("syncing", () => {
     const { model } = make(() => Promise.reject(new Error("no")), { syncOptions: { retryStrategy: (attempt) => (attempt < 3 ? attempt * 10 : -1) } });
     const ready = model.sync();
     ready.catch(() => {});
-    await settled();
+    await allSettled();
     await clock.pass(10);
     expect(clock.pending).toEqual([20]);
     await clock.pass(20);
@@ -126,7 +126,7 @@ describe("syncing", () => {
     const sync = vi.fn(at(5, "old"));
     const { model } = make(sync);
     const ready = model.sync();
-    await settled();
+    await allSettled();
     source.feed.reader.outOfReach();
     expect(source.feed.isClosed).toBe(true);
     sync.mockImplementation(at(9, "new"));
@@ -142,7 +142,7 @@ describe("syncing", () => {
     await becomeReady(model);
     sync.mockImplementation(at(5, "new"));
     const again = model.sync();
-    await settled();
+    await allSettled();
     source.send(message(6, "six"));
     expect(model.data!.confirmed).toEqual(["old"]);
     source.feed.reader.live();
@@ -159,7 +159,7 @@ describe("syncing", () => {
     sync.mockImplementation(at(2, "second"));
     await becomeReady(model);
     late({ data: ["first"], sequenceId: "1" });
-    await settled();
+    await allSettled();
     expect(model.data!.confirmed).toEqual(["second"]);
     expect(source.feeds).toHaveLength(1);
   });
@@ -203,7 +203,7 @@ describe("events", () => {
     sync.mockImplementation(at(5, "all"));
     source.send(message(5, "five"), message(4, "four"));
     expect(model.state).toBe("syncing");
-    await settled();
+    await allSettled();
     source.feed.reader.live();
     expect(model.data!.confirmed).toEqual(["all"]);
     expect(warnings).toEqual(["the message 4 of posts came after later ones: the model reads its state again"]);
@@ -218,7 +218,7 @@ describe("events", () => {
     await becomeReady(other);
     const received: unknown[] = [];
     model.subscribe((error, data) => received.push(error?.message ?? data));
-    await settled();
+    await allSettled();
     feed.reader.message(message(1, "a"));
     feed.reader.message(message(2, "b", "poison"));
     feed.reader.message(message(3, "c"));
@@ -241,7 +241,7 @@ describe("listeners", () => {
     const listener = (_: Error | null, data?: Merged): unknown => confirmed.push(data);
     model.subscribe(listener, { optimistic: false });
     expect(optimistic).toEqual([]);
-    await settled();
+    await allSettled();
     await model.optimistic({ mutationId: "m", name: "added" });
     source.send(message(1, "m"));
     expect(optimistic).toEqual([["a"], ["a", "m?"], ["a", "m"]]);
@@ -290,7 +290,7 @@ describe("pausing", () => {
       await model.pause();
       await clock.pass(1);
       const ready = model.resume();
-      await settled();
+      await allSettled();
       source.feed.reader.live();
       await ready;
       expect(sync).toHaveBeenCalledTimes(2);
@@ -304,7 +304,7 @@ describe("pausing", () => {
     await model.pause();
     const ready = model.resume();
     source.feed.reader.outOfReach();
-    await settled();
+    await allSettled();
     source.feed.reader.live();
     await ready;
     expect(sync).toHaveBeenCalledTimes(2);
@@ -340,7 +340,7 @@ describe("a channel that was lost", () => {
     await becomeReady(model);
     source.feed.reader.discontinuity(120_000);
     expect(sync).toHaveBeenCalledTimes(2);
-    await settled();
+    await allSettled();
     source.feed.reader.live();
     source.feed.reader.failed(new Error("away"));
     for (let tries = 1; tries <= 7; tries++) {

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { ModelsClient, type Model } from "../../src/models/index.js";
 import { merge, message, ScriptedSource, type Merged } from "../support/channel.js";
-import { ManualClock, settled } from "../support/engine.js";
+import { ManualClock, allSettled } from "../support/engine.js";
 
 let source: ScriptedSource;
 let clock: ManualClock;
@@ -14,7 +14,7 @@ beforeEach(async () => {
   sync.mockImplementation(() => Promise.resolve({ data: ["s"], sequenceId: "10" }));
   model = new ModelsClient({ source, clock, warn: () => {} }).models.get({ channelName: "posts", sync, merge });
   const ready = model.sync();
-  await settled();
+  await allSettled();
   source.feed.reader.live();
   await ready;
 });
@@ -30,7 +30,7 @@ describe("a pending event", () => {
   it("its confirmation: takes its place in one step", async () => {
     const seen: unknown[] = [];
     model.subscribe((_, data) => seen.push(data));
-    await settled();
+    await allSettled();
     const [confirmation] = await expected("a");
     source.send(message(11, "a"));
     await confirmation;
@@ -95,7 +95,7 @@ describe("a pending event", () => {
       },
     });
     const ready = fragile.sync();
-    await settled();
+    await allSettled();
     source.feed.reader.live();
     await ready;
     const [a] = await fragile.optimistic({ mutationId: "a", name: "a" });
@@ -109,7 +109,7 @@ describe("a pending event", () => {
     await expected("a");
     sync.mockImplementation(() => Promise.resolve({ data: ["t"], sequenceId: "20" }));
     const again = model.sync();
-    await settled();
+    await allSettled();
     source.feed.reader.live();
     await again;
     expect(model.data!.optimistic).toEqual(["t", "a?"]);
@@ -122,7 +122,7 @@ describe("a pending event", () => {
     model.subscribe((_, data) => seen.push(data));
     sync.mockImplementation(() => Promise.resolve({ data: ["t", "a"], sequenceId: "20" }));
     const again = model.sync();
-    await settled();
+    await allSettled();
     expect(source.feed.after).toBe("10");
     source.send(message(15, "a"), message(16, "b", null, { isRejected: true }), message(21, "c"));
     source.feed.reader.live();
@@ -137,7 +137,7 @@ describe("a pending event", () => {
     await expected("a");
     sync.mockImplementation(() => Promise.resolve({ data: ["t"], sequenceId: "20" }));
     const again = model.sync();
-    await settled();
+    await allSettled();
     source.feed.reader.outOfReach();
     expect(source.feed.after).toBe("20");
     source.feed.reader.live();
@@ -150,7 +150,7 @@ describe("a pending event", () => {
     sync.mockImplementation(() => Promise.resolve({ data: ["s", "a", "x"], sequenceId: "15" }));
     source.send(message(15, "x"), message(12, "a"));
     await confirmation;
-    await settled();
+    await allSettled();
     source.feed.reader.live();
     expect(model.data!.optimistic).toEqual(["s", "a", "x"]);
   });

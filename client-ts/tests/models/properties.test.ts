@@ -3,9 +3,9 @@ import { describe, expect, it } from "vitest";
 import type { ConfirmedEvent, OptimisticEvent, SourceMessage } from "../../src/models/index.js";
 import { ModelsClient } from "../../src/models/index.js";
 import { message, ScriptedSource } from "../support/channel.js";
-import { ManualClock, settled } from "../support/engine.js";
+import { ManualClock, allSettled } from "../support/engine.js";
 
-/** What the backend has: every event that it made, and which of them it refused. */
+/** The events of the backend, and those that it refused. */
 class Backend {
   readonly log: SourceMessage[] = [];
 
@@ -81,7 +81,7 @@ describe("any interleaving", () => {
         };
 
         model.sync().catch(() => {});
-        await settled();
+        await allSettled();
         goLive();
         for (const { type, which } of commands) {
           const ids = [...pending.keys()].filter((id) => !answered.has(id));
@@ -138,18 +138,18 @@ describe("any interleaving", () => {
               goLive();
               break;
           }
-          await settled();
+          await allSettled();
           check();
         }
 
         // In the end, when everything has been sent, everything is there.
         if (model.state === "paused") model.resume().catch(() => {});
-        await settled();
+        await allSettled();
         for (let round = 0; round < 5; round++) {
           goLive();
           await clock.pass(20_000);
           goLive();
-          await settled();
+          await allSettled();
         }
         check();
         expect(model.state).toBe("ready");

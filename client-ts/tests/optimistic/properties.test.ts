@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Mutations } from "../../src/optimistic/index.js";
-import { ScriptedEngine, settled } from "../support/engine.js";
+import { ScriptedEngine, allSettled } from "../support/engine.js";
 import { cut, live } from "../support/frames.js";
 import { ScriptedWrites } from "../support/writes.js";
 
@@ -104,7 +104,7 @@ describe("any interleaving of changes, answers and rows", () => {
               await engine.clock.pass(which * 50);
               break;
           }
-          await settled();
+          await allSettled();
           check();
           if (wrong.length > 0) throw wrong[0];
         }

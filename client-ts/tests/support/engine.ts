@@ -43,7 +43,7 @@ export class ManualClock implements Clock {
       this.timers = this.timers.filter((timer) => timer !== due);
       this.time = due.at;
       due.action();
-      await settled();
+      await allSettled();
     }
     this.time = end;
   }
@@ -55,7 +55,7 @@ export class ManualClock implements Clock {
 }
 
 /** Resolves when every promise that can continue has continued. Nothing in these tests waits for the outside. */
-export function settled(): Promise<void> {
+export function allSettled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
@@ -120,18 +120,18 @@ export class ScriptedHub implements Hub {
 
   async send(...frames: Frame[]): Promise<void> {
     for (const frame of frames) this.reader!.frame(frame);
-    await settled();
+    await allSettled();
   }
 
   /** Refuses the open stream, as an engine does whose database does not stream. */
   async refuseStream(): Promise<void> {
     this.reader!.unavailable(new SyncError({ code: "source_unavailable", message: "live queries are off" }));
-    await settled();
+    await allSettled();
   }
 
   async end(cause: unknown = new Error("WebSocket closed with status code: 1006")): Promise<void> {
     this.reader!.ended(cause);
-    await settled();
+    await allSettled();
   }
 }
 
@@ -140,7 +140,7 @@ export class ScriptedEngine {
   readonly clock = new ManualClock();
   readonly requests: Request[] = [];
   readonly hubs: ScriptedHub[] = [];
-  /** What the next hub calls are refused with, as `code: text`. */
+  /** The refusals of the next hub calls, as `code: text`. */
   readonly refusals: string[] = [];
   /** Answers the hub's Await, instead of nothing. */
   await: ((id: string, milliseconds: number) => Promise<unknown>) | null = null;

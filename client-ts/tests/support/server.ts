@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 export const url = process.env["SYNC_URL"];
 export const database = process.env["DATABASE_URL"];
 
-/** What is not set; empty when the tests can run. */
+/** The missing settings; empty when the tests can run. */
 export const missing = [url ? "" : "SYNC_URL", database ? "" : "DATABASE_URL"].filter((name) => name !== "").join(" and ");
 
 /** Runs SQL, each call in a transaction of its own unless it begins one, and returns what psql prints. */

@@ -1,5 +1,5 @@
 import type { WriteOutcome } from "../../src/client.js";
-import { settled, type ScriptedEngine } from "./engine.js";
+import { allSettled, type ScriptedEngine } from "./engine.js";
 import { cut, diff, live, snapshot } from "./frames.js";
 
 interface Question {
@@ -13,7 +13,7 @@ interface Question {
 export class ScriptedWrites {
   /** Calls that the engine has not served yet. */
   private asked: Question[] = [];
-  /** Looked at, and waiting for the transaction. */
+  /** Served, and waiting for the transaction. */
   private waiting: Question[] = [];
   /** On its way to the client. */
   private readonly answers: (() => void)[] = [];
@@ -36,7 +36,7 @@ export class ScriptedWrites {
   /** Has a live result become live without rows. */
   async begin(sub = "s1"): Promise<void> {
     this.sub = sub;
-    await settled();
+    await allSettled();
     await this.engine.hub.send(cut(this.cut), snapshot(sub, []), live(sub, this.cut));
   }
 
@@ -68,7 +68,7 @@ export class ScriptedWrites {
   async deliverAnswer(): Promise<boolean> {
     const next = this.answers.shift();
     next?.();
-    await settled();
+    await allSettled();
     return next !== undefined;
   }
 
@@ -90,7 +90,7 @@ export class ScriptedWrites {
       this.serve();
       const moved = (await this.deliverAnswer()) || (await this.deliverFrames());
       idle = moved ? 0 : idle + 1;
-      await settled();
+      await allSettled();
     }
   }
 

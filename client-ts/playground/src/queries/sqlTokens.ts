@@ -1,4 +1,4 @@
-/** What a stretch of SQL text is. Enough to colour it and to find its parameters; the engine alone decides what it means. */
+/** The kinds of SQL tokens, as far as colours and parameters need them. The engine alone decides the meaning. */
 export type SqlTokenKind = "keyword" | "text" | "string" | "number" | "parameter" | "comment";
 
 export interface SqlToken {
