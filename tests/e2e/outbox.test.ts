@@ -68,7 +68,7 @@ describe("the outbox tab", () => {
     expect(opened.complaints).toEqual([]);
   });
 
-  it("goes on after the last message when the connection was cut", async () => {
+  it("resumes after the last message when the connection was cut", async () => {
     const cuts: (() => Promise<void>)[] = [];
     const asked: string[] = [];
     await page.routeWebSocket(/\/sync/, (socket) => {
@@ -106,7 +106,7 @@ describe("the outbox tab", () => {
     expect(await height()).toBeLessThan(400);
   });
 
-  it("says why a channel cannot be listened to", async () => {
+  it("shows why a channel cannot be read", async () => {
     await page.route("**/sync/negotiate**", (route) => route.fulfill({ status: 503, body: "" }));
     await page.reload();
     await page.getByLabel("Channel", { exact: true }).fill(channel);
@@ -135,7 +135,7 @@ describe("the outbox tab", () => {
     expect(asked).not.toContain("/metrics");
   });
 
-  it("invites to open it where it is not", async () => {
+  it("explains how to open an outbox that is closed", async () => {
     await page.route("**/health/ready", (route) => route.fulfill({ json: { status: "up", version: "0", parts: { database: { status: "up" } } } }));
     const invitation = page.getByTestId("outbox-closed");
     await invitation.getByText("dotnet run --project src/SyncEngine.Server -- --SyncEngine:Outbox:Targets:0:Target=hub").waitFor();
@@ -167,7 +167,7 @@ describe("the outbox tab", () => {
     await picture(page, "outbox-down");
   });
 
-  it("says what to do about dead letters", async () => {
+  it("shows the command for dead letters", async () => {
     await figure("mode").waitFor();
     const letter = await sql(`INSERT INTO sync.dead_letters (source, target, payload, code, error) VALUES ('"public"."outbox"', 'hub:e2e', '{}', '40009', 'e2e') RETURNING id`);
     try {

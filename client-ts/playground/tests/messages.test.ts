@@ -11,7 +11,7 @@ it("keeps the newest messages first, and so many", () => {
   expect(log.from).toBe(String(maximumMessages + 5));
 });
 
-it("goes on after the last message, or where the hub says that an empty channel is", () => {
+it("resumes after the last message, or at the id that the hub sends for an empty channel", () => {
   expect(after(message(7), { type: "live", id: "9" })).toMatchObject({ from: "9", status: "live" });
   expect(after(message(7), { type: "live", id: null })).toMatchObject({ from: "7", status: "live" });
 });
@@ -20,7 +20,7 @@ it("reports a gap, and shows the messages after it once", () => {
   expect(after(message(7), { type: "reset", code: "must_refetch" }, message(9))).toMatchObject({ hasGap: true, messages: [{ id: "9" }] });
 });
 
-it("says why it has ended, and what helps", () => {
+it("shows why it has ended, and the hint", () => {
   expect(after({ type: "error", code: "permission_denied", message: "not yours", hint: "Ask for it." })).toMatchObject({ status: "ended", error: "not yours. Ask for it." });
 });
 

@@ -96,7 +96,7 @@ function suite(): void {
     expect(live.rows).toEqual([{ id: 9007199254740993n, ids: [9007199254740993n, null] }]);
   });
 
-  it("says what is wrong with a query", async () => {
+  it("reports the error of a query", async () => {
     const client = connect();
     const syntax = start(client, "SELECT id FRM nowhere");
     const relation = start(client, "SELECT id FROM no_such_table");

@@ -58,7 +58,7 @@ function suite(): void {
     expect(reads).toBe(1);
   });
 
-  it("merges nothing of what its state holds, and nothing of a transaction that was rolled back", async () => {
+  it("merges no event that its state holds, and none of a transaction that was rolled back", async () => {
     for (let index = 0; index < 20; index++) comment(`m${index}`, `c${index}`);
     const ready = model.sync();
     psql(`BEGIN; ${commentSql("m20", "never")}; ROLLBACK`);
@@ -83,7 +83,7 @@ function suite(): void {
     expect(shown.slice(1).filter((comments) => comments.filter((body) => body === "hello").length !== 1)).toEqual([]);
   });
 
-  it("takes a change back that the backend rejects", async () => {
+  it("rolls back a change that the backend rejects", async () => {
     await model.sync();
     const [confirmation] = await model.optimistic({ mutationId: "mine", name: "commented", data: "rude" });
     psql(`INSERT INTO outbox (mutation_id, channel, name, rejected) VALUES ('mine', '${channel}', 'commented', true)`);
@@ -105,7 +105,7 @@ function suite(): void {
     expect([reads, hubs.length, model.state]).toEqual([1, 2, "ready"]);
   });
 
-  it("reads its state again when the hub holds what came meanwhile no longer", async () => {
+  it("reads its state again when the hub no longer holds later messages", async () => {
     await model.sync();
     comment("m1", "one");
     await until(({ confirmed }) => confirmed.comments.length === 1);

@@ -63,7 +63,7 @@ describe("a model over Ably's client", () => {
     expect(model.data!.confirmed.at(-1)).toBe("m6");
   });
 
-  it("loses nothing and repeats nothing of what is published while it attaches and reads history", async () => {
+  it("loses and repeats no message that is published while it attaches and reads history", async () => {
     publish(1, 2, 3);
     const ready = model.sync();
     await allSettled();

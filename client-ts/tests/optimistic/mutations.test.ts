@@ -100,7 +100,7 @@ describe("a mutation", () => {
     expect(bodies()).toBe("b a? c?");
   });
 
-  it("is rolled back when the engine says that it was rejected, with the reason", async () => {
+  it("is rolled back when the engine reports it as rejected, with the reason", async () => {
     const { confirmation } = mutate("a");
     await allSettled();
     writes.reject("a", "rooms are closed at night");
