@@ -11,7 +11,8 @@ static class FromParser
         var isOnly = reader.TakeWord("only");
         if (reader.Current.IsPunctuation("("))
         {
-            throw reader.NotCovered(reader.Next.IsWord("select") || reader.Next.IsWord("values") || reader.Next.IsWord("with") ? Reasons.Subqueries : Reasons.Construct);
+            var isSubquery = reader.Next.IsWord("select") || reader.Next.IsWord("values") || reader.Next.IsWord("with");
+            throw reader.NotCovered(isSubquery ? Reasons.Subqueries : Reasons.Construct);
         }
 
         string? schema = null;
@@ -23,7 +24,7 @@ static class FromParser
 
         if (reader.Current.IsPunctuation("("))
         {
-            throw reader.NotCovered("functions in FROM are answered by Postgres");
+            throw reader.NotCovered("functions in FROM are answered by PostgreSQL");
         }
 
         string? alias = null;
@@ -34,7 +35,7 @@ static class FromParser
 
         if (reader.Current.IsPunctuation("("))
         {
-            throw reader.NotCovered("column aliases of a table are answered by Postgres");
+            throw reader.NotCovered("column aliases of a table are answered by PostgreSQL");
         }
 
         return reader.Current.IsPunctuation(",")
