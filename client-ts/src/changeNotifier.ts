@@ -1,41 +1,41 @@
-/** Something whose listeners want to know of changes. */
+/** A store with listeners. */
 export interface Publisher {
   /** Makes the new state visible. */
   publish(): void;
-  /** Tells the listeners. */
+  /** Calls the listeners. */
   notify(): void;
 }
 
 /**
- * Tells of changes when they are all made: first every changed publisher shows its new state, then listeners are called,
- * so that whoever is called sees all of them as of the same moment.
+ * Reports changes when all of them are made. First every changed publisher shows its new state, then listeners are called.
+ * A listener therefore sees all publishers at the same moment.
  */
-export class Bulletin {
+export class ChangeNotifier {
   private readonly changed = new Set<Publisher>();
   private readonly afterwards: (() => void)[] = [];
   private depth = 0;
 
-  /** Makes changes; the outermost call tells of them. */
+  /** Makes changes; the outermost call reports them. */
   update(change: () => void): void {
     this.depth++;
     try {
       change();
     } finally {
-      if (--this.depth === 0) this.tell();
+      if (--this.depth === 0) this.publish();
     }
   }
 
-  /** Within `update`: this one has changed. */
+  /** Within `update`: marks a publisher as changed. */
   mark(publisher: Publisher): void {
     this.changed.add(publisher);
   }
 
-  /** Within `update`: to be done when the listeners have been called. */
+  /** Within `update`: runs an action after the listeners have been called. */
   after(action: () => void): void {
     this.afterwards.push(action);
   }
 
-  private tell(): void {
+  private publish(): void {
     const changed = [...this.changed];
     const afterwards = this.afterwards.splice(0);
     this.changed.clear();
@@ -45,7 +45,7 @@ export class Bulletin {
   }
 }
 
-/** Calls every listener. One that throws is reported as an uncaught error, and the others are called all the same. */
+/** Calls every listener. An error of one is reported as uncaught, and the others are called nevertheless. */
 export function callAll<Arguments extends unknown[]>(listeners: Iterable<{ readonly call: (...values: Arguments) => void }>, ...values: Arguments): void {
   for (const listener of [...listeners]) {
     try {

@@ -2,9 +2,9 @@ import type { Clock } from "../clock.js";
 import { messageOf, type Mutation } from "./mutation.js";
 import { decodeMutation, encodeMutation, type Lock, type MutationStorage, type NumberedMutation } from "./storage.js";
 
-export interface KeptOptions {
+export interface StoredMutationsOptions {
   readonly maxPending: number;
-  /** Of all together. */
+  /** Of all mutations together. */
   readonly maxCharacters: number;
   readonly keepMilliseconds: number;
   readonly lock: Lock;
@@ -12,14 +12,14 @@ export interface KeptOptions {
   readonly warn: (text: string) => void;
 }
 
-/** The mutations in a storage. Whoever works at one holds its lock, so that no two tabs do. */
-export class Kept {
+/** The mutations in a storage. A tab that works on one holds its lock, so that no two tabs do. */
+export class StoredMutations {
   constructor(
     private readonly storage: MutationStorage,
-    private readonly options: KeptOptions,
+    private readonly options: StoredMutationsOptions,
   ) {}
 
-  /** What an earlier page has left. What is none of ours, too old or too much is dropped with a warning. */
+  /** Reads the mutations of earlier pages. Entries that are unknown, too old or too many are dropped with a warning. */
   async read(): Promise<readonly NumberedMutation[]> {
     const { maxPending, maxCharacters, warn } = this.options;
     let stored: Awaited<ReturnType<MutationStorage["list"]>>;
@@ -33,14 +33,14 @@ export class Kept {
     for (const [mutationId, text] of stored) {
       const numbered = decodeMutation(mutationId, text);
       if (numbered !== null) found.push({ ...numbered, text });
-      else this.drop(mutationId, "is none that this version has written");
+      else this.drop(mutationId, "was not written by this version");
     }
     found.sort((left, right) => left.number - right.number);
     let count = 0;
     let characters = 0;
     return found.filter(({ mutation, text }) => {
       if (this.isOld(mutation)) this.drop(mutation.mutationId, "is too old");
-      else if (++count > maxPending || (characters += text.length) > maxCharacters) this.drop(mutation.mutationId, "is one too many");
+      else if (++count > maxPending || (characters += text.length) > maxCharacters) this.drop(mutation.mutationId, "exceeds the limits");
       else return true;
       return false;
     });
@@ -69,15 +69,15 @@ export class Kept {
   }
 
   remove(mutationId: string): void {
-    this.storage.remove(mutationId).catch((cause: unknown) => this.options.warn(`a change could not be forgotten: ${messageOf(cause)}`));
+    this.storage.remove(mutationId).catch((cause: unknown) => this.options.warn(`a change could not be removed from the storage: ${messageOf(cause)}`));
   }
 
-  /** Does the work while no other tab works at the same mutation. */
+  /** Does the work while no other tab works on the same mutation. */
   async locked(mutationId: string, work: () => Promise<void>): Promise<void> {
     try {
       await this.options.lock(`syncengine:${this.storage.name}:${mutationId}`, work);
     } catch (cause) {
-      this.options.warn(`the change ${mutationId} could not be taken up: ${messageOf(cause)}`);
+      this.options.warn(`the change ${mutationId} could not be continued: ${messageOf(cause)}`);
     }
   }
 

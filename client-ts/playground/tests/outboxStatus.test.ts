@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { healthOf } from "../src/shell/health.ts";
-import { glanceOf, rateOf, withSample, type Sample } from "../src/outbox/glance.ts";
+import { outboxStatusOf, rateOf, withSample, type Sample } from "../src/outbox/outboxStatus.ts";
 
 const up = { status: "up", since: "2026-01-01T00:00:00Z" };
 const parts = {
@@ -19,48 +19,48 @@ sync_outbox_waiting_rows 3
 sync_outbox_dead_letters 1
 `;
 
-const look = (changed: object = {}, status = 200) => glanceOf({ status, body: { status: status === 200 ? "up" : "down", parts: { ...parts, ...changed } } }, metrics);
+const statusWith = (changed: object = {}, status = 200) => outboxStatusOf({ status, body: { status: status === 200 ? "up" : "down", parts: { ...parts, ...changed } } }, metrics);
 
 describe("a glance at the outbox", () => {
-  it("tells mode, targets and figures", () => {
-    expect(look()).toEqual({
+  it("shows mode, targets and figures", () => {
+    expect(statusWith()).toEqual({
       state: "open",
       mode: "full: 2 nodes",
       targets: [{ name: "hub", status: "up", reason: "", published: 12 }],
       remarks: [],
-      held: "",
+      blocked: "",
       waiting: 3,
       published: 42,
       deadLetters: 1,
     });
   });
 
-  it("calls a part off that is up because nobody wants it", () => {
+  it("shows a part as off when it is up without a use", () => {
     const { parts } = healthOf({ status: 200, body: { parts: { replication: { ...up, detail: "not configured: wal_level is replica; live queries are off" }, database: { ...up, detail: "15.1" } } } });
     expect(parts.map(({ name, status }) => `${name} ${status}`)).toEqual(["replication off", "database up"]);
   });
 
-  it("tells of an engine that is not ready, which target is down and why", () => {
-    const { targets, remarks } = look({ "outbox.ably": { status: "down", detail: "the key was refused" }, "outbox.outbox_table": { ...up, detail: "there is no trigger" } }, 503);
+  it("shows an engine that is not ready, which target is down and why", () => {
+    const { targets, remarks } = statusWith({ "outbox.ably": { status: "down", detail: "the key was refused" }, "outbox.outbox_table": { ...up, detail: "there is no trigger" } }, 503);
     expect(targets[1]).toEqual({ name: "ably", status: "down", reason: "the key was refused", published: 30 });
     expect(remarks.map(({ name, detail }) => [name, detail])).toEqual([["outbox_table", "there is no trigger"]]);
   });
 
-  it("tells which channels are held, with code and reason, and leaves dead letters to their figure", () => {
-    const held = "1 channel waits: room:1 (ably 40160, 3 tries: no capability; ask for one)";
-    expect(look({ "outbox.channels": { ...up, detail: `${held}; 2 dead letters; replay-dead-letters puts them back` } }).held).toBe(held);
-    expect(look({ "outbox.channels": { ...up, detail: held } }).held).toBe(held);
-    expect(look({ "outbox.channels": { ...up, detail: "1 dead letter; replay-dead-letters puts it back" } }).held).toBe("");
+  it("shows which channels are blocked, with code and reason, and leaves dead letters to their figure", () => {
+    const blocked = "1 channel waits: room:1 (ably 40160, 3 tries: no capability; ask for one)";
+    expect(statusWith({ "outbox.channels": { ...up, detail: `${blocked}; 2 dead letters; replay-dead-letters puts them back` } }).blocked).toBe(blocked);
+    expect(statusWith({ "outbox.channels": { ...up, detail: blocked } }).blocked).toBe(blocked);
+    expect(statusWith({ "outbox.channels": { ...up, detail: "1 dead letter; replay-dead-letters puts it back" } }).blocked).toBe("");
   });
 
   it("does not take an engine without an outbox for one that cannot be reached", () => {
-    expect(glanceOf({ status: 200, body: { parts: { database: up } } }, "").state).toBe("closed");
-    expect(glanceOf({ status: 503, body: { parts: { database: { status: "down" } } } }, "").state).toBe("closed");
-    expect(glanceOf({ status: 502, body: "<html>" }, "").state).toBe("unreachable");
+    expect(outboxStatusOf({ status: 200, body: { parts: { database: up } } }, "").state).toBe("closed");
+    expect(outboxStatusOf({ status: 503, body: { parts: { database: { status: "down" } } } }, "").state).toBe("closed");
+    expect(outboxStatusOf({ status: 502, body: "<html>" }, "").state).toBe("unreachable");
   });
 
   it("is not running while its table of nodes is down", () => {
-    expect(look({ "outbox.nodes_table": { status: "down", detail: "table is unhealthy" } }, 503).mode).toBe("not running");
+    expect(statusWith({ "outbox.nodes_table": { status: "down", detail: "table is unhealthy" } }, 503).mode).toBe("not running");
   });
 });
 
@@ -74,7 +74,7 @@ describe("messages a second", () => {
     expect(rateOf(over([0, 0], [1_000, 1_000], [6_000, 1_010]))).toBe(2);
   });
 
-  it("begin anew with another process", () => {
+  it("begin again with another process", () => {
     expect(rateOf(over([0, 500], [1_000, 2]))).toBeNull();
     expect(rateOf(over([0, 500], [1_000, 2], [2_000, 5]))).toBe(3);
   });

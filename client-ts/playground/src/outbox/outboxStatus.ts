@@ -2,39 +2,39 @@ import type { Answer } from "../engine.ts";
 import { healthOf, type HealthPart } from "../shell/health.ts";
 import { labelOf, seriesOf, sumOf } from "./metrics.ts";
 
-/** The outbox as the engine's health and metrics tell it. */
-export interface Glance {
+/** The state of the outbox, from the engine's health and metrics. */
+export interface OutboxStatus {
   readonly state: "open" | "closed" | "unreachable";
-  /** `full: 2 nodes`, or why it is less. */
+  /** `full: 2 nodes`, or the reason why it is less. */
   readonly mode: string;
-  readonly targets: readonly TargetGlance[];
-  /** Database and tables: what is not up, or has something to say. */
+  readonly targets: readonly TargetStatus[];
+  /** Parts for database and tables that are not up, or have a detail. */
   readonly remarks: readonly HealthPart[];
-  /** Channels that are held, with code and reason; empty for none. */
-  readonly held: string;
+  /** Channels that are blocked, with code and reason; empty for none. */
+  readonly blocked: string;
   readonly waiting: number;
   readonly published: number;
   readonly deadLetters: number;
 }
 
-export interface TargetGlance {
+export interface TargetStatus {
   readonly name: string;
   readonly status: string;
   readonly reason: string;
   readonly published: number;
 }
 
-export const outOfSight: Glance = { state: "unreachable", mode: "", targets: [], remarks: [], held: "", waiting: 0, published: 0, deadLetters: 0 };
+export const unknownStatus: OutboxStatus = { state: "unreachable", mode: "", targets: [], remarks: [], blocked: "", waiting: 0, published: 0, deadLetters: 0 };
 
 /** Every part of the outbox that is not one of these is a target. */
 const ownParts = ["postgres", "outbox_table", "nodes_table", "channels"];
 const prefix = "outbox.";
 
-export function glanceOf(health: Answer, metrics: string): Glance {
+export function outboxStatusOf(health: Answer, metrics: string): OutboxStatus {
   const { state, parts: all } = healthOf(health);
-  if (all.length === 0) return state === "unreachable" || health.status !== 200 ? outOfSight : { ...outOfSight, state: "closed" };
+  if (all.length === 0) return state === "unreachable" || health.status !== 200 ? unknownStatus : { ...unknownStatus, state: "closed" };
   const parts = all.filter(({ name }) => name.startsWith(prefix)).map((part) => ({ ...part, name: part.name.slice(prefix.length) }));
-  if (parts.length === 0) return { ...outOfSight, state: "closed" };
+  if (parts.length === 0) return { ...unknownStatus, state: "closed" };
 
   const published = seriesOf(metrics, "sync_outbox_published_total");
   const detail = (name: string) => parts.find((part) => part.name === name)?.detail ?? "";
@@ -51,14 +51,14 @@ export function glanceOf(health: Answer, metrics: string): Glance {
         published: published.filter((series) => labelOf(series, "target") === name).reduce((sum, { value }) => sum + value, 0),
       })),
     remarks: parts.filter(({ name, status, detail }) => ["postgres", "outbox_table", "nodes_table"].includes(name) && (status !== "up" || (name !== "nodes_table" && detail !== ""))),
-    held: /^\d+ channels? waits?: /.test(detail("channels")) ? detail("channels").replace(/; \d+( or more)? dead letters?; .*$/, "") : "",
+    blocked: /^\d+ channels? waits?: /.test(detail("channels")) ? detail("channels").replace(/; \d+( or more)? dead letters?; .*$/, "") : "",
     waiting: sumOf(metrics, "sync_outbox_waiting_rows"),
     published: sumOf(metrics, "sync_outbox_published_total"),
     deadLetters: sumOf(metrics, "sync_outbox_dead_letters"),
   };
 }
 
-/** How much had been published at some time, in milliseconds. */
+/** The number of published messages at a time, in milliseconds. */
 export interface Sample {
   readonly at: number;
   readonly published: number;
@@ -66,7 +66,7 @@ export interface Sample {
 
 const span = 5_000;
 
-/** The samples of the last seconds. A counter that went back is another process's: what was before says nothing about it. */
+/** The samples of the last seconds. A counter that went back belongs to a new process, so earlier samples are dropped. */
 export function withSample(samples: readonly Sample[], sample: Sample): readonly Sample[] {
   const last = samples.at(-1);
   return last !== undefined && sample.published < last.published ? [sample] : [...samples.filter(({ at }) => at >= sample.at - span), sample];
