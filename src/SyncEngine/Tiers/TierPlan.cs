@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 
 namespace SyncEngine.Tiers;
 
-/// <summary>How a plan's results are kept live: a closed set with one sealed record per tier, in the tier's folder.</summary>
+/// <summary>The way in which a plan's results are kept live: a closed set with one sealed record per tier, in the tier's folder.</summary>
 public abstract record TierPlan
 {
     private protected TierPlan()
