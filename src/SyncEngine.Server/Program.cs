@@ -15,6 +15,6 @@ using var terminate = System.Runtime.InteropServices.PosixSignalRegistration.Cre
         stopping.Cancel();
     });
 
-var commandLine = new CommandLine(CommandParts.Default, Console.Out, Console.Error, TimeProvider.System);
+var commandLine = new CommandLine(Console.Out, Console.Error, TimeProvider.System);
 var outcome = await commandLine.RunAsync(args, stopping.Token);
-return outcome.ExitCode ?? await ServerHost.RunAsync(outcome.ServerArguments, Console.Out, Console.Error, stopping.Token);
+return outcome.ExitCode ?? await new ServerHost(Console.Out, Console.Error).RunAsync(outcome.ServerArguments, stopping.Token);

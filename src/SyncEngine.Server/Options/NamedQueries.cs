@@ -43,7 +43,8 @@ sealed class NamedQueries
 
     internal static NamedQuery Read(string name, string text)
     {
-        var firstLine = text.AsSpan(0, text.AsSpan().IndexOfAny('\r', '\n') is >= 0 and var end ? end : text.Length).Trim();
+        var lineEnd = text.AsSpan().IndexOfAny('\r', '\n');
+        var firstLine = (lineEnd < 0 ? text : text.AsSpan(0, lineEnd)).Trim();
         var parameters = firstLine.StartsWith(ParametersPrefix, StringComparison.OrdinalIgnoreCase)
             ? firstLine[ParametersPrefix.Length..].ToString().Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
             : [];

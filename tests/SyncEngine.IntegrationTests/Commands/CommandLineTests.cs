@@ -62,7 +62,7 @@ public sealed class CommandLineTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_role_without_privileges_is_told_which_are_missing()
+    public async Task Setup_and_check_name_the_privileges_that_a_role_lacks()
     {
         var role = $"{database.Name}_weak";
         await database.ExecuteAsync($"CREATE ROLE {role} LOGIN PASSWORD 'secret'");
@@ -89,7 +89,7 @@ public sealed class CommandLineTests(PostgresFixture postgres) : IAsyncLifetime
     [Fact]
     public async Task Everything_else_is_passed_on_to_the_server()
     {
-        var commandLine = new CommandLine(CommandParts.Default, output, error, TimeProvider.System);
+        var commandLine = new CommandLine(output, error, TimeProvider.System);
         var outcome = await commandLine.RunAsync(
             ["--urls", "http://localhost:5099", "--database", "postgres://h/d", "--SyncEngine:Limits:QueryBytes=1", "--eventserv-config", "a.toml", "--environment", "Production", "--Some:Note", "@file"], CancellationToken.None);
         Assert.Null(outcome.ExitCode);
@@ -197,6 +197,6 @@ public sealed class CommandLineTests(PostgresFixture postgres) : IAsyncLifetime
     private async Task<int?> RunAsync(params string[] arguments)
     {
         output.GetStringBuilder().Clear();
-        return (await new CommandLine(CommandParts.Default, output, error, TimeProvider.System).RunAsync(arguments, CancellationToken.None)).ExitCode;
+        return (await new CommandLine(output, error, TimeProvider.System).RunAsync(arguments, CancellationToken.None)).ExitCode;
     }
 }

@@ -22,8 +22,10 @@ public sealed class OptionsReaderTests
     [Fact]
     public void Schemas_are_a_list_or_one_value_with_commas()
     {
-        Assert.Equal(["sales", "stock"], OptionsReader.Replication(Configuration(("SyncEngine:Replication:Schemas", "sales , stock"))).SchemaNames);
-        Assert.Equal(["sales", "stock"], OptionsReader.Replication(Configuration(("SyncEngine:Replication:Schemas:0", "sales"), ("SyncEngine:Replication:Schemas:1", "stock"))).SchemaNames);
+        Assert.Equal(["sales", "stock"], Schemas(("SyncEngine:Replication:Schemas", "sales , stock")));
+        Assert.Equal(["sales", "stock"], Schemas(("SyncEngine:Replication:Schemas:0", "sales"), ("SyncEngine:Replication:Schemas:1", "stock")));
+
+        static IReadOnlyList<string> Schemas(params (string Key, string Value)[] values) => OptionsReader.Replication(Configuration(values)).SchemaNames;
     }
 
     [Fact]
@@ -39,7 +41,7 @@ public sealed class OptionsReaderTests
     [InlineData("SyncEngine:Replication:Slot", "eternal")]
     [InlineData("SyncEngine:Replication:SlotName", "Not-Good")]
     [InlineData("SyncEngine:Replication:Publication", "")]
-    public void A_wrong_value_is_told_with_its_key(string key, string value)
+    public void An_error_names_the_key_of_a_wrong_value(string key, string value)
     {
         var problem = Assert.Throws<OperatorException>(() => OptionsReader.Replication(Configuration((key, value))));
         Assert.Contains(key, problem.Message, StringComparison.Ordinal);
@@ -50,10 +52,17 @@ public sealed class OptionsReaderTests
     [InlineData("SyncEngine:Embedded:Major", "13")]
     [InlineData("SyncEngine:Embedded:Port", "70000")]
     [InlineData("SyncEngine:Embedded:Demo", "perhaps")]
-    public void A_wrong_value_for_the_embedded_server_is_told_with_its_key(string key, string value)
+    public void An_error_names_the_key_of_a_wrong_value_for_the_embedded_server(string key, string value)
     {
         var problem = Assert.Throws<OperatorException>(() => OptionsReader.Embedded(Configuration((key, value)), "/"));
         Assert.Contains(key, problem.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void All_rooms_are_validated_before_the_start()
+    {
+        var problem = Assert.Throws<OperatorException>(() => OptionRooms.Validate(Configuration(("SyncEngine:Subscriptions:Unattended", "2 d"))));
+        Assert.Equal("SyncEngine:Subscriptions:Unattended must be between 1 s and 1 d", problem.Message);
     }
 
     [Fact]

@@ -48,7 +48,7 @@ public sealed class OutboxSettingsTests
     [InlineData("SyncEngine:Outbox:HealthAddress must be HOST:PORT", "Outbox:HealthAddress", "example.com")]
     [InlineData("SyncEngine:Outbox:Table must be", "Outbox:Table", "")]
     [InlineData("SyncEngine:Outbox:Schema must be a name of at most 63 bytes", "Outbox:Schema", "ääääääääääääääääääääääääääääääää")]
-    [InlineData("SyncEngine:Outbox:Targets must be a list", "Outbox:Targets", "ably")]
+    [InlineData("SyncEngine:Outbox:Targets must be a list, as SyncEngine:Outbox:Targets:0:Channels=…", "Outbox:Targets", "ably")]
     [InlineData("SyncEngine:Outbox:Targets:0:Target must be one of ably, hub, not \"kafka\"", "Outbox:Targets:0:Target", "kafka")]
     [InlineData("SyncEngine:Outbox:Targets:0:Target ", "Outbox:Targets:0:Channels", "*")]
     [InlineData("SyncEngine:Ably:Key is missing", "Outbox:Targets:0:Target", "ably")]
@@ -92,7 +92,7 @@ public sealed class OutboxSettingsTests
     [InlineData("[::1]:70", "::1", 70)]
     [InlineData("localhost:0", "127.0.0.1", 0)]
     [InlineData("10.0.0.1:99", "10.0.0.1", 99)]
-    public void Addresses_of_the_health_door_are_host_and_port(string text, string? host, int port)
+    public void Addresses_for_health_are_host_and_port(string text, string? host, int port)
     {
         Assert.True(HealthAddress.TryParse(text, out var address));
         Assert.Equal(new HealthAddress(host is null ? null : IPAddress.Parse(host), port), address);
@@ -100,6 +100,9 @@ public sealed class OutboxSettingsTests
 
     private static IEnumerable<(string, string)> Rules(OutboxSettings settings) => settings.Rules.Select(rule => (rule.Pattern, rule.Target.Kind.Name));
 
-    private static OutboxSettings Read(params (string Key, string Value)[] values) =>
-        OutboxSettings.Read(OptionsBinderTests.Of([.. values.Reverse().DistinctBy(value => value.Key).Select(value => ($"SyncEngine:{value.Key}", value.Value))])) ?? throw new InvalidOperationException("the part is closed");
+    private static OutboxSettings Read(params (string Key, string Value)[] values)
+    {
+        var last = values.Reverse().DistinctBy(value => value.Key).Select(value => ($"SyncEngine:{value.Key}", value.Value));
+        return OutboxSettings.Read(OptionsBinderTests.Of([.. last])) ?? throw new InvalidOperationException("the part is closed");
+    }
 }
