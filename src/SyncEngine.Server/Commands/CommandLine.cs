@@ -9,7 +9,8 @@ namespace SyncEngine.Server.Commands;
 sealed record CommandLineOutcome(int? ExitCode, string[] ServerArguments);
 
 /// <summary>
-/// Runs what the command line asks for: <c>check</c>, <c>setup</c>, <c>uninstall</c>, <c>create tables</c>, <c>replay-dead-letters</c>, help, the version.
+/// Runs what the command line asks for: <c>check</c>, <c>setup</c>, <c>uninstall</c>, <c>create tables</c>, <c>replay-dead-letters</c>,
+/// help, the version.
 /// The server itself is left to the caller.
 /// </summary>
 /// <remarks>

@@ -5,7 +5,8 @@ using SyncEngine.Postgres.Administration;
 namespace SyncEngine.Server.Commands;
 
 /// <summary>
-/// A part that may be in another database than the rest, and under another role. Its first line, and an error that stops it, name the database.
+/// A part that may be in another database than the rest, and under another role. Its first line, and an error that stops it, name the
+/// database.
 /// </summary>
 /// <param name="name">The part, as its lines name it.</param>
 /// <param name="origin">The key that gave the address, for errors.</param>

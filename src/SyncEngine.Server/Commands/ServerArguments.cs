@@ -4,7 +4,9 @@ using SyncEngine.Server.Options.Adbc;
 
 namespace SyncEngine.Server.Commands;
 
-/// <summary>The arguments that are configuration: ours, the host's, and those of the replaced tools, as the configuration reads them.</summary>
+/// <summary>
+/// The arguments that are configuration: ours, the host's, and those of the replaced tools, as the configuration reads them.
+/// </summary>
 sealed class ServerArguments
 {
     private static readonly string[] hostKeys =
@@ -32,7 +34,9 @@ sealed class ServerArguments
         File("--eventserv-config", "Serve NOTIFY with the configuration of pg_eventserv (TOML)"),
     ];
 
-    /// <summary>adbc's own flags. They are passed on in a section of their own, because some of their names mean something else to others.</summary>
+    /// <summary>
+    /// adbc's own flags. They are passed on in a section of their own, because some of their names mean something else to others.
+    /// </summary>
     private static IReadOnlyList<(Option<string> Option, AdbcKey Key)> AdbcFlags { get; } = [.. AdbcKey.All.Select(key => (FlagOf(key), key))];
 
     public void AddTo(RootCommand root)
@@ -47,7 +51,8 @@ sealed class ServerArguments
     public void Read(ParseResult parsed) => Values = [.. Convert(parsed)];
 
     /// <summary>
-    /// Finds an argument that is neither an option of the configuration nor the value of the one before it: a mistyped command, or a short option.
+    /// Finds an argument that is neither an option of the configuration nor the value of the one before it: a mistyped command, or a short
+    /// option.
     /// </summary>
     public string? FindUnknown()
     {
@@ -94,7 +99,9 @@ sealed class ServerArguments
 
     private static bool IsOption(string argument) => argument.StartsWith("--", StringComparison.Ordinal);
 
-    /// <summary>True for a key of a room, which has a colon, and for the host's own keys. Anything else is a typing error, such as --databse.</summary>
+    /// <summary>
+    /// True for a key of a room, which has a colon, and for the host's own keys. Anything else is a typing error, such as --databse.
+    /// </summary>
     private static bool IsConfiguration(string argument)
     {
         var key = argument[2..].Split('=')[0];

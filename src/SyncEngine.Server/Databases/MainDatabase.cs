@@ -26,7 +26,10 @@ sealed class MainDatabase : IAsyncDisposable
     /// <summary>Null when a database is configured. Its <see cref="EmbeddedPostgres.ConnectionUrl"/> is what the host prints.</summary>
     public EmbeddedPostgres? Embedded { get; }
 
-    /// <summary>True for the database of another part's configuration. Live queries over it were not asked for: they are on only where it can stream.</summary>
+    /// <summary>
+    /// True for the database of another part's configuration. Live queries over it were not asked for: they are on only where it can
+    /// stream.
+    /// </summary>
     public bool IsFallback { get; }
 
     /// <param name="fallbackAddress">The address in a replaced tool's configuration, used when none of our own is given.</param>

@@ -150,7 +150,8 @@ static class EngineServices
         });
         // Of two protocols of one name the later is taken.
         services.AddSingleton<IHubProtocol, FrameProtocol>();
-        // This category writes every refused call as an error with its stack. HubErrors logs those that are ours to repair, under the id that the client quotes.
+        // This category writes every refused call as an error with its stack. HubErrors logs those that are ours to repair, under the id
+        // that the client quotes.
         services.AddLogging(logging => logging.AddFilter("Microsoft.AspNetCore.SignalR.Internal.DefaultHubDispatcher", LogLevel.None));
     }
 }

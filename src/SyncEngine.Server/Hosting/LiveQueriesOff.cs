@@ -7,7 +7,8 @@ using SyncEngine.Server.Hubs;
 namespace SyncEngine.Server.Hosting;
 
 /// <summary>
-/// Stands for the health of the stream where the database was configured for another part and cannot stream. Nothing has failed, and no query is live.
+/// Stands for the health of the stream where the database was configured for another part and cannot stream. Nothing has failed, and no
+/// query is live.
 /// </summary>
 sealed class LiveQueriesOff(Finding reason, TimeProvider time) : IHealthPart
 {
@@ -18,7 +19,9 @@ sealed class LiveQueriesOff(Finding reason, TimeProvider time) : IHealthPart
     public HealthState State => state;
 }
 
-/// <summary>Refuses the hub's methods that need the stream. The channels of the outbox, and the token under which they are read, do not.</summary>
+/// <summary>
+/// Refuses the hub's methods that need the stream. The channels of the outbox, and the token under which they are read, do not.
+/// </summary>
 sealed class LiveQueriesOffFilter : IHubFilter
 {
     public ValueTask<object?> InvokeMethodAsync(HubInvocationContext invocation, Func<HubInvocationContext, ValueTask<object?>> next) =>

@@ -4,7 +4,9 @@ using SyncEngine.Server.Databases;
 
 namespace SyncEngine.Server.Hosting;
 
-/// <summary>The databases of one run of the server, open and prepared. Disposed of by <see cref="ServerHost"/>, after the application.</summary>
+/// <summary>
+/// The databases of one run of the server, open and prepared. Disposed of by <see cref="ServerHost"/>, after the application.
+/// </summary>
 /// <param name="DataSource">The pool of the main database.</param>
 /// <param name="Outbox">Null where no outbox is configured.</param>
 /// <param name="NoStream">The reason why the main database cannot stream changes: live queries are off then. Null when it can.</param>

@@ -4,14 +4,17 @@ using SyncEngine.Server.Options;
 namespace SyncEngine.Server.Hosting;
 
 /// <summary>
-/// Owns the loops of the outbox: one creates what it needs and publishes, one watches its tables for health. Whatever happens to its database or its
+/// Owns the loops of the outbox: one creates what it needs and publishes, one watches its tables for health. Whatever happens to its
+/// database or its
 /// targets, the host keeps running.
 /// </summary>
 sealed partial class OutboxLoop(
     OutboxSettings settings, OutboxPreparation preparation, OutboxConnector connector, OutboxProbe probe, OutboxRestarts restarts, ILogger<OutboxLoop> logger)
     : BackgroundService
 {
-    /// <summary>Completed after the first preparation, successful or not: before, tables that are about to be created would be reported as missing.</summary>
+    /// <summary>
+    /// Completed after the first preparation, successful or not: before, tables that are about to be created would be reported as missing.
+    /// </summary>
     private readonly TaskCompletionSource prepared = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

@@ -4,7 +4,9 @@ using SyncEngine.Server.Options;
 
 namespace SyncEngine.Server.Hosting;
 
-/// <summary>Creates what the outbox needs: its tables where an option asks for them, the engine's own tables always, as far as the role may.</summary>
+/// <summary>
+/// Creates what the outbox needs: its tables where an option asks for them, the engine's own tables always, as far as the role may.
+/// </summary>
 sealed partial class OutboxPreparation(OutboxSettings settings, OutboxInstallation installation, ILogger<OutboxPreparation> logger)
 {
     public async Task RunAsync(CancellationToken cancellationToken)

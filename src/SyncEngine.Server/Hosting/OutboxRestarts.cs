@@ -5,7 +5,9 @@ using SyncEngine.Server.Options;
 
 namespace SyncEngine.Server.Hosting;
 
-/// <summary>Restarts a loop of the outbox after any failure, so that the rest of the host keeps running. Log and health have the reason.</summary>
+/// <summary>
+/// Restarts a loop of the outbox after any failure, so that the rest of the host keeps running. Log and health have the reason.
+/// </summary>
 sealed partial class OutboxRestarts(OutboxSettings settings, OutboxHealth health, TimeProvider time, ILogger<OutboxRestarts> logger)
 {
     private static readonly TimeSpan pause = TimeSpan.FromSeconds(5);

@@ -10,7 +10,9 @@ namespace SyncEngine.Server.Hosting;
 sealed partial class PublicationUpdater(
     PublicationSetup publication, ReplicationOptions options, CatalogReader catalog, ILogger<PublicationUpdater> logger)
 {
-    /// <summary>Updates the publication after each change of the schema, until cancelled. With <see cref="PublishMode.Fixed"/> it only waits.</summary>
+    /// <summary>
+    /// Updates the publication after each change of the schema, until cancelled. With <see cref="PublishMode.Fixed"/> it only waits.
+    /// </summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         // Several changes of the schema cause one update together.

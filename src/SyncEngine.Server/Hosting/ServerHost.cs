@@ -12,7 +12,10 @@ using SyncEngine.Server.Options.Adbc;
 
 namespace SyncEngine.Server.Hosting;
 
-/// <summary>Runs the server from start to end: its database, the web application, the stop. A failure that an operator can correct ends in one line.</summary>
+/// <summary>
+/// Runs the server from start to end: its database, the web application, the stop. A failure that an operator can correct ends in one
+/// line.
+/// </summary>
 sealed class ServerHost(TextWriter output, TextWriter error)
 {
     private const int Failed = 1;

@@ -10,7 +10,9 @@ using SyncEngine.Server.Options;
 namespace SyncEngine.Server.Observability;
 
 /// <summary>Serves adbc's <c>/health</c> and <c>/metrics</c> on an address of their own, for monitors that were set up for adbc.</summary>
-/// <remarks>A second web application beside the main one, so that neither serves the other's paths. It answers until the host has stopped.</remarks>
+/// <remarks>
+/// A second web application beside the main one, so that neither serves the other's paths. It answers until the host has stopped.
+/// </remarks>
 sealed class AdbcCompatibilityServer(
     HealthAddress address, OutboxHealth outbox, IReadOnlyList<IHealthPart> targets, MetricsService metrics, OriginGate origins)
     : IHostedService, IAsyncDisposable

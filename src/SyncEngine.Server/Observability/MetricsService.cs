@@ -7,8 +7,12 @@ using SyncEngine.Observability;
 
 namespace SyncEngine.Server.Observability;
 
-/// <summary>Owns the aggregation of the engine's instruments. One meter provider serves <c>GET /metrics</c> and the OpenTelemetry collector.</summary>
-/// <remarks>Lifecycle: from construction until the host has stopped. An instrument counts from then on; what it recorded before is lost.</remarks>
+/// <summary>
+/// Owns the aggregation of the engine's instruments. One meter provider serves <c>GET /metrics</c> and the OpenTelemetry collector.
+/// </summary>
+/// <remarks>
+/// Lifecycle: from construction until the host has stopped. An instrument counts from then on; what it recorded before is lost.
+/// </remarks>
 sealed class MetricsService : IHostedService, IDisposable
 {
     private const int LastExportMilliseconds = 2_000;
@@ -19,7 +23,8 @@ sealed class MetricsService : IHostedService, IDisposable
     private readonly PrometheusExporter prometheus = new();
     private readonly MeterProvider provider;
 
-    /// <param name="collector">The OpenTelemetry collector; null for none. It is sent metrics once a minute, or as OTEL_METRIC_EXPORT_INTERVAL says.</param>
+    /// <param name="collector">The OpenTelemetry collector; null for none. It is sent metrics once a minute, or as
+    /// OTEL_METRIC_EXPORT_INTERVAL says.</param>
     /// <param name="meter">The name of the meter; meters whose name continues it after a dot are read, too.</param>
     public MetricsService(Uri? collector = null, string meter = EngineMetrics.MeterName)
     {
@@ -56,7 +61,9 @@ sealed class MetricsService : IHostedService, IDisposable
         return instrument is Histogram<double> { Advice: null } ? new ExplicitBucketHistogramConfiguration { Boundaries = defaultBoundaries } : null;
     }
 
-    /// <remarks>The exporter takes an endpoint set in code as it is, so the path of OTLP over HTTP must be there; it takes the variable as a base.</remarks>
+    /// <remarks>
+    /// The exporter takes an endpoint set in code as it is, so the path of OTLP over HTTP must be there; it takes the variable as a base.
+    /// </remarks>
     private static Uri EndpointOf(Uri collector, OtlpExportProtocol protocol) =>
         protocol == OtlpExportProtocol.HttpProtobuf && !collector.AbsolutePath.EndsWith("/v1/metrics", StringComparison.Ordinal)
             ? new Uri($"{collector.AbsoluteUri.TrimEnd('/')}/v1/metrics")

@@ -8,7 +8,9 @@ namespace SyncEngine.Server.Observability;
 /// <summary>Composes health and metrics into the host.</summary>
 static class ObservabilityExtensions
 {
-    /// <summary>Needs a <see cref="TimeProvider"/> beside it. Every <see cref="IHealthPart"/> among the services is part of readiness.</summary>
+    /// <summary>
+    /// Needs a <see cref="TimeProvider"/> beside it. Every <see cref="IHealthPart"/> among the services is part of readiness.
+    /// </summary>
     /// <exception cref="OperatorException">The collector's address is not a URL.</exception>
     public static IServiceCollection AddSyncObservability(this IServiceCollection services, IConfiguration configuration)
     {

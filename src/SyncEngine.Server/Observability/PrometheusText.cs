@@ -11,7 +11,9 @@ static class PrometheusText
 {
     public const string ContentType = "text/plain; version=0.0.4; charset=utf-8";
 
-    /// <summary>The SDK's label of the series that takes the values of all series beyond the bound. It is written as <c>overflow</c>.</summary>
+    /// <summary>
+    /// The SDK's label of the series that takes the values of all series beyond the bound. It is written as <c>overflow</c>.
+    /// </summary>
     private const string SdkOverflow = "otel.metric.overflow";
 
     public static string Write(IEnumerable<MetricFamily> families, IReadOnlyCollection<Metric> metrics)

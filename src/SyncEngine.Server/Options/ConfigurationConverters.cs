@@ -6,7 +6,9 @@ namespace SyncEngine.Server.Options;
 /// <summary>A text that is not a value of its option. The message continues the key's name, and may be shown to operators.</summary>
 sealed class UnreadableValueException(string message) : FormatException(message);
 
-/// <summary>Converters for durations and lists as people write them. The binder of .NET, and its <c>[Range]</c>, ask a type's converter.</summary>
+/// <summary>
+/// Converters for durations and lists as people write them. The binder of .NET, and its <c>[Range]</c>, ask a type's converter.
+/// </summary>
 static class ConfigurationConverters
 {
     /// <summary>Registers the converters for the whole process.</summary>

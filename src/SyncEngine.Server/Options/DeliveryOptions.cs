@@ -9,7 +9,9 @@ sealed record DeliveryOptions
 
     private static readonly EngineOptions engine = new();
 
-    /// <summary>Bytes queued per connection before diffs of one key are merged and then the largest subscriptions are reset. Default 4 MiB.</summary>
+    /// <summary>
+    /// Bytes queued per connection before diffs of one key are merged and then the largest subscriptions are reset. Default 4 MiB.
+    /// </summary>
     [Range(64 * 1024, 1024 * 1024 * 1024)]
     public int MaxQueuedBytes { get; init; } = engine.MaxQueuedBytes;
 
@@ -21,11 +23,15 @@ sealed record DeliveryOptions
     [Range(1024, 16 * 1024 * 1024)]
     public int ChunkBytes { get; init; } = engine.ChunkBytes;
 
-    /// <summary>A stream with frames waiting whose client takes none for so long is closed with <c>slow_consumer</c>. Default 30 s.</summary>
+    /// <summary>
+    /// A stream with frames waiting whose client takes none for so long is closed with <c>slow_consumer</c>. Default 30 s.
+    /// </summary>
     [Range(typeof(TimeSpan), "1 s", "1 h")]
     public TimeSpan StallTimeout { get; init; } = engine.StallTimeout;
 
-    /// <summary>How long a slow read may hold back the other subscriptions of an open stream before it is shown as stale. Default 1 s.</summary>
+    /// <summary>
+    /// How long a slow read may hold back the other subscriptions of an open stream before it is shown as stale. Default 1 s.
+    /// </summary>
     [Range(typeof(TimeSpan), "0 s", "1 min")]
     public TimeSpan MaxHold { get; init; } = engine.MaxHold;
 }

@@ -4,7 +4,9 @@ using System.Net.Sockets;
 
 namespace SyncEngine.Server.Options;
 
-/// <summary>The address that serves adbc's <c>/health</c> and <c>/metrics</c>: <c>HOST:PORT</c>, or <c>:PORT</c> for every interface.</summary>
+/// <summary>
+/// The address that serves adbc's <c>/health</c> and <c>/metrics</c>: <c>HOST:PORT</c>, or <c>:PORT</c> for every interface.
+/// </summary>
 /// <param name="Host">Null for every interface.</param>
 sealed record HealthAddress(IPAddress? Host, int Port)
 {

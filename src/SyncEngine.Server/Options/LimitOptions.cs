@@ -16,7 +16,8 @@ sealed record LimitOptions
     public int SubscriptionsPerPrincipal { get; init; } = engine.SubscriptionsPerPrincipal;
 
     /// <summary>
-    /// Requests of one principal, or of one address without a token, in a minute; one more is <c>rate_limited</c>. 0 for no bound. Default 600.
+    /// Requests of one principal, or of one address without a token, in a minute; one more is <c>rate_limited</c>. 0 for no bound. Default
+    /// 600.
     /// </summary>
     [Range(0, 10_000_000)]
     public int RequestsPerMinute { get; init; } = 600;
@@ -25,7 +26,9 @@ sealed record LimitOptions
     [Range(1, 100_000_000)]
     public int RowsPerResult { get; init; } = engine.RowsPerResult;
 
-    /// <summary>Bytes of a result as read from PostgreSQL; with more the subscription ends with <c>result_too_large</c>. Default 64 MiB.</summary>
+    /// <summary>
+    /// Bytes of a result as read from PostgreSQL; with more the subscription ends with <c>result_too_large</c>. Default 64 MiB.
+    /// </summary>
     [Range(1024, 2L * 1024 * 1024 * 1024)]
     public long BytesPerResult { get; init; } = new SnapshotOptions().BytesPerResult;
 

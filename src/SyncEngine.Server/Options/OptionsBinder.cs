@@ -5,7 +5,10 @@ using SyncEngine.Postgres.Administration;
 
 namespace SyncEngine.Server.Options;
 
-/// <summary>Binds and validates rooms of the configuration, with the binder and the options factory of .NET. A failure is one line that names the key.</summary>
+/// <summary>
+/// Binds and validates rooms of the configuration, with the binder and the options factory of .NET. A failure is one line that names the
+/// key.
+/// </summary>
 /// <remarks>Decision: docs/decisions/options-of-dotnet.md.</remarks>
 static partial class OptionsBinder
 {

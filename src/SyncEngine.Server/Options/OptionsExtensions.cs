@@ -8,7 +8,9 @@ static partial class OptionsExtensions
     /// <summary>The rooms that hold the options of the engine itself, under the names of <see cref="EngineOptions"/>.</summary>
     public static IReadOnlyList<string> EngineSections { get; } = [LimitOptions.Section, DeliveryOptions.Section, SubscriptionOptions.Section];
 
-    /// <summary>Adds the records of limits, delivery, subscriptions and queries, the named queries, and <see cref="EngineOptions"/>.</summary>
+    /// <summary>
+    /// Adds the records of limits, delivery, subscriptions and queries, the named queries, and <see cref="EngineOptions"/>.
+    /// </summary>
     /// <exception cref="OperatorException">A value that cannot be read, or is out of its bounds.</exception>
     public static IServiceCollection AddSyncOptions(this IServiceCollection services, IConfiguration configuration, string contentRoot)
     {

@@ -6,7 +6,9 @@ using Microsoft.Extensions.Options;
 
 namespace SyncEngine.Server.Options;
 
-/// <summary>Validates a room by the annotations of its record, and of the records in its lists. A failure names the key, not the type.</summary>
+/// <summary>
+/// Validates a room by the annotations of its record, and of the records in its lists. A failure names the key, not the type.
+/// </summary>
 sealed class OptionsValidator<T>(string section) : IValidateOptions<T>
     where T : class
 {

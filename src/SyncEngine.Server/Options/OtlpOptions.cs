@@ -6,7 +6,8 @@ sealed record OtlpOptions
     public const string Section = "SyncEngine:Otlp";
 
     /// <summary>
-    /// The collector's address; the other OTEL_EXPORTER_OTLP_ variables hold as well. Default: OTEL_EXPORTER_OTLP_ENDPOINT, else nothing is sent.
+    /// The collector's address; the other OTEL_EXPORTER_OTLP_ variables hold as well. Default: OTEL_EXPORTER_OTLP_ENDPOINT, else nothing
+    /// is sent.
     /// </summary>
     public string? Endpoint { get; init; }
 }

@@ -12,7 +12,9 @@ sealed record QueryOptions
     [Required]
     public string SearchPath { get; init; } = "public";
 
-    /// <summary>Clients may send SQL of their own; else only named queries are accepted, and SQL is <c>adhoc_disabled</c>. Default true.</summary>
+    /// <summary>
+    /// Clients may send SQL of their own; else only named queries are accepted, and SQL is <c>adhoc_disabled</c>. Default true.
+    /// </summary>
     public bool AllowAdHoc { get; init; } = true;
 
     /// <summary>Named queries by name: <c>Sql</c>, and <c>Parameters</c>, the names of $1, $2 … in order. Default: none.</summary>

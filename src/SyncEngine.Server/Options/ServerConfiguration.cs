@@ -4,7 +4,9 @@ using SyncEngine.Server.Options.Adbc;
 
 namespace SyncEngine.Server.Options;
 
-/// <summary>Builds the configuration of server and commands: ASP.NET Core's own sources, and those of the tools that the engine replaces.</summary>
+/// <summary>
+/// Builds the configuration of server and commands: ASP.NET Core's own sources, and those of the tools that the engine replaces.
+/// </summary>
 static class ServerConfiguration
 {
     public const string TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ";
@@ -33,7 +35,8 @@ static class ServerConfiguration
     }
 
     /// <summary>
-    /// The folder that the program was called from. <c>dotnet run --project</c> starts it in the project's folder, and only the shell's variable has the
+    /// The folder that the program was called from. <c>dotnet run --project</c> starts it in the project's folder, and only the shell's
+    /// variable has the
     /// caller's. In any other folder that variable may be a leftover, and is ignored.
     /// </summary>
     internal static string CallersFolder(string current, string? shells) =>

@@ -13,7 +13,9 @@ sealed record SubscriptionOptions
     [Range(typeof(TimeSpan), "1 s", "1 d")]
     public TimeSpan Unattended { get; init; } = engine.Unattended;
 
-    /// <summary>How long diffs are kept for clients that come back; after a longer absence they get a new snapshot. Default 2 min.</summary>
+    /// <summary>
+    /// How long diffs are kept for clients that come back; after a longer absence they get a new snapshot. Default 2 min.
+    /// </summary>
     [Range(typeof(TimeSpan), "0 s", "1 d")]
     public TimeSpan ReplayWindow { get; init; } = engine.ReplayWindow;
 
@@ -33,7 +35,9 @@ sealed record SubscriptionOptions
     [Range(typeof(TimeSpan), "0 s", "1 d")]
     public TimeSpan AuditInterval { get; init; } = engine.AuditInterval;
 
-    /// <summary>Queries per table that no equality indexes, each tried against every change; later ones use requery. Default 2,000.</summary>
+    /// <summary>
+    /// Queries per table that no equality indexes, each tried against every change; later ones use requery. Default 2,000.
+    /// </summary>
     [Range(0, 1_000_000)]
     public int ScannedQueriesPerTable { get; init; } = engine.ScannedQueriesPerTable;
 }

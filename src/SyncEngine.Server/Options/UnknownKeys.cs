@@ -3,7 +3,9 @@ using SyncEngine.Server.Options.Adbc;
 
 namespace SyncEngine.Server.Options;
 
-/// <summary>Finds keys under <c>SyncEngine:</c> that nothing reads: most often a typing error, which would otherwise go unnoticed.</summary>
+/// <summary>
+/// Finds keys under <c>SyncEngine:</c> that nothing reads: most often a typing error, which would otherwise go unnoticed.
+/// </summary>
 /// <remarks>They are warnings, not errors, so that an older version starts with the configuration of a newer one.</remarks>
 static class UnknownKeys
 {

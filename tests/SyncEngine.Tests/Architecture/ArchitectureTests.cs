@@ -6,7 +6,8 @@ using Xunit;
 namespace SyncEngine.Tests.Architecture;
 
 /// <summary>
-/// The architecture: which project and which room may use which, and one name for one thing. Every project of <c>src</c> is covered, and there are no
+/// The architecture: which project and which room may use which, and one name for one thing. Every project of <c>src</c> is covered, and
+/// there are no
 /// exceptions: where a test fails, the code changes.
 /// </summary>
 public sealed partial class ArchitectureTests
@@ -20,7 +21,9 @@ public sealed partial class ArchitectureTests
         ["SyncEngine.Server"] = ["SyncEngine", "SyncEngine.Postgres", "SyncEngine.Connectors"],
     };
 
-    /// <summary>The two lines of arrows in docs/ARCHITECTURE.md. A room may use those before it, never one after it, not even over others.</summary>
+    /// <summary>
+    /// The two lines of arrows in docs/ARCHITECTURE.md. A room may use those before it, never one after it, not even over others.
+    /// </summary>
     private static readonly string[][] lines =
     [
         ["Values", "Changes", "Tiers", "LiveQueries", "Delivery", "Subscriptions"],

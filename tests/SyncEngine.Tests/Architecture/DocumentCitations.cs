@@ -6,7 +6,9 @@ namespace SyncEngine.Tests.Architecture;
 /// <summary>The files and folders that documents and source files cite.</summary>
 static partial class DocumentCitations
 {
-    /// <summary>A line for each citation, in <c>src</c>, <c>docs</c> and the documents of the root, of a file that is not in the tree.</summary>
+    /// <summary>
+    /// A line for each citation, in <c>src</c>, <c>docs</c> and the documents of the root, of a file that is not in the tree.
+    /// </summary>
     public static IEnumerable<string> Broken()
     {
         var documents = Directory.GetFiles(Repository.Root, "*.md").Concat(Directory.GetFiles(Path.Combine(Repository.Root, "docs"), "*.md", SearchOption.AllDirectories));

@@ -2,7 +2,8 @@ namespace SyncEngine.Tests.Architecture;
 
 /// <summary>The rooms of the source tree, and which room uses which.</summary>
 /// <remarks>
-/// A file uses a room when it names a type that only this room declares, and sees its namespace by a using directive, by a qualified name, or as an outer
+/// A file uses a room when it names a type that only this room declares, and sees its namespace by a using directive, by a qualified name,
+/// or as an outer
 /// namespace. Below the second level a folder and its own subfolders are one family: nothing is drawn between them.
 /// </remarks>
 sealed class RoomGraph
@@ -83,7 +84,9 @@ sealed class RoomGraph
 
     private static bool AreFamily(string left, string right) => left == right || IsFamily(left, right) || IsFamily(right, left);
 
-    /// <summary>"SyncEngine/Tiers/Requery" is of the family of "SyncEngine/Tiers"; "SyncEngine/Tiers" is not of that of "SyncEngine".</summary>
+    /// <summary>
+    /// "SyncEngine/Tiers/Requery" is of the family of "SyncEngine/Tiers"; "SyncEngine/Tiers" is not of that of "SyncEngine".
+    /// </summary>
     private static bool IsFamily(string outer, string inner) => outer.Contains('/', StringComparison.Ordinal) && inner.StartsWith(outer + "/", StringComparison.Ordinal);
 
     private static string NamespaceOf(string room) => room.Replace('/', '.');

@@ -9,7 +9,9 @@ sealed record DeclaredType(string Name, bool IsPartial);
 /// <param name="Path">Relative to <c>src</c>, with slashes.</param>
 sealed partial record SourceFile(string Path, string Text)
 {
-    /// <summary>The folder, relative to <c>src</c>: <c>SyncEngine/Values</c>; <c>SyncEngine</c> for the root files of that project.</summary>
+    /// <summary>
+    /// The folder, relative to <c>src</c>: <c>SyncEngine/Values</c>; <c>SyncEngine</c> for the root files of that project.
+    /// </summary>
     public string Room { get; } = Path[..Path.LastIndexOf('/')];
 
     /// <summary>The text without comments and without the content of strings.</summary>

@@ -13,7 +13,8 @@ static class AdbcFile
     private static readonly string[] names = ["adbc.yaml", ".adbc.yaml"];
 
     /// <summary>
-    /// The file that the command line names; else the first that exists in the folders; else null. A relative name is relative to the folders, in order.
+    /// The file that the command line names; else the first that exists in the folders; else null. A relative name is relative to the
+    /// folders, in order.
     /// </summary>
     /// <exception cref="OperatorException">The named file does not exist.</exception>
     public static string? Find(string? named, params IEnumerable<string> folders)

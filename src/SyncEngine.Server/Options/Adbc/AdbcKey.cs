@@ -58,7 +58,9 @@ sealed partial record AdbcKey(string Path, AdbcKind Kind, string Description, pa
     /// <summary>The name on the command line, without the two hyphens.</summary>
     public string Flag => string.Join('-', Words).ToLowerInvariant();
 
-    /// <summary>Finds a key by a path of the YAML file. Case and the division into levels do not matter: <c>logLevel</c> is <c>log.level</c>.</summary>
+    /// <summary>
+    /// Finds a key by a path of the YAML file. Case and the division into levels do not matter: <c>logLevel</c> is <c>log.level</c>.
+    /// </summary>
     public static AdbcKey? Find(string path) =>
         All.FirstOrDefault(key => Letters(key.Path).Equals(Letters(path), StringComparison.OrdinalIgnoreCase));
 

@@ -3,7 +3,10 @@ using System.Text.RegularExpressions;
 
 namespace SyncEngine.Server.Options.Adbc;
 
-/// <summary>Durations as Go writes them: <c>500ms</c>, <c>1s</c>, <c>1m30s</c>, <c>1.5h</c>. A bare number is refused: Go would take it for nanoseconds.</summary>
+/// <summary>
+/// Durations as Go writes them: <c>500ms</c>, <c>1s</c>, <c>1m30s</c>, <c>1.5h</c>. A bare number is refused: Go would take it for
+/// nanoseconds.
+/// </summary>
 /// <remarks>Source: https://pkg.go.dev/time#ParseDuration</remarks>
 static partial class GoDuration
 {
