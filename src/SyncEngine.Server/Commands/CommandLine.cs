@@ -18,8 +18,10 @@ sealed record CommandLineOutcome(int? ExitCode, string[] ServerArguments);
 /// </remarks>
 sealed class CommandLine
 {
-    private const string About = "SyncEngine keeps query results of a PostgreSQL database live in browsers. Without a command it runs the server.\n"
-        + "Every option of the configuration can be given as --SyncEngine:Room:Option=value, as the environment variable SyncEngine__Room__Option, or in appsettings.json.";
+    private const string About =
+        "SyncEngine keeps query results of a PostgreSQL database live in browsers. Without a command it runs the server.\n"
+        + "Every option of the configuration can be given as --SyncEngine:Room:Option=value, "
+        + "as the environment variable SyncEngine__Room__Option, or in appsettings.json.";
 
     private readonly RootCommand root = new(About) { TreatUnmatchedTokensAsErrors = false };
     private readonly ServerArguments arguments = new();

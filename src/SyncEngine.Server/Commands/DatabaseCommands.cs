@@ -22,7 +22,8 @@ sealed class DatabaseCommands(ServerArguments arguments, TextWriter output, Text
     }
 
     /// <returns>The exit code: a failure, too, when a finding says that something is missing.</returns>
-    public async Task<int> RunAsync(Func<DatabaseParts, CancellationToken, IAsyncEnumerable<Finding>> run, CancellationToken cancellationToken)
+    public async Task<int> RunAsync(
+        Func<DatabaseParts, CancellationToken, IAsyncEnumerable<Finding>> run, CancellationToken cancellationToken)
     {
         MainDatabase? opened = null;
         try

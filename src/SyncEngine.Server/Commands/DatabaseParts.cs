@@ -63,5 +63,6 @@ sealed class DatabaseParts : IAsyncDisposable
         await main.DisposeAsync();
     }
 
-    private static OperatorException NoOutbox() => new($"no outbox is configured: set a key of {OutboxOptions.Section}, or give --adbc-config");
+    private static OperatorException NoOutbox() =>
+        new($"no outbox is configured: set a key of {OutboxOptions.Section}, or give --adbc-config");
 }

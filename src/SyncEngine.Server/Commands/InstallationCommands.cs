@@ -40,8 +40,8 @@ static class InstallationCommands
             Func<IInstallation, CancellationToken, IAsyncEnumerable<Finding>> run)
         {
             var command = DatabaseCommands.Define(name, description);
-            command.SetAction((_, cancellationToken) =>
-                databases.RunAsync((parts, token) => choose(parts).ToAsyncEnumerable().SelectMany(part => run(part, token)), cancellationToken));
+            command.SetAction((_, cancellationToken) => databases.RunAsync(
+                (parts, token) => choose(parts).ToAsyncEnumerable().SelectMany(part => run(part, token)), cancellationToken));
             return command;
         }
     }

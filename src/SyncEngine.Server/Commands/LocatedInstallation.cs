@@ -12,9 +12,11 @@ namespace SyncEngine.Server.Commands;
 /// <param name="origin">The key that gave the address, for errors.</param>
 sealed class LocatedInstallation(IInstallation part, string name, NpgsqlConnectionStringBuilder address, string origin) : IInstallation
 {
-    public IAsyncEnumerable<Finding> CheckAsync(CancellationToken cancellationToken) => LocatedAsync(part.CheckAsync(cancellationToken), cancellationToken);
+    public IAsyncEnumerable<Finding> CheckAsync(CancellationToken cancellationToken) =>
+        LocatedAsync(part.CheckAsync(cancellationToken), cancellationToken);
 
-    public IAsyncEnumerable<Finding> InstallAsync(CancellationToken cancellationToken) => LocatedAsync(part.InstallAsync(cancellationToken), cancellationToken);
+    public IAsyncEnumerable<Finding> InstallAsync(CancellationToken cancellationToken) =>
+        LocatedAsync(part.InstallAsync(cancellationToken), cancellationToken);
 
     public IAsyncEnumerable<Finding> UninstallAsync(CancellationToken cancellationToken) =>
         LocatedAsync(part.UninstallAsync(cancellationToken), cancellationToken);

@@ -11,9 +11,11 @@ namespace SyncEngine.Server.Commands;
 /// </summary>
 sealed class OptionalLiveQueries(IInstallation engine) : IInstallation
 {
-    public IAsyncEnumerable<Finding> CheckAsync(CancellationToken cancellationToken) => NotedAsync(engine.CheckAsync(cancellationToken), cancellationToken);
+    public IAsyncEnumerable<Finding> CheckAsync(CancellationToken cancellationToken) =>
+        NotedAsync(engine.CheckAsync(cancellationToken), cancellationToken);
 
-    public IAsyncEnumerable<Finding> InstallAsync(CancellationToken cancellationToken) => NotedAsync(engine.InstallAsync(cancellationToken), cancellationToken);
+    public IAsyncEnumerable<Finding> InstallAsync(CancellationToken cancellationToken) =>
+        NotedAsync(engine.InstallAsync(cancellationToken), cancellationToken);
 
     public IAsyncEnumerable<Finding> UninstallAsync(CancellationToken cancellationToken) =>
         NotedAsync(engine.UninstallAsync(cancellationToken), cancellationToken);

@@ -13,7 +13,8 @@ static class ReplayDeadLettersCommand
         var channel = new Option<string?>("--channel") { Description = "Letters of this channel", HelpName = "name" };
         var code = new Option<string?>("--code") { Description = "Letters that were refused with this code", HelpName = "code" };
         var all = new Option<bool>("--all") { Description = "All of them" };
-        var command = DatabaseCommands.Define("replay-dead-letters", "Put messages that their target had refused for good back into the outbox");
+        var command = DatabaseCommands.Define(
+            "replay-dead-letters", "Put messages that their target had refused for good back into the outbox");
         command.Add(id);
         command.Add(channel);
         command.Add(code);

@@ -11,7 +11,8 @@ sealed class ServerArguments
 {
     private static readonly string[] hostKeys =
     [
-        "urls", "http_ports", "https_ports", "environment", "contentRoot", "webRoot", "applicationName", "DATABASE_URL", "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "urls", "http_ports", "https_ports", "environment", "contentRoot", "webRoot", "applicationName", "DATABASE_URL",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
     ];
 
     private readonly Option<string> database = new("--database")
@@ -37,7 +38,8 @@ sealed class ServerArguments
     /// <summary>
     /// adbc's own flags. They are passed on in a section of their own, because some of their names mean something else to others.
     /// </summary>
-    private static IReadOnlyList<(Option<string> Option, AdbcKey Key)> AdbcFlags { get; } = [.. AdbcKey.All.Select(key => (FlagOf(key), key))];
+    private static IReadOnlyList<(Option<string> Option, AdbcKey Key)> AdbcFlags { get; } =
+        [.. AdbcKey.All.Select(key => (FlagOf(key), key))];
 
     public void AddTo(RootCommand root)
     {

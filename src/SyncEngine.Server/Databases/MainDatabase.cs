@@ -36,11 +36,17 @@ sealed class MainDatabase : IAsyncDisposable
     /// <param name="start">Starts the embedded server, or attaches to one that another process runs.</param>
     /// <exception cref="OperatorException">An address that cannot be read, or an embedded server that does not start.</exception>
     public static async Task<MainDatabase> OpenAsync(
-        IConfiguration configuration, string contentRoot, string? fallbackAddress, Func<EmbeddedPostgresOptions, Task<EmbeddedPostgres>> start)
+        IConfiguration configuration,
+        string contentRoot,
+        string? fallbackAddress,
+        Func<EmbeddedPostgresOptions, Task<EmbeddedPostgres>> start)
     {
         var options = OptionsReader.Database(configuration);
         (string? Address, string Origin)[] given =
-            [(options.Url, $"{DatabaseOptions.Section}:{nameof(DatabaseOptions.Url)} (--database)"), (configuration["DATABASE_URL"], "DATABASE_URL")];
+        [
+            (options.Url, $"{DatabaseOptions.Section}:{nameof(DatabaseOptions.Url)} (--database)"),
+            (configuration["DATABASE_URL"], "DATABASE_URL"),
+        ];
         if (given.FirstOrDefault(one => !string.IsNullOrWhiteSpace(one.Address)) is { Address: { } configured, Origin: var key })
         {
             return new MainDatabase(Prepare(DatabaseAddress.Parse(configured, key), options), key, embedded: null);
@@ -49,7 +55,8 @@ sealed class MainDatabase : IAsyncDisposable
         if (!string.IsNullOrWhiteSpace(fallbackAddress))
         {
             var origin = AdbcSource.NameOf(OutboxSettings.DatabaseKey, configuration);
-            return new MainDatabase(Prepare(DatabaseAddress.Parse(fallbackAddress, origin), options), origin, embedded: null, isFallback: true);
+            var fallback = Prepare(DatabaseAddress.Parse(fallbackAddress, origin), options);
+            return new MainDatabase(fallback, origin, embedded: null, isFallback: true);
         }
 
         var embedded = await start(OptionsReader.Embedded(configuration, contentRoot));

@@ -28,7 +28,8 @@ sealed class OutboxDatabase : IAsyncDisposable
             return new OutboxDatabase(mainDataSource, main, isMain: true);
         }
 
-        var address = MainDatabase.Prepare(new NpgsqlConnectionStringBuilder(settings.Address.ConnectionString), OptionsReader.Database(configuration));
+        var own = new NpgsqlConnectionStringBuilder(settings.Address.ConnectionString);
+        var address = MainDatabase.Prepare(own, OptionsReader.Database(configuration));
         address.Pooling = main.Pooling;
         return address.EquivalentTo(main)
             ? new OutboxDatabase(mainDataSource, main, isMain: true)

@@ -7,7 +7,12 @@ namespace SyncEngine.Server.Hosting;
 /// A loop that fails stops the host, with its reason in the log.
 /// </summary>
 sealed partial class EngineLoops(
-    IEnumerable<HostedLoop> loops, CatalogReader catalog, EngineReports reports, IHostApplicationLifetime lifetime, ILogger<EngineLoops> logger) : BackgroundService
+    IEnumerable<HostedLoop> loops,
+    CatalogReader catalog,
+    EngineReports reports,
+    IHostApplicationLifetime lifetime,
+    ILogger<EngineLoops> logger)
+    : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {

@@ -5,7 +5,11 @@ namespace SyncEngine.Server.Hosting;
 
 /// <summary>Connects the engine's positions and events to metrics and log.</summary>
 sealed partial class EngineReports(
-    ReplicationSource source, ChangeProcessor processor, SubscriptionService subscriptions, EngineMetrics metrics, ILogger<EngineReports> logger)
+    ReplicationSource source,
+    ChangeProcessor processor,
+    SubscriptionService subscriptions,
+    EngineMetrics metrics,
+    ILogger<EngineReports> logger)
 {
     public void Connect()
     {
@@ -19,7 +23,10 @@ sealed partial class EngineReports(
 
     private static partial class Log
     {
-        [LoggerMessage(2004, LogLevel.Error, "a live result differed from PostgreSQL and was repaired: {Query}: {Added} added, {Updated} updated, {Removed} removed")]
+        [LoggerMessage(
+            2004,
+            LogLevel.Error,
+            "a live result differed from PostgreSQL and was repaired: {Query}: {Added} added, {Updated} updated, {Removed} removed")]
         public static partial void Mismatch(ILogger logger, string query, int added, int updated, int removed);
 
         [LoggerMessage(2005, LogLevel.Warning, "the schema could not be read again: {Reason}")]

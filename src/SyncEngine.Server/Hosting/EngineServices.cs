@@ -24,7 +24,8 @@ namespace SyncEngine.Server.Hosting;
 /// <summary>Composes the engine: which implementation serves which port, which middleware and endpoints the application has.</summary>
 static class EngineServices
 {
-    public static void AddSyncEngine(this IServiceCollection services, IConfiguration configuration, string contentRoot, OpenedDatabases databases)
+    public static void AddSyncEngine(
+        this IServiceCollection services, IConfiguration configuration, string contentRoot, OpenedDatabases databases)
     {
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton<EngineMetrics>();
@@ -86,7 +87,12 @@ static class EngineServices
         services.AddSingleton(databases.DataSource);
         services.AddSingleton(replication);
         services.AddSingleton(session);
-        services.AddSingleton(new CatalogOptions { Publication = replication.Publication, SearchPath = session.SearchPath, IsSlotKept = isPersistent });
+        services.AddSingleton(new CatalogOptions
+        {
+            Publication = replication.Publication,
+            SearchPath = session.SearchPath,
+            IsSlotKept = isPersistent,
+        });
         services.AddSingleton(new SnapshotOptions { RowsPerResult = limits.RowsPerResult, BytesPerResult = limits.BytesPerResult });
         services.AddSingleton(new ReplicationSourceOptions
         {

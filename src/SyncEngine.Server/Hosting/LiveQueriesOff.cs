@@ -33,7 +33,9 @@ sealed class LiveQueriesOffFilter : IHubFilter
 static partial class LiveQueriesOffExtensions
 {
     public static SyncException Refusal() => new(
-        ErrorCode.SourceUnavailable, "live queries are off: the database does not stream its changes", hint: "The command \"check\" lists what it needs.");
+        ErrorCode.SourceUnavailable,
+        "live queries are off: the database does not stream its changes",
+        hint: "The command \"check\" lists what it needs.");
 
     /// <summary>Answers what needs the stream with <c>source_unavailable</c>; the hub does so itself, method by method.</summary>
     public static void UseLiveQueriesOff(this WebApplication app, Finding reason)

@@ -11,7 +11,8 @@ namespace SyncEngine.Server.Hosting;
 static class OutboxExtensions
 {
     /// <param name="databases">With an outbox.</param>
-    public static void AddSyncOutbox(this IServiceCollection services, IConfiguration configuration, OutboxSettings settings, OpenedDatabases databases)
+    public static void AddSyncOutbox(
+        this IServiceCollection services, IConfiguration configuration, OutboxSettings settings, OpenedDatabases databases)
     {
         var options = databases.IsEmbedded ? WithEmbeddedDefaults(settings.Options, configuration) : settings.Options;
         var database = databases.Outbox ?? throw new InvalidOperationException("no database of the outbox is open");
@@ -78,7 +79,8 @@ static class OutboxExtensions
     {
         var metrics = new OutboxMetrics();
         metrics.Gauge("sync_outbox_waiting_rows", "Rows of the outbox that are not at their target yet.", () => health.Waiting);
-        metrics.Gauge("sync_outbox_held_channels", "Channels that wait for their target; counted up to a hundred.", () => health.Held.Count);
+        metrics.Gauge(
+            "sync_outbox_held_channels", "Channels that wait for their target; counted up to a hundred.", () => health.Held.Count);
         metrics.Gauge("sync_outbox_dead_letters", "Messages of the outbox in sync.dead_letters.", () => health.DeadLetters);
         return metrics;
     }

@@ -9,7 +9,12 @@ namespace SyncEngine.Server.Hosting;
 /// targets, the host keeps running.
 /// </summary>
 sealed partial class OutboxLoop(
-    OutboxSettings settings, OutboxPreparation preparation, OutboxConnector connector, OutboxProbe probe, OutboxRestarts restarts, ILogger<OutboxLoop> logger)
+    OutboxSettings settings,
+    OutboxPreparation preparation,
+    OutboxConnector connector,
+    OutboxProbe probe,
+    OutboxRestarts restarts,
+    ILogger<OutboxLoop> logger)
     : BackgroundService
 {
     /// <summary>
@@ -26,7 +31,8 @@ sealed partial class OutboxLoop(
 
         try
         {
-            await Task.WhenAll(restarts.KeepRunningAsync(PublishAsync, stoppingToken), restarts.KeepRunningAsync(WatchAsync, stoppingToken));
+            await Task.WhenAll(
+                restarts.KeepRunningAsync(PublishAsync, stoppingToken), restarts.KeepRunningAsync(WatchAsync, stoppingToken));
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {

@@ -24,7 +24,8 @@ sealed partial class OutboxPreparation(OutboxSettings settings, OutboxInstallati
         await TryAsync("tables of schema sync", installation.EnsureSyncTablesAsync, cancellationToken);
     }
 
-    private async Task TryAsync(string objects, Func<CancellationToken, Task<IReadOnlyList<Finding>>> ensure, CancellationToken cancellationToken)
+    private async Task TryAsync(
+        string objects, Func<CancellationToken, Task<IReadOnlyList<Finding>>> ensure, CancellationToken cancellationToken)
     {
         try
         {
@@ -45,7 +46,11 @@ sealed partial class OutboxPreparation(OutboxSettings settings, OutboxInstallati
         [LoggerMessage(2402, LogLevel.Information, "outbox: {Created}")]
         public static partial void Created(ILogger logger, string created);
 
-        [LoggerMessage(2403, LogLevel.Warning, "outbox: {Objects} could not be created: {Reason}; run the command \"setup\" as a role that may; the command \"check\" lists what is missing")]
+        [LoggerMessage(
+            2403,
+            LogLevel.Warning,
+            "outbox: {Objects} could not be created: {Reason}; run the command \"setup\" as a role that may; "
+                + "the command \"check\" lists what is missing")]
         public static partial void NotCreated(ILogger logger, string objects, string reason);
     }
 }

@@ -18,7 +18,8 @@ sealed partial class OutboxRestarts(OutboxSettings settings, OutboxHealth health
 
     private void Report(Exception failure)
     {
-        var reason = DatabaseProblem.Describe(failure, settings.Address, settings.Address is null ? "DATABASE_URL" : settings.AddressOrigin);
+        var origin = settings.Address is null ? "DATABASE_URL" : settings.AddressOrigin;
+        var reason = DatabaseProblem.Describe(failure, settings.Address, origin);
         if (reason is null)
         {
             Log.Failed(logger, failure);

@@ -20,6 +20,7 @@ sealed class ServerHost(TextWriter output, TextWriter error)
 {
     private const int Failed = 1;
     private const string DefaultAddress = "http://localhost:5080";
+    private const string OtherAddress = "choose another address with --urls http://localhost:PORT";
     private static readonly TimeSpan drainTimeout = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan lastFrames = TimeSpan.FromMilliseconds(200);
 
@@ -33,13 +34,12 @@ sealed class ServerHost(TextWriter output, TextWriter error)
         }
         catch (IOException inUse) when (inUse.InnerException is AddressInUseException)
         {
-            await error.WriteLineAsync(
-                $"error: {inUse.Message.TrimEnd('.')}; stop what listens there, or choose another address with --urls http://localhost:PORT");
+            await error.WriteLineAsync($"error: {inUse.Message.TrimEnd('.')}; stop what listens there, or {OtherAddress}");
             return Failed;
         }
         catch (SocketException refused)
         {
-            await error.WriteLineAsync($"error: cannot listen: {refused.Message}; choose another address with --urls http://localhost:PORT");
+            await error.WriteLineAsync($"error: cannot listen: {refused.Message}; {OtherAddress}");
             return Failed;
         }
         catch (Exception exception) when (OperatorReport.TryWrite(exception, openedDatabase, error))
@@ -81,7 +81,9 @@ sealed class ServerHost(TextWriter output, TextWriter error)
             return Failed;
         }
 
-        await using var outboxDatabase = outbox is null ? null : OutboxDatabase.Open(outbox, builder.Configuration, database.Address, dataSource);
+        await using var outboxDatabase = outbox is null
+            ? null
+            : OutboxDatabase.Open(outbox, builder.Configuration, database.Address, dataSource);
         var databases = new OpenedDatabases(database, dataSource, outboxDatabase, missing);
         await using var app = Build(builder, outbox, databases);
         await StartAsync(app, cancellationToken);

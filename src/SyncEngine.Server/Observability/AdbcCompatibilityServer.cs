@@ -50,7 +50,8 @@ sealed class AdbcCompatibilityServer(
         {
             var reason = (refused.InnerException ?? refused).Message;
             throw new OperatorException(
-                $"{OutboxOptions.Section}:{nameof(OutboxOptions.HealthAddress)}: cannot listen on {address}: {reason}; stop what listens there, or give another HOST:PORT",
+                $"{OutboxOptions.Section}:{nameof(OutboxOptions.HealthAddress)}: cannot listen on {address}: {reason}; "
+                    + "stop what listens there, or give another HOST:PORT",
                 refused);
         }
     }
@@ -76,7 +77,12 @@ sealed class AdbcCompatibilityServer(
         // adbc's name for its target stands for ours, whatever they are.
         var target = targets.FirstOrDefault(part => part.State.Status != HealthStatus.Up) ?? targets[0];
         (string Name, HealthState State)[] parts =
-            [("ably", target.State), ("postgres", outbox.Postgres.State), ("nodes_table", outbox.NodesTable.State), ("outbox_table", outbox.OutboxTable.State)];
+        [
+            ("ably", target.State),
+            ("postgres", outbox.Postgres.State),
+            ("nodes_table", outbox.NodesTable.State),
+            ("outbox_table", outbox.OutboxTable.State),
+        ];
         var isUp = parts.All(part => part.State.Status == HealthStatus.Up);
         context.Response.StatusCode = isUp ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
         context.Response.ContentType = "application/json";
@@ -108,8 +114,10 @@ sealed class AdbcCompatibilityServer(
 
         // A failing gauge is logged and left out; the text itself cannot fail.
         return text
-            .Append("# HELP promhttp_metric_handler_errors_total Errors while these metrics were written.\n# TYPE promhttp_metric_handler_errors_total counter\n")
-            .Append("promhttp_metric_handler_errors_total{cause=\"encoding\"} 0\npromhttp_metric_handler_errors_total{cause=\"gathering\"} 0\n")
+            .Append("# HELP promhttp_metric_handler_errors_total Errors while these metrics were written.\n")
+            .Append("# TYPE promhttp_metric_handler_errors_total counter\n")
+            .Append("promhttp_metric_handler_errors_total{cause=\"encoding\"} 0\n")
+            .Append("promhttp_metric_handler_errors_total{cause=\"gathering\"} 0\n")
             .ToString();
     }
 }

@@ -4,7 +4,9 @@ using SyncEngine.Observability;
 namespace SyncEngine.Server.Observability;
 
 /// <summary>Queries the database once a second and reports whether it answers. A health request never waits for it.</summary>
-sealed class DatabaseHealth(NpgsqlDataSource database, [FromKeyedServices(DatabaseHealth.PartName)] HealthPart part, TimeProvider time) : BackgroundService
+sealed class DatabaseHealth(
+    NpgsqlDataSource database, [FromKeyedServices(DatabaseHealth.PartName)] HealthPart part, TimeProvider time)
+    : BackgroundService
 {
     public const string PartName = "database";
     private static readonly TimeSpan interval = TimeSpan.FromSeconds(1);
@@ -37,8 +39,11 @@ sealed class DatabaseHealth(NpgsqlDataSource database, [FromKeyedServices(Databa
             await command.ExecuteScalarAsync(either.Token);
             return true;
         }
-        catch (Exception failure)
-            when (failure is NpgsqlException or TimeoutException || (failure is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        catch (Exception failure) when (failure is NpgsqlException or TimeoutException)
+        {
+            return false;
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             return false;
         }

@@ -58,7 +58,9 @@ sealed class MetricsService : IHostedService, IDisposable
     private MetricStreamConfiguration? ViewOf(Instrument instrument)
     {
         prometheus.Add(instrument);
-        return instrument is Histogram<double> { Advice: null } ? new ExplicitBucketHistogramConfiguration { Boundaries = defaultBoundaries } : null;
+        return instrument is Histogram<double> { Advice: null }
+            ? new ExplicitBucketHistogramConfiguration { Boundaries = defaultBoundaries }
+            : null;
     }
 
     /// <remarks>

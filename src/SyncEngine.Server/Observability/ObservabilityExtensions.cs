@@ -27,7 +27,9 @@ static class ObservabilityExtensions
                 return new MetricsService(collector);
             })
             .AddHostedService(provider => provider.GetRequiredService<MetricsService>())
-            .AddKeyedSingleton(DatabaseHealth.PartName, (provider, _) => new HealthPart(DatabaseHealth.PartName, provider.GetRequiredService<TimeProvider>()))
+            .AddKeyedSingleton(
+                DatabaseHealth.PartName,
+                (provider, _) => new HealthPart(DatabaseHealth.PartName, provider.GetRequiredService<TimeProvider>()))
             .AddSingleton<IHealthPart>(provider => provider.GetRequiredKeyedService<HealthPart>(DatabaseHealth.PartName))
             .AddHostedService<DatabaseHealth>();
     }
@@ -40,7 +42,9 @@ static class ObservabilityExtensions
         {
             var report = registry.Report();
             context.Response.Headers.CacheControl = "no-store";
-            context.Response.StatusCode = report.Status == HealthStatus.Up ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
+            context.Response.StatusCode = report.Status == HealthStatus.Up
+                ? StatusCodes.Status200OK
+                : StatusCodes.Status503ServiceUnavailable;
             context.Response.ContentType = "application/json";
             return context.Response.Body.WriteAsync(report.ToJson(), context.RequestAborted).AsTask();
         });
@@ -56,7 +60,8 @@ static class ObservabilityExtensions
 
     private static Uri? CollectorOf(IConfiguration configuration)
     {
-        var endpoint = OptionsBinder.Bind<OtlpOptions>(configuration, OtlpOptions.Section).Endpoint ?? configuration["OTEL_EXPORTER_OTLP_ENDPOINT"];
+        var options = OptionsBinder.Bind<OtlpOptions>(configuration, OtlpOptions.Section);
+        var endpoint = options.Endpoint ?? configuration["OTEL_EXPORTER_OTLP_ENDPOINT"];
         if (string.IsNullOrWhiteSpace(endpoint))
         {
             return null;

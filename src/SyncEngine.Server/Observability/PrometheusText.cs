@@ -23,16 +23,18 @@ static class PrometheusText
         foreach (var family in families.OrderBy(family => family.Name, StringComparer.Ordinal))
         {
             WriteHeader(text, family);
-            foreach (var series in byName[family.Name].SelectMany(metric => SeriesOf(family, metric)).OrderBy(series => series.Labels, StringComparer.Ordinal))
+            var series = byName[family.Name].SelectMany(metric => SeriesOf(family, metric));
+            foreach (var (_, lines) in series.OrderBy(series => series.Labels, StringComparer.Ordinal))
             {
-                text.Append(series.Lines);
+                text.Append(lines);
             }
         }
 
         return text.ToString();
     }
 
-    private static string NameOf(Metric metric) => MetricFamily.NameOf(metric.Name, metric.MetricType is MetricType.LongSum or MetricType.DoubleSum);
+    private static string NameOf(Metric metric) =>
+        MetricFamily.NameOf(metric.Name, metric.MetricType is MetricType.LongSum or MetricType.DoubleSum);
 
     private static void WriteHeader(StringBuilder text, MetricFamily family)
     {
@@ -101,15 +103,26 @@ static class PrometheusText
         text.Append(' ').Append(Number(value)).Append('\n');
     }
 
-    private static string Number(double value) =>
-        double.IsPositiveInfinity(value) ? "+Inf" : double.IsNegativeInfinity(value) ? "-Inf" : value.ToString("R", CultureInfo.InvariantCulture);
+    private static string Number(double value) => value switch
+    {
+        double.PositiveInfinity => "+Inf",
+        double.NegativeInfinity => "-Inf",
+        _ => value.ToString("R", CultureInfo.InvariantCulture),
+    };
 
     private static string LabelsOf(ReadOnlyTagCollection tags)
     {
         var sorted = new SortedDictionary<string, string>(StringComparer.Ordinal);
         foreach (var (key, value) in tags)
         {
-            sorted[key == SdkOverflow ? "overflow" : key] = key == SdkOverflow ? "true" : Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
+            if (key == SdkOverflow)
+            {
+                sorted["overflow"] = "true";
+            }
+            else
+            {
+                sorted[key] = Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
+            }
         }
 
         return string.Join(',', sorted.Select(label => $"{MetricFamily.Clean(label.Key)}=\"{Escape(label.Value)}\""));

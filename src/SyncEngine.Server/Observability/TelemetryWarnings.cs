@@ -1,4 +1,5 @@
 using System.Diagnostics.Tracing;
+using System.Globalization;
 
 namespace SyncEngine.Server.Observability;
 
@@ -21,7 +22,8 @@ sealed partial class TelemetryWarnings(ILogger<TelemetryWarnings> logger) : Even
         if (logger is not null && eventData.EventSource.Name.StartsWith(Sources, StringComparison.Ordinal))
         {
             var values = eventData.Payload?.ToArray() ?? [];
-            Log.Warning(logger, eventData.Message is { } format ? string.Format(System.Globalization.CultureInfo.InvariantCulture, format, values) : string.Join(", ", values));
+            var text = eventData.Message is { } format ? string.Format(CultureInfo.InvariantCulture, format, values) : string.Join(", ", values);
+            Log.Warning(logger, text);
         }
     }
 

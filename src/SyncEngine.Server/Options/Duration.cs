@@ -30,13 +30,13 @@ static class Duration
         }
 
         duration = default;
-        var digits = text.AsSpan().IndexOfAnyExcept("0123456789.");
-        if (digits <= 0 || !double.TryParse(text.AsSpan(0, digits), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number))
+        var end = text.AsSpan().IndexOfAnyExcept("0123456789.");
+        if (end <= 0 || !double.TryParse(text.AsSpan(0, end), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number))
         {
             return false;
         }
 
-        var name = text[digits..].TrimStart();
+        var name = text[end..].TrimStart();
         var length = units.FirstOrDefault(unit => string.Equals(unit.Name, name, StringComparison.OrdinalIgnoreCase)).Length;
         if (length == default || number * length.TotalDays >= longest.TotalDays)
         {
@@ -50,7 +50,8 @@ static class Duration
     /// <summary>Writes a duration in the largest unit that leaves a whole number; shorter than a second, in milliseconds.</summary>
     public static string Format(TimeSpan duration)
     {
-        var (name, length) = units.FirstOrDefault(unit => unit.Length >= TimeSpan.FromSeconds(1) && duration.Ticks % unit.Length.Ticks == 0);
+        var second = TimeSpan.FromSeconds(1);
+        var (name, length) = units.FirstOrDefault(unit => unit.Length >= second && duration.Ticks % unit.Length.Ticks == 0);
         return duration == TimeSpan.Zero ? "0 s"
             : name is null ? $"{duration.TotalMilliseconds} ms"
             : $"{duration.Ticks / length.Ticks} {name}";

@@ -12,10 +12,12 @@ abstract record OptionRoom(string Section, Type Type)
     /// <summary>A property that is not an option.</summary>
     public string? SetByHost { get; init; }
 
-    public IEnumerable<PropertyInfo> Options => OptionsBinder.Properties(Type).Where(property => !property.Name.Equals(SetByHost, StringComparison.Ordinal));
+    public IEnumerable<PropertyInfo> Options =>
+        OptionsBinder.Properties(Type).Where(property => !property.Name.Equals(SetByHost, StringComparison.Ordinal));
 
     /// <summary>A room whose record is known at run time only.</summary>
-    public static OptionRoom Of(string section, Type type) => (OptionRoom)Activator.CreateInstance(typeof(OptionRoom<>).MakeGenericType(type), section)!;
+    public static OptionRoom Of(string section, Type type) =>
+        (OptionRoom)Activator.CreateInstance(typeof(OptionRoom<>).MakeGenericType(type), section)!;
 
     /// <inheritdoc cref="OptionsBinder.Bind{T}"/>
     public abstract object Bind(IConfiguration configuration);
@@ -36,7 +38,10 @@ static class OptionRooms
     public static IReadOnlyList<OptionRoom> All { get; } =
     [
         new OptionRoom<DatabaseOptions>(DatabaseOptions.Section),
-        new OptionRoom<EmbeddedPostgresOptions>(EmbeddedPostgresOptions.Section) { SetByHost = nameof(EmbeddedPostgresOptions.ContentRoot) },
+        new OptionRoom<EmbeddedPostgresOptions>(EmbeddedPostgresOptions.Section)
+        {
+            SetByHost = nameof(EmbeddedPostgresOptions.ContentRoot),
+        },
         new OptionRoom<ReplicationOptions>(ReplicationOptions.Section),
         new OptionRoom<AuthenticationOptions>(AuthenticationOptions.Section),
         new OptionRoom<LimitOptions>(LimitOptions.Section),

@@ -28,8 +28,11 @@ static partial class OptionsBinder
         where T : class, new() => Create<T>([.. sections.Select(configuration.GetSection)]);
 
     /// <summary>The record that a list or a dictionary of records holds; null for any other property.</summary>
-    public static Type? RecordsOf(PropertyInfo property) =>
-        property.PropertyType is { IsGenericType: true, GenericTypeArguments: [.., { IsClass: true } inner] } && inner != typeof(string) ? inner : null;
+    public static Type? RecordsOf(PropertyInfo property)
+    {
+        var inner = property.PropertyType.IsGenericType ? property.PropertyType.GenericTypeArguments[^1] : null;
+        return inner is { IsClass: true } && inner != typeof(string) ? inner : null;
+    }
 
     public static IEnumerable<PropertyInfo> Properties(Type room) => room
         .GetProperties(BindingFlags.Public | BindingFlags.Instance)
@@ -38,7 +41,8 @@ static partial class OptionsBinder
     private static T Create<T>(IReadOnlyList<IConfigurationSection> sections, params IValidateOptions<T>[] validators)
         where T : class, new()
     {
-        var factory = new OptionsFactory<T>(sections.Select(section => new NamedConfigureFromConfigurationOptions<T>(name: null, section)), [], validators);
+        var setups = sections.Select(section => new NamedConfigureFromConfigurationOptions<T>(name: null, section));
+        var factory = new OptionsFactory<T>(setups, [], validators);
         try
         {
             return factory.Create(Microsoft.Extensions.Options.Options.DefaultName);
@@ -69,6 +73,9 @@ static partial class OptionsBinder
         }
     }
 
-    [GeneratedRegex(@"^.* at '(?<key>[^']*)' to type '[^']*'\.$", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture | RegexOptions.Singleline, 1000)]
+    [GeneratedRegex(
+        @"^.* at '(?<key>[^']*)' to type '[^']*'\.$",
+        RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture | RegexOptions.Singleline,
+        1000)]
     private static partial Regex Unreadable();
 }

@@ -6,7 +6,8 @@ namespace SyncEngine.Server.Options;
 static partial class OptionsExtensions
 {
     /// <summary>The rooms that hold the options of the engine itself, under the names of <see cref="EngineOptions"/>.</summary>
-    public static IReadOnlyList<string> EngineSections { get; } = [LimitOptions.Section, DeliveryOptions.Section, SubscriptionOptions.Section];
+    public static IReadOnlyList<string> EngineSections { get; } =
+        [LimitOptions.Section, DeliveryOptions.Section, SubscriptionOptions.Section];
 
     /// <summary>
     /// Adds the records of limits, delivery, subscriptions and queries, the named queries, and <see cref="EngineOptions"/>.
@@ -25,7 +26,8 @@ static partial class OptionsExtensions
     }
 
     /// <summary>Binds the engine's own record to its rooms. The rooms' records have the bounds.</summary>
-    public static EngineOptions ReadEngineOptions(IConfiguration configuration) => OptionsBinder.BindAll<EngineOptions>(configuration, EngineSections);
+    public static EngineOptions ReadEngineOptions(IConfiguration configuration) =>
+        OptionsBinder.BindAll<EngineOptions>(configuration, EngineSections);
 
     /// <summary>Warns of keys under <c>SyncEngine:</c> that nothing reads.</summary>
     public static void WarnOfUnknownKeys(this IConfiguration configuration, ILogger logger)

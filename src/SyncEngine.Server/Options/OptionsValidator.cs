@@ -30,7 +30,8 @@ static partial class OptionsAnnotations
             yield return $"{path}:{result.MemberNames.FirstOrDefault()} {Reason(result)}";
         }
 
-        foreach (var property in OptionsBinder.Properties(options.GetType()).Where(property => OptionsBinder.RecordsOf(property) is not null))
+        var lists = OptionsBinder.Properties(options.GetType()).Where(property => OptionsBinder.RecordsOf(property) is not null);
+        foreach (var property in lists)
         {
             foreach (var (key, record) in Records(property.GetValue(options)))
             {

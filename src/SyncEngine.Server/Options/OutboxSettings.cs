@@ -78,18 +78,21 @@ sealed record OutboxSettings(
         // A node must have renewed its lease, or stopped sending, before another node takes its channels.
         if (options.Heartbeat >= options.NodeExpiry)
         {
-            throw Wrong(nameof(options.Heartbeat), $"must be shorter than {nameof(options.NodeExpiry)} ({Duration.Format(options.NodeExpiry)})");
+            throw Wrong(nameof(options.Heartbeat), $"must be shorter than {Named(nameof(options.NodeExpiry), options.NodeExpiry)}");
         }
 
         if (options.NodeExpiry > options.LockDuration)
         {
-            throw Wrong(nameof(options.NodeExpiry), $"must not be longer than {nameof(options.LockDuration)} ({Duration.Format(options.LockDuration)})");
+            throw Wrong(nameof(options.NodeExpiry), $"must not be longer than {Named(nameof(options.LockDuration), options.LockDuration)}");
         }
 
         if (options.RetryDelay > options.MaxRetryDelay)
         {
-            throw Wrong(nameof(options.RetryDelay), $"must not be longer than {nameof(options.MaxRetryDelay)} ({Duration.Format(options.MaxRetryDelay)})");
+            var bound = Named(nameof(options.MaxRetryDelay), options.MaxRetryDelay);
+            throw Wrong(nameof(options.RetryDelay), $"must not be longer than {bound}");
         }
+
+        static string Named(string name, TimeSpan value) => $"{name} ({Duration.Format(value)})";
     }
 
     private static void CheckNames(OutboxOptions options)
@@ -117,7 +120,8 @@ sealed record OutboxSettings(
 
     private static List<(string Pattern, ConfiguredTarget Target)> ReadRules(OutboxOptions options, IConfiguration configuration)
     {
-        var known = TargetCatalog.All.ToDictionary(kind => kind.Name, kind => ReadTarget(kind, configuration), StringComparer.OrdinalIgnoreCase);
+        var known = TargetCatalog.All.ToDictionary(
+            kind => kind.Name, kind => ReadTarget(kind, configuration), StringComparer.OrdinalIgnoreCase);
         if (options.Targets.Count == 0)
         {
             return [("*", Usable(known.Values.First(target => target.Kind.IsConfigured(target.Options))))];
@@ -128,7 +132,9 @@ sealed record OutboxSettings(
         {
             if (!known.TryGetValue(rule.Target, out var target))
             {
-                throw Wrong($"{nameof(options.Targets)}:{at}:{nameof(rule.Target)}", $"must be one of {string.Join(", ", known.Keys)}, not \"{rule.Target}\"");
+                throw Wrong(
+                    $"{nameof(options.Targets)}:{at}:{nameof(rule.Target)}",
+                    $"must be one of {string.Join(", ", known.Keys)}, not \"{rule.Target}\"");
             }
 
             rules.Add((rule.Channels, Usable(target)));

@@ -27,7 +27,8 @@ sealed record QueryOptions
     public string Directory { get; init; } = "queries";
 
     /// <summary>The parts of <see cref="SearchPath"/>.</summary>
-    internal ImmutableArray<string> Schemas => [.. SearchPath.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)];
+    internal ImmutableArray<string> Schemas =>
+        [.. SearchPath.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)];
 }
 
 /// <summary>The options of a query that clients call by its name.</summary>

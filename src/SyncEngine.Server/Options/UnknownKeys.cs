@@ -15,7 +15,8 @@ static class UnknownKeys
         var known = AdbcKey.All.Select(key => key.Environment).ToList();
         foreach (var variable in configuration.GetChildren().Select(child => child.Key))
         {
-            if (variable.StartsWith("ADBC_", StringComparison.OrdinalIgnoreCase) && !known.Contains(variable, StringComparer.OrdinalIgnoreCase))
+            var isAdbcs = variable.StartsWith("ADBC_", StringComparison.OrdinalIgnoreCase);
+            if (isAdbcs && !known.Contains(variable, StringComparer.OrdinalIgnoreCase))
             {
                 yield return $"the variable {variable} is not known and has no effect; did you mean {Nearest(variable, known)}?";
             }

@@ -59,7 +59,8 @@ public sealed class EngineMetrics : IDisposable
 
     public Counter<long> FramesSent { get; }
 
-    public void Gauge(string name, string description, Func<double> value) => meter.CreateObservableGauge(name, value, description: description);
+    public void Gauge(string name, string description, Func<double> value) =>
+        meter.CreateObservableGauge(name, value, description: description);
 
     public void Gauge(string name, string description, Func<IEnumerable<Measurement<double>>> values) =>
         meter.CreateObservableGauge(name, values, description: description);

@@ -33,8 +33,9 @@ public sealed partial class ArchitectureTests
     /// <summary>Words that are no term of PostgreSQL or .NET. docs/GLOSSARY.md has the terms to use.</summary>
     private static readonly HashSet<string> bannedWords = new(StringComparer.OrdinalIgnoreCase)
     {
-        "tell", "tells", "told", "telling", "look", "looks", "looked", "looking", "door", "doors", "doubt", "doubts", "doubtful", "mend", "mends", "mended",
-        "farewell", "trouble", "patience", "news", "whoever", "nobody", "somebody", "goodbye", "tidings", "nudge", "nudger", "nudging", "surroundings", "misunderstood",
+        "tell", "tells", "told", "telling", "look", "looks", "looked", "looking", "door", "doors", "doubt", "doubts", "doubtful",
+        "mend", "mends", "mended", "farewell", "trouble", "patience", "news", "whoever", "nobody", "somebody", "goodbye", "tidings",
+        "nudge", "nudger", "nudging", "surroundings", "misunderstood",
     };
 
     private static readonly string[] bannedPhrases = ["KeepHouse", "InTheirWords", "BeOnlyNode"];
@@ -91,17 +92,19 @@ public sealed partial class ArchitectureTests
     public void Rooms_of_the_engine_use_only_those_before_them()
     {
         var rooms = SourceTree.Files.Select(file => file.Room).ToHashSet(StringComparer.Ordinal);
-        Expect(
-            lines.SelectMany(line => line).Where(room => !rooms.Any(known => IsIn(known, room))).Distinct().Select(room => $"there is no room {room}")
-                .Concat(
-                    from line in lines
-                    from pair in line.SelectMany((before, at) => line.Skip(at + 1), (before, after) => (before, after))
-                    from room in rooms.Where(room => IsIn(room, pair.before))
-                    from used in graph.UsesOf(room)
-                    where IsIn(used.Key, pair.after)
-                    select $"{room} → {used.Key}: {string.Join(", ", used.Value)}"));
+        var missing = from room in lines.SelectMany(line => line)
+                      where !rooms.Any(known => IsIn(known, room))
+                      select $"there is no room {room}";
+        var turned = from line in lines
+                     from pair in line.SelectMany((before, at) => line.Skip(at + 1), (before, after) => (before, after))
+                     from room in rooms.Where(room => IsIn(room, pair.before))
+                     from used in graph.UsesOf(room)
+                     where IsIn(used.Key, pair.after)
+                     select $"{room} → {used.Key}: {string.Join(", ", used.Value)}";
+        Expect(missing.Concat(turned));
 
-        static bool IsIn(string room, string top) => room == $"SyncEngine/{top}" || room.StartsWith($"SyncEngine/{top}/", StringComparison.Ordinal);
+        static bool IsIn(string room, string top) =>
+            room == $"SyncEngine/{top}" || room.StartsWith($"SyncEngine/{top}/", StringComparison.Ordinal);
     }
 
     [Fact]
@@ -146,7 +149,8 @@ public sealed partial class ArchitectureTests
         Expect(
             from file in SourceTree.Files
             from name in file.Identifiers
-            where CamelWords().Matches(name).Any(word => bannedWords.Contains(word.Value)) || bannedPhrases.Any(phrase => name.Contains(phrase, StringComparison.OrdinalIgnoreCase))
+            where CamelWords().Matches(name).Any(word => bannedWords.Contains(word.Value))
+                || bannedPhrases.Any(phrase => name.Contains(phrase, StringComparison.OrdinalIgnoreCase))
             orderby file.Path, name
             select $"{file.Path}: {name}");
     }
@@ -170,8 +174,8 @@ public sealed partial class ArchitectureTests
     private static partial Regex CamelWords();
 
     [GeneratedRegex(
-        @"\bSystem\.(IO|Net|Diagnostics\.Process)\b(?!\.(Pipelines|Hashing))|\b(File|Directory|Process)\.[A-Z]\w+\(|\bnew (FileStream|HttpClient|Socket)\b"
-            + @"|\bDateTime(Offset)?\.(Utc)?Now\b|\bTimeProvider\.System\b",
+        @"\bSystem\.(IO|Net|Diagnostics\.Process)\b(?!\.(Pipelines|Hashing))|\b(File|Directory|Process)\.[A-Z]\w+\("
+            + @"|\bnew (FileStream|HttpClient|Socket)\b|\bDateTime(Offset)?\.(Utc)?Now\b|\bTimeProvider\.System\b",
         RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture,
         5000)]
     private static partial Regex Outside();

@@ -87,7 +87,8 @@ sealed class RoomGraph
     /// <summary>
     /// "SyncEngine/Tiers/Requery" is of the family of "SyncEngine/Tiers"; "SyncEngine/Tiers" is not of that of "SyncEngine".
     /// </summary>
-    private static bool IsFamily(string outer, string inner) => outer.Contains('/', StringComparison.Ordinal) && inner.StartsWith(outer + "/", StringComparison.Ordinal);
+    private static bool IsFamily(string outer, string inner) =>
+        outer.Contains('/', StringComparison.Ordinal) && inner.StartsWith(outer + "/", StringComparison.Ordinal);
 
     private static string NamespaceOf(string room) => room.Replace('/', '.');
 }

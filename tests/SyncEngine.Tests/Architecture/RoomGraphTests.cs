@@ -24,7 +24,7 @@ public sealed class RoomGraphTests
     {
         var graph = new RoomGraph(
         [
-            new("P/A/One.cs", "using P.B;\nnamespace P.A;\n/// <summary>See <see cref=\"Two\"/>.</summary>\nclass One { string a = \"Two\"; string b = \"\"\"Two\"\"\"; }"),
+            new("P/A/One.cs", "using P.B;\nnamespace P.A;\n/// <see cref=\"Two\"/>\nclass One { string a = \"Two\"; string b = \"\"\"Two\"\"\"; }"),
             new("P/B/Two.cs", "namespace P.B;\nclass Two;"),
         ]);
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.RegularExpressions;
 
 namespace SyncEngine.Tests.Architecture;
@@ -23,7 +24,9 @@ sealed partial record SourceFile(string Path, string Text)
     public bool IsGeneratedInPart => Generators().IsMatch(Text);
 
     public IEnumerable<DeclaredType> Types =>
-        Declarations().Matches(Code).Select(match => new DeclaredType(match.Groups["name"].Value, match.Groups["modifiers"].Value.Contains("partial", StringComparison.Ordinal)));
+        from match in Declarations().Matches(Code)
+        let isPartial = match.Groups["modifiers"].Value.Contains("partial", StringComparison.Ordinal)
+        select new DeclaredType(match.Groups["name"].Value, isPartial);
 
     /// <summary>Every name that begins with a capital letter.</summary>
     public IReadOnlySet<string> Names => Capitalised().Matches(Code).Select(match => match.Value).ToHashSet(StringComparer.Ordinal);
@@ -31,10 +34,13 @@ sealed partial record SourceFile(string Path, string Text)
     public IReadOnlySet<string> Identifiers => AnyIdentifier().Matches(Code).Select(match => match.Value).ToHashSet(StringComparer.Ordinal);
 
     /// <summary>The namespaces that using directives and qualified names of the file mention.</summary>
-    public IReadOnlySet<string> Imports =>
-        Usings().Matches(Code).Concat(Qualified().Matches(Code)).Select(match => match.Groups["namespace"].Value).ToHashSet(StringComparer.Ordinal);
+    public IReadOnlySet<string> Imports => Usings().Matches(Code)
+        .Concat(Qualified().Matches(Code))
+        .Select(match => match.Groups["namespace"].Value)
+        .ToHashSet(StringComparer.Ordinal);
 
-    public IEnumerable<int> LogIds => LoggerMessages().Matches(Text).Select(match => int.Parse(match.Groups["id"].Value, System.Globalization.CultureInfo.InvariantCulture));
+    public IEnumerable<int> LogIds =>
+        LoggerMessages().Matches(Text).Select(match => int.Parse(match.Groups["id"].Value, CultureInfo.InvariantCulture));
 
     private const RegexOptions Options = RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture;
 
@@ -51,7 +57,8 @@ sealed partial record SourceFile(string Path, string Text)
     private static partial Regex Generators();
 
     [GeneratedRegex(
-        @"^[ ]{0,4}(?<modifiers>((public|internal|sealed|static|abstract|readonly|partial|file|ref|unsafe)\s+)*)(class|struct|interface|enum|record(\s+(struct|class))?)\s+(?<name>[A-Z]\w+)",
+        @"^[ ]{0,4}(?<modifiers>((public|internal|sealed|static|abstract|readonly|partial|file|ref|unsafe)\s+)*)"
+            + @"(class|struct|interface|enum|record(\s+(struct|class))?)\s+(?<name>[A-Z]\w+)",
         Options | RegexOptions.Multiline,
         5000)]
     private static partial Regex Declarations();

@@ -129,11 +129,14 @@ static class AdbcFile
             }
             else if (!parser.TryConsume<Scalar>(out var empty) || !IsNull(empty))
             {
-                var keys = AdbcKey.All.Select(one => one.Path).Where(one => one.StartsWith(inner + ".", StringComparison.OrdinalIgnoreCase));
+                var keys = AdbcKey.All
+                    .Select(one => one.Path)
+                    .Where(one => one.StartsWith(inner + ".", StringComparison.OrdinalIgnoreCase));
                 throw new OperatorException($"{where}, must hold keys of its own: {string.Join(", ", keys)}");
             }
         }
     }
 
-    private static bool IsNull(Scalar scalar) => scalar.Style == ScalarStyle.Plain && scalar.Value is "" or "~" or "null" or "Null" or "NULL";
+    private static bool IsNull(Scalar scalar) =>
+        scalar.Style == ScalarStyle.Plain && scalar.Value is "" or "~" or "null" or "Null" or "NULL";
 }

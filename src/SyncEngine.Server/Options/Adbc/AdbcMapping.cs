@@ -46,14 +46,16 @@ static class AdbcMapping
         ours[Database] = Address(values);
         if (Given(values, "heartbeat.timeout") is { } timeout)
         {
-            SpaceHeartbeats(ours, TimeSpan.ParseExact(Read(AdbcKey.Find("heartbeat.timeout")!, timeout), "c", CultureInfo.InvariantCulture));
+            var expiry = Read(AdbcKey.Find("heartbeat.timeout")!, timeout);
+            SpaceHeartbeats(ours, TimeSpan.ParseExact(expiry, "c", CultureInfo.InvariantCulture));
         }
 
         SetLogging(ours, Given(values, "env"), Given(values, "log.level"));
         return ours;
     }
 
-    private static AdbcValue? Given(IReadOnlyDictionary<AdbcKey, AdbcValue> values, string path) => values.GetValueOrDefault(AdbcKey.Find(path)!);
+    private static AdbcValue? Given(IReadOnlyDictionary<AdbcKey, AdbcValue> values, string path) =>
+        values.GetValueOrDefault(AdbcKey.Find(path)!);
 
     private static string Read(AdbcKey key, AdbcValue value) => key.Kind switch
     {

@@ -42,7 +42,8 @@ static class AdbcSource
         if (logLevel is not null)
         {
             var afterFiles = sources.ToList().FindLastIndex(source => source is JsonConfigurationSource) + 1;
-            sources.Insert(afterFiles, new MemoryConfigurationSource { InitialData = [KeyValuePair.Create(LogLevelKey, (string?)logLevel)] });
+            var level = KeyValuePair.Create(LogLevelKey, (string?)logLevel);
+            sources.Insert(afterFiles, new MemoryConfigurationSource { InitialData = [level] });
         }
 
         sources.Insert(0, new MemoryConfigurationSource { InitialData = ours });
@@ -76,7 +77,9 @@ static class AdbcSource
 
     /// <summary>The name under which the user gave the value of one of our keys: adbc's name where the value came from there.</summary>
     public static string NameOf(string key, IConfiguration configuration) =>
-        configuration[$"{OriginSection}:{key}"] is { } origin && configuration[key] == configuration[$"{ValueSection}:{key}"] ? origin : key;
+        configuration[$"{OriginSection}:{key}"] is { } origin && configuration[key] == configuration[$"{ValueSection}:{key}"]
+            ? origin
+            : key;
 
     private static (Dictionary<string, string?> Ours, string? LogLevel)? Read(IConfiguration configuration, IEnumerable<string> folders)
     {
