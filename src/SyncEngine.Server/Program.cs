@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using SyncEngine.Server.Commands;
 using SyncEngine.Server.Hosting;
 
@@ -7,13 +8,11 @@ Console.CancelKeyPress += (_, pressed) =>
     pressed.Cancel = true;
     stopping.Cancel();
 };
-using var terminate = System.Runtime.InteropServices.PosixSignalRegistration.Create(
-    System.Runtime.InteropServices.PosixSignal.SIGTERM,
-    signal =>
-    {
-        signal.Cancel = true;
-        stopping.Cancel();
-    });
+using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal =>
+{
+    signal.Cancel = true;
+    stopping.Cancel();
+});
 
 var commandLine = new CommandLine(Console.Out, Console.Error, TimeProvider.System);
 var outcome = await commandLine.RunAsync(args, stopping.Token);

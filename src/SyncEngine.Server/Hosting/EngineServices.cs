@@ -39,6 +39,7 @@ static class EngineServices
         services.AddChannels(configuration, databases.Channels);
         services.AddSyncCors(configuration);
         services.AddSyncObservability(configuration);
+        services.AddDatabaseHealth();
         services.AddHub(databases.NoStream);
         // ServerHost reports a start that fails, a port in use among others, in one line; EngineLoops reports a loop that fails.
         services.AddLogging(logging => logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None));

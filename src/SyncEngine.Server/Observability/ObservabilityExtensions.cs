@@ -26,13 +26,16 @@ static class ObservabilityExtensions
                 provider.GetRequiredService<ProcessMetrics>();
                 return new MetricsService(collector);
             })
-            .AddHostedService(provider => provider.GetRequiredService<MetricsService>())
-            .AddKeyedSingleton(
-                DatabaseHealth.PartName,
-                (provider, _) => new HealthPart(DatabaseHealth.PartName, provider.GetRequiredService<TimeProvider>()))
-            .AddSingleton<IHealthPart>(provider => provider.GetRequiredKeyedService<HealthPart>(DatabaseHealth.PartName))
-            .AddHostedService<DatabaseHealth>();
+            .AddHostedService(provider => provider.GetRequiredService<MetricsService>());
     }
+
+    /// <summary>Needs a data source beside it.</summary>
+    public static IServiceCollection AddDatabaseHealth(this IServiceCollection services) => services
+        .AddKeyedSingleton(
+            DatabaseHealth.PartName,
+            (provider, _) => new HealthPart(DatabaseHealth.PartName, provider.GetRequiredService<TimeProvider>()))
+        .AddSingleton<IHealthPart>(provider => provider.GetRequiredKeyedService<HealthPart>(DatabaseHealth.PartName))
+        .AddHostedService<DatabaseHealth>();
 
     /// <summary>Maps <c>GET /health/live</c> and <c>GET /health/ready</c>, which need no token.</summary>
     public static IEndpointRouteBuilder MapSyncHealth(this IEndpointRouteBuilder endpoints)

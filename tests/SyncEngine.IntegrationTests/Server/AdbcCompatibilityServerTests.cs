@@ -50,7 +50,8 @@ public sealed class AdbcCompatibilityServerTests : IAsyncLifetime
             await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
 
         outbox.OutboxTable.Down("table is unhealthy");
-        Assert.Equal((HttpStatusCode.ServiceUnavailable, """{"status":"down","error":"table is unhealthy"}"""), await HealthAsync("outbox_table"));
+        Assert.Equal(
+            (HttpStatusCode.ServiceUnavailable, """{"status":"down","error":"table is unhealthy"}"""), await HealthAsync("outbox_table"));
         Assert.Equal((HttpStatusCode.ServiceUnavailable, """{"status":"up"}"""), await HealthAsync("postgres"));
     }
 
@@ -69,7 +70,10 @@ public sealed class AdbcCompatibilityServerTests : IAsyncLifetime
         outbox.Pending(4);
         var text = await http.GetStringAsync("/metrics", TestContext.Current.CancellationToken);
         Assert.All(
-            ["ably_pending_acks 4", "nodes_table_entries 2", "outbox_table_entries 7", "nodes_table_errors 0", "outbox_table_errors 3", "promhttp_metric_handler_errors_total{cause=\"encoding\"} 0", "sync_cuts_total 1"],
+            [
+                "ably_pending_acks 4", "nodes_table_entries 2", "outbox_table_entries 7", "nodes_table_errors 0", "outbox_table_errors 3",
+                "promhttp_metric_handler_errors_total{cause=\"encoding\"} 0", "sync_cuts_total 1",
+            ],
             line => Assert.Contains($"\n{line}\n", text, StringComparison.Ordinal));
         Assert.Contains("# TYPE outbox_table_errors counter\n", text, StringComparison.Ordinal);
     }
@@ -92,7 +96,8 @@ public sealed class AdbcCompatibilityServerTests : IAsyncLifetime
         var port = ((IPEndPoint)taken.LocalEndpoint).Port;
         await using var second = Create(new HealthAddress(IPAddress.Loopback, port));
         var problem = await Assert.ThrowsAsync<OperatorException>(() => second.StartAsync(TestContext.Current.CancellationToken));
-        Assert.StartsWith($"SyncEngine:Outbox:HealthAddress: cannot listen on 127.0.0.1:{port}: ", problem.Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"SyncEngine:Outbox:HealthAddress: cannot listen on 127.0.0.1:{port}: ", problem.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', problem.Message);
     }
 

@@ -57,7 +57,7 @@ sealed partial record SourceFile(string Path, string Text)
     private static partial Regex Generators();
 
     [GeneratedRegex(
-        @"^[ ]{0,4}(?<modifiers>((public|internal|sealed|static|abstract|readonly|partial|file|ref|unsafe)\s+)*)"
+        @"^[ ]*(?<modifiers>((public|internal|sealed|static|abstract|readonly|partial|file|ref|unsafe)\s+)*)"
             + @"(class|struct|interface|enum|record(\s+(struct|class))?)\s+(?<name>[A-Z]\w+)",
         Options | RegexOptions.Multiline,
         5000)]

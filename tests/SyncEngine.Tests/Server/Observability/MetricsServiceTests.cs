@@ -49,7 +49,8 @@ public sealed class MetricsServiceTests : IDisposable
     [Fact]
     public void Histograms_count_cumulatively_up_to_each_boundary()
     {
-        var histogram = meter.CreateHistogram("read_seconds", null, "How long.", null, new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.1, 1] });
+        var histogram = meter.CreateHistogram(
+            "read_seconds", null, "How long.", null, new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.1, 1] });
         foreach (var value in (double[])[0.125, 0.1, 0.0625, 5])
         {
             histogram.Record(value, Tag("mode", "requery"));

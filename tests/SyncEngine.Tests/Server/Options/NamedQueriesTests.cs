@@ -67,6 +67,7 @@ public sealed class NamedQueriesTests
     public void A_query_without_SQL_or_with_a_repeated_parameter_ends_the_start()
     {
         Assert.Throws<OperatorException>(() => NamedQueries.Load(new() { Named = { ["q"] = new() } }, AppContext.BaseDirectory));
-        Assert.Throws<OperatorException>(() => NamedQueries.Load(new() { Named = { ["q"] = new() { Sql = "SELECT $1, $2", Parameters = ["a", "a"] } } }, AppContext.BaseDirectory));
+        var repeated = new NamedQueryOptions { Sql = "SELECT $1, $2", Parameters = ["a", "a"] };
+        Assert.Throws<OperatorException>(() => NamedQueries.Load(new() { Named = { ["q"] = repeated } }, AppContext.BaseDirectory));
     }
 }

@@ -21,7 +21,8 @@ public sealed class OptionsBinderTests
         foreach (var option in OptionsBinder.Properties(typeof(EngineOptions)))
         {
             var (room, property) = Assert.Single(
-                OptionRooms.All.SelectMany(room => room.Options, (room, property) => (room, property)), pair => pair.property.Name == option.Name);
+                OptionRooms.All.SelectMany(room => room.Options, (room, property) => (room, property)),
+                pair => pair.property.Name == option.Name);
             Assert.Contains(room.Section, OptionsExtensions.EngineSections);
             Assert.Equal(option.PropertyType, property.PropertyType);
             Assert.Equal(option.GetValue(engine), property.GetValue(room.Bind(Of())));
@@ -32,7 +33,10 @@ public sealed class OptionsBinderTests
     public void Options_of_the_engine_reach_it()
     {
         var options = OptionsExtensions.ReadEngineOptions(
-            Of(("SyncEngine:Limits:ReadBatch", "7"), ("SyncEngine:Subscriptions:ReplayTotalBytes", "0"), ("SyncEngine:Delivery:CutInterval", "50 ms")));
+            Of(
+                ("SyncEngine:Limits:ReadBatch", "7"),
+                ("SyncEngine:Subscriptions:ReplayTotalBytes", "0"),
+                ("SyncEngine:Delivery:CutInterval", "50 ms")));
 
         Assert.Equal(new EngineOptions { ReadBatch = 7, ReplayTotalBytes = 0, CutInterval = TimeSpan.FromMilliseconds(50) }, options);
     }
@@ -62,7 +66,8 @@ public sealed class OptionsBinderTests
     [InlineData("Limits:RowsPerResult", "99999999999", "SyncEngine:Limits:RowsPerResult cannot be read")]
     public void What_is_wrong_is_one_line_that_names_the_key(string key, string value, string line)
     {
-        var error = Assert.Throws<OperatorException>(() => OptionsBinder.Bind<LimitOptions>(Of(($"SyncEngine:{key}", value)), LimitOptions.Section));
+        var error = Assert.Throws<OperatorException>(
+            () => OptionsBinder.Bind<LimitOptions>(Of(($"SyncEngine:{key}", value)), LimitOptions.Section));
         Assert.StartsWith(line, error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', error.Message);
     }
@@ -72,25 +77,32 @@ public sealed class OptionsBinderTests
     {
         string[] expected = ["https://a.example", "https://b.example"];
         Assert.Equal(expected, Origins(("SyncEngine:Cors:Origins", "https://a.example, https://b.example")));
-        Assert.Equal(expected, Origins(("SyncEngine:Cors:Origins:0", "https://a.example"), ("SyncEngine:Cors:Origins:1", "https://b.example")));
+        Assert.Equal(
+            expected, Origins(("SyncEngine:Cors:Origins:0", "https://a.example"), ("SyncEngine:Cors:Origins:1", "https://b.example")));
 
-        static string[] Origins(params (string Key, string Value)[] values) => OptionsBinder.Bind<CorsOptions>(Of(values), CorsOptions.Section).Origins;
+        static string[] Origins(params (string Key, string Value)[] values) =>
+            OptionsBinder.Bind<CorsOptions>(Of(values), CorsOptions.Section).Origins;
     }
 
     [Fact]
     public void Keys_that_nothing_reads_are_named_with_the_nearest_that_exists()
     {
         var lines = UnknownKeys.Find(Of(
-            ("SyncEngine:Limits:RowPerResult", "1"), ("SyncEngine:Limit:RowsPerResult", "1"), ("SyncEngine:limits:rowsperresult", "1"), ("Logging:X", "1")));
+            ("SyncEngine:Limits:RowPerResult", "1"),
+            ("SyncEngine:Limit:RowsPerResult", "1"),
+            ("SyncEngine:limits:rowsperresult", "1"),
+            ("Logging:X", "1")));
 
         Assert.Equal(
             [
                 "the configuration key SyncEngine:Limit is not known and has no effect; did you mean SyncEngine:Limits?",
-                "the configuration key SyncEngine:Limits:RowPerResult is not known and has no effect; did you mean SyncEngine:Limits:RowsPerResult?",
+                "the configuration key SyncEngine:Limits:RowPerResult is not known and has no effect; "
+                    + "did you mean SyncEngine:Limits:RowsPerResult?",
             ],
             lines.Order(StringComparer.Ordinal));
     }
 
-    internal static IConfiguration Of(params (string Key, string Value)[] values) =>
-        new ConfigurationBuilder().AddInMemoryCollection(values.Select(value => KeyValuePair.Create(value.Key, (string?)value.Value))).Build();
+    internal static IConfiguration Of(params (string Key, string Value)[] values) => new ConfigurationBuilder()
+        .AddInMemoryCollection(values.Select(value => KeyValuePair.Create(value.Key, (string?)value.Value)))
+        .Build();
 }

@@ -33,7 +33,11 @@ public sealed class OutboxSettingsTests
     [Fact]
     public void Rules_are_a_list_and_name_targets_in_any_case()
     {
-        var settings = Read(("Outbox:Targets:0:Channels", "private:*"), ("Outbox:Targets:0:Target", "Hub"), ("Outbox:Targets:1:Target", "ably"), ("Ably:Key", Key));
+        var settings = Read(
+            ("Outbox:Targets:0:Channels", "private:*"),
+            ("Outbox:Targets:0:Target", "Hub"),
+            ("Outbox:Targets:1:Target", "ably"),
+            ("Ably:Key", Key));
         Assert.Equal([("private:*", "hub"), ("*", "ably")], Rules(settings));
         Assert.Equal(Key, Assert.IsType<AblyOptions>(settings.Rules[1].Target.Options).Key);
     }
@@ -68,20 +72,26 @@ public sealed class OutboxSettingsTests
     [InlineData("MaxMessageBytes", "3")]
     public void Options_of_Ably_are_checked_where_a_rule_needs_them(string key, string value)
     {
-        var problem = Assert.Throws<OperatorException>(() => Read([("Outbox:Targets:0:Target", "ably"), ("Ably:Key", Key), ($"Ably:{key}", value)])).Message;
+        var problem = Assert.Throws<OperatorException>(
+            () => Read([("Outbox:Targets:0:Target", "ably"), ("Ably:Key", Key), ($"Ably:{key}", value)])).Message;
         Assert.StartsWith($"SyncEngine:Ably:{key} ", problem, StringComparison.Ordinal);
         Assert.DoesNotContain("secret", problem.Replace(":secret", "", StringComparison.Ordinal), StringComparison.Ordinal);
     }
 
     [Fact]
-    public void Plain_http_is_taken_on_loopback() => Assert.NotNull(Read(("Outbox:Table", "t"), ("Ably:Key", Key), ("Ably:Endpoint", "http://127.0.0.1:8080")));
+    public void Plain_http_is_taken_on_loopback() =>
+        Assert.NotNull(Read(("Outbox:Table", "t"), ("Ably:Key", Key), ("Ably:Endpoint", "http://127.0.0.1:8080")));
 
     [Fact]
     public void Unknown_keys_are_named_inside_of_lists_too()
     {
         Assert.Equal(
-            ["the configuration key SyncEngine:Outbox:Targets:0:Channel is not known and has no effect; did you mean SyncEngine:Outbox:Targets:0:Channels?"],
-            UnknownKeys.Find(OptionsBinderTests.Of(("SyncEngine:Outbox:Targets:0:Channel", "*"), ("SyncEngine:Outbox:Targets:0:Target", "hub"), ("SyncEngine:Ably:Key", Key))));
+            [
+                "the configuration key SyncEngine:Outbox:Targets:0:Channel is not known and has no effect; "
+                    + "did you mean SyncEngine:Outbox:Targets:0:Channels?",
+            ],
+            UnknownKeys.Find(OptionsBinderTests.Of(
+                ("SyncEngine:Outbox:Targets:0:Channel", "*"), ("SyncEngine:Outbox:Targets:0:Target", "hub"), ("SyncEngine:Ably:Key", Key))));
     }
 
     [Theory]
@@ -98,7 +108,8 @@ public sealed class OutboxSettingsTests
         Assert.Equal(new HealthAddress(host is null ? null : IPAddress.Parse(host), port), address);
     }
 
-    private static IEnumerable<(string, string)> Rules(OutboxSettings settings) => settings.Rules.Select(rule => (rule.Pattern, rule.Target.Kind.Name));
+    private static IEnumerable<(string, string)> Rules(OutboxSettings settings) =>
+        settings.Rules.Select(rule => (rule.Pattern, rule.Target.Kind.Name));
 
     private static OutboxSettings Read(params (string Key, string Value)[] values)
     {
