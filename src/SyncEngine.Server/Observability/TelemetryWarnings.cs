@@ -23,7 +23,8 @@ sealed partial class TelemetryWarnings(ILogger<TelemetryWarnings> logger) : Even
         {
             var values = eventData.Payload?.ToArray() ?? [];
             var text = eventData.Message is { } format ? string.Format(CultureInfo.InvariantCulture, format, values) : string.Join(", ", values);
-            Log.Warning(logger, text);
+            // A failure comes with its stack; the first line says what failed.
+            Log.Warning(logger, text.Split('\n')[0].TrimEnd());
         }
     }
 
