@@ -6,8 +6,8 @@ namespace SyncEngine.Server.Hosting;
 /// <summary>Connects the engine's positions and events to metrics and log.</summary>
 sealed partial class EngineReports(
     ReplicationSource source,
-    ChangeProcessor processor,
-    SubscriptionService subscriptions,
+    LiveQueryEngine engine,
+    SchemaFollower schema,
     EngineMetrics metrics,
     ILogger<EngineReports> logger)
 {
@@ -15,10 +15,10 @@ sealed partial class EngineReports(
     {
         metrics.Gauge("sync_slot_lag_bytes", "WAL written that the stream has not delivered.", () => source.Status.LagBytes);
         metrics.Gauge("sync_slot_retained_bytes", "WAL that the server keeps for the slot.", () => source.Status.RetainedBytes);
-        metrics.Gauge("sync_cut", "The position of the stream, in bytes.", () => processor.Position.Value);
-        processor.Instrument();
-        processor.Mismatch += (query, added, updated, removed) => Log.Mismatch(logger, query, added, updated, removed);
-        subscriptions.RefreshFailed += failure => Log.RefreshFailed(logger, failure.Message);
+        metrics.Gauge("sync_cut", "The position of the stream, in bytes.", () => engine.Position.Value);
+        engine.RegisterGauges();
+        engine.Mismatch += (query, added, updated, removed) => Log.Mismatch(logger, query, added, updated, removed);
+        schema.RefreshFailed += failure => Log.RefreshFailed(logger, failure.Message);
     }
 
     private static partial class Log

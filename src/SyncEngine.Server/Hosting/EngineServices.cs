@@ -118,7 +118,9 @@ static class EngineServices
         services.AddSingleton<ISnapshotReader, SnapshotReader>();
         services.AddSingleton<IRoleCheck, RoleCheck>();
         services.AddSingleton<QueryPlanner>();
-        services.AddSingleton<ChangeProcessor>();
+        services.AddSingleton<LiveQueryEngine>();
+        services.AddSingleton<StreamService>();
+        services.AddSingleton<SchemaFollower>();
         services.AddSingleton<SubscriptionService>();
         services.AddSingleton<RequestReader>();
     }
@@ -135,8 +137,8 @@ static class EngineServices
         services.AddSingleton<EngineReports>();
         services.AddSingleton(provider => new HostedLoop("stream", provider.GetRequiredService<ReplicationSource>().RunAsync));
         services.AddSingleton(provider => new HostedLoop("schema", provider.GetRequiredService<CatalogReader>().RunAsync));
-        services.AddSingleton(provider => new HostedLoop("change", provider.GetRequiredService<ChangeProcessor>().RunAsync));
-        services.AddSingleton(provider => new HostedLoop("subscription", provider.GetRequiredService<SubscriptionService>().RunAsync));
+        services.AddSingleton(provider => new HostedLoop("change", provider.GetRequiredService<LiveQueryEngine>().RunAsync));
+        services.AddSingleton(provider => new HostedLoop("plan", provider.GetRequiredService<SchemaFollower>().RunAsync));
         services.AddSingleton(provider => new HostedLoop("publication", provider.GetRequiredService<PublicationUpdater>().RunAsync));
         services.AddHostedService<EngineLoops>();
         services.AddSingleton<IHealthPart, ReplicationHealth>();

@@ -138,19 +138,19 @@ sealed class ServerHost(TextWriter output, TextWriter error)
         await app.Services.GetRequiredService<ChannelFeed>().FarewellAsync();
         if (isStreaming)
         {
-            await DrainAsync(app.Services.GetRequiredService<ChangeProcessor>());
+            await DrainAsync(app.Services.GetRequiredService<StreamService>());
         }
 
         await app.StopAsync(CancellationToken.None);
     }
 
     /// <summary>Ends the streams with their last frame. The host cuts sockets as soon as it stops, so this comes before.</summary>
-    private static async Task DrainAsync(ChangeProcessor processor)
+    private static async Task DrainAsync(StreamService streams)
     {
         using var timeout = new CancellationTokenSource(drainTimeout, TimeProvider.System);
         try
         {
-            await processor.FarewellAsync(timeout.Token);
+            await streams.DrainAsync(timeout.Token);
             // The last frames are in their sockets' pipes now. Nothing reports when they have left.
             await Task.Delay(lastFrames, TimeProvider.System, timeout.Token);
         }

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using SyncEngine.Options;
 
 namespace SyncEngine.Server.Options;
 

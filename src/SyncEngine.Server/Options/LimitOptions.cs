@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using SyncEngine.Options;
 using SyncEngine.Postgres.Sessions;
 using SyncEngine.Postgres.Snapshots;
 
