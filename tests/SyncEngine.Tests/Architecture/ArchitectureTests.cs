@@ -26,8 +26,8 @@ public sealed partial class ArchitectureTests
     /// </summary>
     private static readonly string[][] lines =
     [
-        ["Values", "Changes", "Tiers", "LiveQueries", "Delivery", "Subscriptions"],
-        ["Values", "Sql", "Permissions", "Planning"],
+        ["Values", "Changes", "Tiers", "Delivery", "LiveQueries", "Subscriptions", "SchemaChanges"],
+        ["Values", "Changes", "Catalog", "Sql", "Permissions", "Planning", "LiveQueries"],
     ];
 
     /// <summary>Words that are no term of PostgreSQL or .NET. docs/GLOSSARY.md has the terms to use.</summary>
