@@ -47,14 +47,14 @@ sealed class TokenValidator(AuthenticationOptions options, KeyRing keys, IRoleCh
     /// <exception cref="SyncException"><c>permission_denied</c>, which names the reason.</exception>
     public async ValueTask CheckRoleAsync(string role, CancellationToken cancellationToken)
     {
-        var standing = await roles.CheckAsync(role, cancellationToken);
-        var why = standing switch
+        var status = await roles.CheckAsync(role, cancellationToken);
+        var why = status switch
         {
-            RoleStanding.MayBeTaken => null,
-            RoleStanding.Unknown => "does not exist",
-            RoleStanding.NotGranted => "is not granted to the engine",
-            RoleStanding.Superuser => "is a superuser, which no policy binds",
-            RoleStanding.BypassesRowSecurity => "bypasses row-level security",
+            RoleStatus.Usable => null,
+            RoleStatus.Unknown => "does not exist",
+            RoleStatus.NotGranted => "is not granted to the engine",
+            RoleStatus.Superuser => "is a superuser, which no policy binds",
+            RoleStatus.BypassesRowSecurity => "bypasses row-level security",
             _ => throw new System.Diagnostics.UnreachableException(),
         };
         if (why is not null)

@@ -2,8 +2,8 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using SyncEngine.Delivery;
 using SyncEngine.Errors;
-using SyncEngine.Planning;
 using SyncEngine.LiveQueries;
+using SyncEngine.Planning;
 using SyncEngine.Server.Authentication;
 using SyncEngine.Server.Options;
 

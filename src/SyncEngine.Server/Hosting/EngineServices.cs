@@ -1,6 +1,8 @@
 using Microsoft.AspNetCore.SignalR;
 using Microsoft.AspNetCore.SignalR.Protocol;
 using SyncEngine.Observability;
+using SyncEngine.Options;
+using SyncEngine.Permissions;
 using SyncEngine.Planning;
 using SyncEngine.Ports;
 using SyncEngine.Postgres.Administration;
@@ -117,7 +119,10 @@ static class EngineServices
         services.AddSingleton<IQueryAnalyst, QueryAnalyst>();
         services.AddSingleton<ISnapshotReader, SnapshotReader>();
         services.AddSingleton<IRoleCheck, RoleCheck>();
-        services.AddSingleton<QueryPlanner>();
+        services.AddSingleton(provider => new QueryPlanner(
+            provider.GetRequiredService<IQueryAnalyst>(),
+            provider.GetRequiredService<ISchemaSource>(),
+            provider.GetRequiredService<EngineOptions>().ClockInterval));
         services.AddSingleton<LiveQueryEngine>();
         services.AddSingleton<StreamService>();
         services.AddSingleton<SchemaFollower>();

@@ -241,12 +241,12 @@ public sealed class TokenValidatorTests
     public async Task A_role_that_may_not_be_taken_is_forbidden_for_every_reason_there_is()
     {
         var roles = new Tokens.Roles();
-        foreach (var standing in Enum.GetValues<RoleStanding>())
+        foreach (var status in Enum.GetValues<RoleStatus>())
         {
-            roles.Others["app_user"] = standing;
+            roles.Others["app_user"] = status;
             var validator = Tokens.Validator(new() { Secret = Tokens.Secret }, time, roles);
             var validate = () => validator.ValidateAsync(Tokens.Hs256(Payload), CancellationToken.None).AsTask();
-            if (standing == RoleStanding.MayBeTaken)
+            if (status == RoleStatus.Usable)
             {
                 Assert.Equal("app_user", (await validate()).Role);
             }
