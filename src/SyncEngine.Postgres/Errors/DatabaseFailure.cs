@@ -13,7 +13,9 @@ public static class DatabaseFailure
     public static bool IsConflict(Exception failure) =>
         failure is PostgresException { SqlState: PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected };
 
-    /// <summary>The connection or the server is at fault, and not the statement: SQLSTATE classes 08, 53 and 57, or no answer at all.</summary>
+    /// <summary>
+    /// The connection or the server is at fault, and not the statement: SQLSTATE classes 08, 53 and 57, or no answer at all.
+    /// </summary>
     public static bool IsOfConnection(Exception failure) => failure is PostgresException refused
         ? refused.SqlState[..2] is "08" or "53" or "57"
         : IsOfDatabase(failure);

@@ -11,7 +11,8 @@ public sealed record RetryClock(TimeProvider Time, Random Random)
 /// <summary>The one retry loop of the engine: runs an operation again after it failed, with pauses that grow.</summary>
 /// <remarks>
 /// Each loop has an instance of its own, because an instance counts the failures of its loop. Not thread safe.
-/// A cancelled token ends every method with <see cref="OperationCanceledException"/>; a failure that is not transient ends it as it was thrown.
+/// A cancelled token ends every method with <see cref="OperationCanceledException"/>; a failure that is not transient ends it as it was
+/// thrown.
 /// Decision: docs/decisions/one-retry-loop.md.
 /// </remarks>
 /// <param name="minimum">The longest first pause; each further pause is twice as long.</param>
@@ -20,7 +21,9 @@ public sealed class Retry(TimeSpan minimum, TimeSpan maximum, RetryClock clock)
 {
     private readonly Backoff backoff = new(minimum, maximum, clock.Random);
 
-    /// <summary>An operation that ran at least this long had recovered: the next pause is a first one. Null: only <see cref="Reset"/> says so.</summary>
+    /// <summary>
+    /// An operation that ran at least this long had recovered: the next pause is a first one. Null: only <see cref="Reset"/> says so.
+    /// </summary>
     public TimeSpan? RecoveredAfter { get; init; }
 
     /// <summary>The next pause is a first one again. A long operation calls it once it works.</summary>
@@ -49,8 +52,9 @@ public sealed class Retry(TimeSpan minimum, TimeSpan maximum, RetryClock clock)
                 Reset();
                 return result;
             }
-            catch (Exception failure) when (!cancellationToken.IsCancellationRequested && isTransient(failure))
+            catch (Exception failure) when (isTransient(failure))
             {
+                cancellationToken.ThrowIfCancellationRequested(); // what breaks while the loop is stopped is no failure
                 ResetAfter(began);
                 await onFailure(failure);
             }
@@ -77,8 +81,9 @@ public sealed class Retry(TimeSpan minimum, TimeSpan maximum, RetryClock clock)
                 await operation(cancellationToken);
                 ResetAfter(began);
             }
-            catch (Exception failure) when (!cancellationToken.IsCancellationRequested && isTransient(failure))
+            catch (Exception failure) when (isTransient(failure))
             {
+                cancellationToken.ThrowIfCancellationRequested(); // what breaks while the loop is stopped is no failure
                 ResetAfter(began);
                 await onFailure(failure);
             }
@@ -87,7 +92,8 @@ public sealed class Retry(TimeSpan minimum, TimeSpan maximum, RetryClock clock)
         }
     }
 
-    /// <inheritdoc cref="ForeverAsync(Func{CancellationToken, Task}, Func{Exception, bool}, Func{Exception, ValueTask}, CancellationToken)"/>
+    /// <inheritdoc cref="ForeverAsync(Func{CancellationToken, Task}, Func{Exception, bool}, Func{Exception, ValueTask},
+    /// CancellationToken)"/>
     public Task ForeverAsync(
         Func<CancellationToken, Task> operation, Func<Exception, bool> isTransient, Action<Exception> onFailure, CancellationToken cancellationToken) =>
         ForeverAsync(operation, isTransient, Reporting(onFailure), cancellationToken);

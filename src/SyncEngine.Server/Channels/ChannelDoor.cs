@@ -63,7 +63,7 @@ sealed partial class ChannelDoor(ChannelFeed feed, ILogger<ChannelDoor> logger)
 
     private static partial class Log
     {
-        [LoggerMessage(1401, LogLevel.Error, "Internal error {Id} on a stream of a channel")]
+        [LoggerMessage(1402, LogLevel.Error, "Internal error {Id} on a stream of a channel")]
         public static partial void Failed(ILogger logger, string id, Exception failure);
     }
 }

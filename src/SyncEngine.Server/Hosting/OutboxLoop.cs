@@ -4,15 +4,14 @@ using SyncEngine.Server.Options;
 namespace SyncEngine.Server.Hosting;
 
 /// <summary>
-/// Owns the loops of the outbox: one creates what it needs and publishes, one watches its tables for health. Whatever happens to its
-/// database or its
-/// targets, the host keeps running.
+/// Owns the loops of the outbox: one creates what it needs and publishes, one monitors its tables for health. Whatever happens to its
+/// database or its targets, the host keeps running.
 /// </summary>
 sealed partial class OutboxLoop(
     OutboxSettings settings,
     OutboxPreparation preparation,
     OutboxConnector connector,
-    OutboxProbe probe,
+    OutboxMonitor monitor,
     OutboxRestarts restarts,
     ILogger<OutboxLoop> logger)
     : BackgroundService
@@ -32,7 +31,7 @@ sealed partial class OutboxLoop(
         try
         {
             await Task.WhenAll(
-                restarts.KeepRunningAsync(PublishAsync, stoppingToken), restarts.KeepRunningAsync(WatchAsync, stoppingToken));
+                restarts.KeepRunningAsync(PublishAsync, stoppingToken), restarts.KeepRunningAsync(MonitorAsync, stoppingToken));
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
@@ -54,10 +53,10 @@ sealed partial class OutboxLoop(
         await connector.RunAsync(cancellationToken);
     }
 
-    private async Task WatchAsync(CancellationToken cancellationToken)
+    private async Task MonitorAsync(CancellationToken cancellationToken)
     {
         await prepared.Task.WaitAsync(cancellationToken);
-        await probe.RunAsync(cancellationToken);
+        await monitor.RunAsync(cancellationToken);
     }
 
     private static partial class Log

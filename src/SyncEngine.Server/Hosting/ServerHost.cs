@@ -135,7 +135,7 @@ sealed class ServerHost(TextWriter output, TextWriter error)
 
     private static async Task StopAsync(WebApplication app, bool isStreaming)
     {
-        await app.Services.GetRequiredService<ChannelFeed>().FarewellAsync();
+        await app.Services.GetRequiredService<ChannelFeed>().DrainAsync();
         if (isStreaming)
         {
             await DrainAsync(app.Services.GetRequiredService<StreamService>());

@@ -1,5 +1,6 @@
 using System.Text;
 using Npgsql;
+using SyncEngine.Connectors;
 using SyncEngine.Connectors.Outbox;
 using SyncEngine.Connectors.Targets;
 using SyncEngine.Postgres.Administration;

@@ -23,7 +23,9 @@ static class ResultShaper
     {
         var described = query.Description.Columns;
         var codecs = described.Select(column => ColumnCodec.For(column.Type)).ToImmutableArray();
-        var columns = described.Select(column => new OutputColumn(column.Name, column.Type.DisplayName, column.IsNullable)).ToImmutableArray();
+        var columns = described
+            .Select(column => new OutputColumn(column.Name, column.Type.DisplayName, column.IsNullable))
+            .ToImmutableArray();
         var isOrdered = query.Statement.IsOrdered;
         var key = KeyOf(query, tier);
         return key.IsEmpty
@@ -64,7 +66,7 @@ static class ResultShaper
     /// </summary>
     private static ImmutableArray<int> PrimaryKeyOf(BoundQuery query, QueryDescription description)
     {
-        if (query.Table is not { PrimaryKey.IsEmpty: false } table || (table.Kind == 'r' && !table.Children.IsEmpty) || table.Kind is not ('r' or 'p'))
+        if (query.Table is not { PrimaryKey.IsEmpty: false, Kind: 'r' or 'p' } table || table is { Kind: 'r', Children.IsEmpty: false })
         {
             return [];
         }

@@ -67,7 +67,7 @@ public sealed class AdbcCompatibilityServerTests : IAsyncLifetime
             outbox.CountOutboxError();
         }
 
-        outbox.Pending(4);
+        outbox.CountUnanswered(4);
         var text = await http.GetStringAsync("/metrics", TestContext.Current.CancellationToken);
         Assert.All(
             [
