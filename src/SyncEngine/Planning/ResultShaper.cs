@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using SyncEngine.Permissions;
 using SyncEngine.Sql.Binding;
 using SyncEngine.Tiers;
-using SyncEngine.Tiers.SingleTable;
 using SyncEngine.Values;
 
 namespace SyncEngine.Planning;
@@ -53,12 +52,8 @@ static class ResultShaper
     }
 
     /// <summary>Indices of the key's columns; empty when no columns identify a row.</summary>
-    private static ImmutableArray<int> KeyOf(AuthorisedQuery query, TierPlan tier) => tier switch
-    {
-        _ when !HasDistinctNames(query.Description) => [],
-        SingleTablePlan single => [.. single.Key.Select(needed => single.Output.IndexOf(needed))],
-        _ => PrimaryKeyOf(query.Query, query.Description),
-    };
+    private static ImmutableArray<int> KeyOf(AuthorisedQuery query, TierPlan tier) =>
+        HasDistinctNames(query.Description) ? tier.ResultKey ?? PrimaryKeyOf(query.Query, query.Description) : [];
 
     /// <summary>
     /// The primary key's columns in the result, when the query reads rows of one table that has one. Inheriting tables do not share their

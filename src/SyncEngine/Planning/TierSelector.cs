@@ -29,6 +29,11 @@ sealed class TierSelector(IQueryAnalyst analyst, TimeSpan clockInterval)
             return Requery("the current time is read by PostgreSQL");
         }
 
+        if (query.Description.HasOpaqueFunctions)
+        {
+            return Requery("it calls functions whose reads are not known");
+        }
+
         if (!query.Query.Reading.IsCovered(out var reading, out var refusal)
             || !DescriptionCheck.Confirm(reading, query.Description).IsCovered(out reading, out refusal))
         {

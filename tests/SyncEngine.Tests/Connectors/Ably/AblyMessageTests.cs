@@ -29,9 +29,11 @@ public sealed class AblyMessageTests
     }
 
     [Fact]
-    public void Members_without_a_value_are_left_out() =>
+    public void Members_without_a_value_are_left_out()
+    {
         var json = AblyMessage.From(new OutboundMessage("c", "1", "n", null, "{}"), 1024).Json;
         Assert.Equal("""{"id":"1","name":"n"}""", Encoding.UTF8.GetString(json.Span));
+    }
 
     [Theory]
     [InlineData("[]")]
