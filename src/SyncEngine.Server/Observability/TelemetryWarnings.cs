@@ -30,7 +30,7 @@ sealed partial class TelemetryWarnings(ILogger<TelemetryWarnings> logger) : Even
 
     private static partial class Log
     {
-        [LoggerMessage(1402, LogLevel.Warning, "metrics: {Warning}")]
+        [LoggerMessage(1411, LogLevel.Warning, "metrics: {Warning}")]
         public static partial void Warning(ILogger logger, string warning);
     }
 }
