@@ -91,7 +91,16 @@ public sealed class BodySampleTests
     /// <summary>What the samples of a snapshot, of <c>live</c> and of a diff make of a whole result.</summary>
     private static string SocketAnswer()
     {
-        var plan = ModelQuery.All[0].Plan with { Columns = [new OutputColumn("id", "int8", false), new OutputColumn("body", "text", true)], Key = ["id"], IsOrdered = true };
+        var plan = ModelQuery.All[0].Plan;
+        plan = plan with
+        {
+            Result = plan.Result with
+            {
+                Columns = [new OutputColumn("id", "int8", false), new OutputColumn("body", "text", true)],
+                Key = ["id"],
+                IsOrdered = true,
+            },
+        };
         var result = new WholeResult(plan);
         foreach (var name in (string[])["snapshot", "snapshot-last", "live"])
         {
