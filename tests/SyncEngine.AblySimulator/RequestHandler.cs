@@ -29,7 +29,8 @@ sealed class RequestHandler(SimulatedAbly simulator, HttpContext context)
                 Options.Time.GetUtcNow(),
                 context.Request.Method,
                 target,
-                context.Request.Headers.ToDictionary(header => header.Key, header => header.Value.ToString(), StringComparer.OrdinalIgnoreCase),
+                context.Request.Headers.ToDictionary(
+                    header => header.Key, header => header.Value.ToString(), StringComparer.OrdinalIgnoreCase),
                 Encoding.UTF8.GetString(body.Span)));
             await RouteAsync(target.Split('?')[0], body);
         }
@@ -105,7 +106,9 @@ sealed class RequestHandler(SimulatedAbly simulator, HttpContext context)
         }
 
         var results = specs
-            .Select(spec => spec.Channels.Select(channel => (Channel: channel, spec.Publish, Error: PublishSpec(spec, channel, capability))).ToArray())
+            .Select(spec => spec.Channels
+                .Select(channel => (Channel: channel, spec.Publish, Error: PublishSpec(spec, channel, capability)))
+                .ToArray())
             .ToArray();
         if (!await StrikeAfterAsync(fault))
         {

@@ -11,7 +11,7 @@ namespace SyncEngine.Tests;
 public sealed class LogIdTests
 {
     private static readonly Assembly[] projects =
-        [typeof(ChangeProcessor).Assembly, typeof(OutboxTable).Assembly, typeof(TargetCatalog).Assembly, typeof(OutboxSettings).Assembly];
+        [typeof(LiveQueryEngine).Assembly, typeof(OutboxTable).Assembly, typeof(TargetCatalog).Assembly, typeof(OutboxSettings).Assembly];
 
     [Fact]
     public void Each_log_message_has_an_id_of_its_own()

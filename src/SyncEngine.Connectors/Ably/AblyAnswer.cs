@@ -7,9 +7,13 @@ namespace SyncEngine.Connectors.Ably;
 /// <summary>The answer to a request.</summary>
 /// <param name="Code">Ably's own code; 0 without one.</param>
 /// <param name="Message">Ably's text for the error.</param>
-sealed record AblyAnswer(
-    int Status, int Code, string? Message, TimeSpan? RetryAfter, string? MediaType, bool IsFromContentNetwork, ReadOnlyMemory<byte> Body)
+sealed record AblyAnswer(int Status, int Code, string? Message, TimeSpan? RetryAfter, ReadOnlyMemory<byte> Body)
 {
+    public required string? MediaType { get; init; }
+
+    /// <summary>It comes from the content network before Ably, and not from Ably.</summary>
+    public required bool IsFromContentNetwork { get; init; }
+
     public bool IsJson => MediaType is "application/json";
 
     public bool IsSuccess => Status is 200 or 201 && IsJson && Code == 0;
@@ -38,10 +42,12 @@ sealed record AblyAnswer(
             message = response.Headers.TryGetValues("X-Ably-ErrorMessage", out var messages) ? messages.First() : null;
         }
 
-        var isFromContentNetwork = code == 0 && response.Headers.Server.ToString().Contains(
-            "CloudFront", StringComparison.OrdinalIgnoreCase);
-        return new AblyAnswer(
-            (int)response.StatusCode, code, message, Wait(response.Headers.RetryAfter, now), mediaType, isFromContentNetwork, body);
+        var server = response.Headers.Server.ToString();
+        return new AblyAnswer((int)response.StatusCode, code, message, Wait(response.Headers.RetryAfter, now), body)
+        {
+            MediaType = mediaType,
+            IsFromContentNetwork = code == 0 && server.Contains("CloudFront", StringComparison.OrdinalIgnoreCase),
+        };
     }
 
     /// <summary>Parses the body at each call; null when it is not JSON.</summary>

@@ -12,7 +12,7 @@ public sealed class StreamCommitOrder(LiveQueryEngine engine) : ICommitOrder, II
 {
     private const int Remembered = 100_000;
 
-    private readonly Lock access = new(); // written by the processor's loop, read by the connector's
+    private readonly Lock access = new(); // written by the engine's loop, read by the connector's
     private readonly Dictionary<long, long> places = [];
     private readonly Queue<long> ages = new();
     private readonly ColumnSlice[] slices = new ColumnSlice[1_664];

@@ -21,31 +21,44 @@ public sealed record PollRequest(
     string Node, OutboxProgress? Remembered, IReadOnlyCollection<string> LeftOutChannels, bool WithOwn, int Limit);
 
 /// <summary>The result of one poll of the outbox, all in one snapshot.</summary>
-/// <param name="Progress">As the last poll left it.</param>
-/// <param name="Highest">The highest visible sequence_id now.</param>
-/// <param name="Horizon">Every transaction below has ended now.</param>
-/// <param name="LiveNodes">Ids of the nodes whose registration has not expired.</param>
-/// <param name="Own">Rows that the asking node has locked, if it asked for them, in order of id.</param>
-/// <param name="Known">Rows that an earlier poll has seen, of the channels that were not left out, in order of id.</param>
-/// <param name="IsKnownCut">There are more of those.</param>
-/// <param name="New">Rows that no earlier poll has seen, of any channel, in order of id.</param>
-/// <param name="IsNewCut">There are more of those.</param>
-/// <param name="BusyChannels">Channels with rows that another live node has in work.</param>
-/// <param name="Tombstones">Processed rows that are still there.</param>
-/// <param name="Cost">The time that the poll took in the database, without the wait for other rounds.</param>
-public sealed record OutboxPoll(
-    OutboxProgress Progress,
-    long Highest,
-    long Horizon,
-    IReadOnlyList<string> LiveNodes,
-    IReadOnlyList<WaitingRow> Own,
-    IReadOnlyList<WaitingRow> Known,
-    bool IsKnownCut,
-    IReadOnlyList<WaitingRow> New,
-    bool IsNewCut,
-    IReadOnlySet<string> BusyChannels,
-    IReadOnlyList<long> Tombstones,
-    TimeSpan Cost = default);
+public sealed record OutboxPoll
+{
+    /// <summary>As the last poll left it.</summary>
+    public required OutboxProgress Progress { get; init; }
+
+    /// <summary>The highest visible sequence_id now.</summary>
+    public required long Highest { get; init; }
+
+    /// <summary>Every transaction below has ended now.</summary>
+    public required long Horizon { get; init; }
+
+    /// <summary>Ids of the nodes whose registration has not expired.</summary>
+    public required IReadOnlyList<string> LiveNodes { get; init; }
+
+    /// <summary>Rows that the asking node has locked, if it asked for them, in order of id.</summary>
+    public required IReadOnlyList<WaitingRow> Own { get; init; }
+
+    /// <summary>Rows that an earlier poll has seen, of the channels that were not left out, in order of id.</summary>
+    public required IReadOnlyList<WaitingRow> Known { get; init; }
+
+    /// <summary>There are more known rows.</summary>
+    public required bool IsKnownCut { get; init; }
+
+    /// <summary>Rows that no earlier poll has seen, of any channel, in order of id.</summary>
+    public required IReadOnlyList<WaitingRow> New { get; init; }
+
+    /// <summary>There are more new rows.</summary>
+    public required bool IsNewCut { get; init; }
+
+    /// <summary>Channels with rows that another live node has in work.</summary>
+    public required IReadOnlySet<string> BusyChannels { get; init; }
+
+    /// <summary>Processed rows that are still there.</summary>
+    public IReadOnlyList<long> Tombstones { get; init; } = [];
+
+    /// <summary>The time that the poll took in the database, without the wait for other rounds.</summary>
+    public TimeSpan Cost { get; init; }
+}
 
 /// <summary>The decision about a row: its final id, and whether this node takes it. Either way the id is fixed.</summary>
 public readonly record struct RowDecision(long Id, long FinalId, bool IsTaken);

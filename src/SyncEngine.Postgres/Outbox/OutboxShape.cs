@@ -14,16 +14,7 @@ public enum OutboxMode
 }
 
 /// <summary>The shape of an outbox, read once, and again when the table has been replaced.</summary>
-/// <param name="Oid">Of the outbox table.</param>
-/// <param name="HasProcessed">Older tables have no <c>processed</c>; their last row is not kept.</param>
-/// <param name="Sequence">Quoted name of the sequence behind sequence_id; null when there is none that can be advanced.</param>
-/// <param name="CanSetSequence">UPDATE on the sequence. Without it the sequence is moved by taking numbers from it.</param>
-/// <param name="IsAlwaysGenerated">sequence_id is GENERATED ALWAYS: late rows keep their ids.</param>
-/// <param name="KeepsProgress">sync.outbox_progress may be written: numbers survive a restart even when the table does not.</param>
-/// <param name="KeepsDeadLetters">sync.dead_letters may be written.</param>
-public sealed record OutboxShape(
-    uint Oid, OutboxMode Mode, bool HasProcessed, string? Sequence, bool CanSetSequence, bool IsAlwaysGenerated,
-    bool KeepsProgress, bool KeepsDeadLetters)
+public sealed record OutboxShape
 {
     private const string Query = """
         WITH outbox AS (SELECT to_regclass(@outbox) AS relation), nodes AS (SELECT to_regclass(@nodes) AS relation),
@@ -51,6 +42,29 @@ public sealed record OutboxShape(
                    AND has_table_privilege(to_regclass('sync.dead_letters'), 'INSERT'), false) AS "KeepsDeadLetters"
         FROM outbox, nodes
         """;
+
+    /// <summary>Of the outbox table.</summary>
+    public required uint Oid { get; init; }
+
+    public required OutboxMode Mode { get; init; }
+
+    /// <summary>Older tables have no <c>processed</c>; their last row is not kept.</summary>
+    public required bool HasProcessed { get; init; }
+
+    /// <summary>Quoted name of the sequence behind sequence_id; null when there is none that can be advanced.</summary>
+    public required string? Sequence { get; init; }
+
+    /// <summary>UPDATE on the sequence. Without it the sequence is moved by taking numbers from it.</summary>
+    public required bool CanSetSequence { get; init; }
+
+    /// <summary>sequence_id is GENERATED ALWAYS: late rows keep their ids.</summary>
+    public required bool IsAlwaysGenerated { get; init; }
+
+    /// <summary>sync.outbox_progress may be written: numbers survive a restart even when the table does not.</summary>
+    public required bool KeepsProgress { get; init; }
+
+    /// <summary>sync.dead_letters may be written.</summary>
+    public required bool KeepsDeadLetters { get; init; }
 
     /// <exception cref="OutboxUnavailableException">A table is missing, or the role may not even read and delete.</exception>
     public static async Task<OutboxShape> ReadAsync(NpgsqlConnection connection, OutboxNames names, CancellationToken cancellationToken)
@@ -85,9 +99,17 @@ public sealed record OutboxShape(
                 names.Nodes, "the table does not exist; the command setup makes it, or AutoCreateNodes where the role may create tables");
         }
 
-        return new OutboxShape(
-            (uint)oid, found is { CanUpdate: true, CanJoin: true } ? OutboxMode.Full : OutboxMode.Reduced, found.HasProcessed,
-            found.Sequence, found.CanSetSequence, found.IsAlwaysGenerated, found.KeepsProgress, found.KeepsDeadLetters);
+        return new OutboxShape
+        {
+            Oid = (uint)oid,
+            Mode = found is { CanUpdate: true, CanJoin: true } ? OutboxMode.Full : OutboxMode.Reduced,
+            HasProcessed = found.HasProcessed,
+            Sequence = found.Sequence,
+            CanSetSequence = found.CanSetSequence,
+            IsAlwaysGenerated = found.IsAlwaysGenerated,
+            KeepsProgress = found.KeepsProgress,
+            KeepsDeadLetters = found.KeepsDeadLetters,
+        };
     }
 
     private sealed record Found

@@ -43,12 +43,21 @@ sealed class PollReader(uint oid, int limit)
             Read(reader);
         }
 
-        return new OutboxPoll(
-            progress!, highest, horizon, nodes,
-            Cut(own, int.MaxValue, out _),
-            Cut(known, limit, out var isKnownCut), isKnownCut,
-            Cut(appeared, limit, out var isNewCut), isNewCut,
-            busy, tombstones, cost);
+        return new OutboxPoll
+        {
+            Progress = progress!,
+            Highest = highest,
+            Horizon = horizon,
+            LiveNodes = nodes,
+            Own = Cut(own, int.MaxValue, out _),
+            Known = Cut(known, limit, out var isKnownCut),
+            IsKnownCut = isKnownCut,
+            New = Cut(appeared, limit, out var isNewCut),
+            IsNewCut = isNewCut,
+            BusyChannels = busy,
+            Tombstones = tombstones,
+            Cost = cost,
+        };
     }
 
     private void Read(NpgsqlDataReader row)

@@ -18,7 +18,8 @@ public sealed class OutboxProcessTests(PostgresFixture postgres) : IAsyncLifetim
 
     private static readonly string[] options =
     [
-        "--SyncEngine:Outbox:AutoCreate=true", "--SyncEngine:Outbox:AutoCreateNodes=true", "--SyncEngine:Outbox:Heartbeat=300 ms", "--SyncEngine:Outbox:NodeExpiry=2 s",
+        "--SyncEngine:Outbox:AutoCreate=true", "--SyncEngine:Outbox:AutoCreateNodes=true", "--SyncEngine:Outbox:Heartbeat=300 ms",
+        "--SyncEngine:Outbox:NodeExpiry=2 s",
         "--SyncEngine:Outbox:LockDuration=4 s", "--SyncEngine:Outbox:SafetyPoll=1 s",
     ];
 
@@ -115,7 +116,11 @@ public sealed class OutboxProcessTests(PostgresFixture postgres) : IAsyncLifetim
 
             var published = Enumerable.Range(0, Channels).SelectMany(channel => ably.Messages($"c{channel}")).ToDictionary(
                 message => message.Name!, message => long.Parse(message.Id!, CultureInfo.InvariantCulture));
-            var missed = reads.SelectMany(read => published.Where(message => message.Value <= read.Maximum && !read.Visible.Contains(message.Key)).Select(message => $"{message.Key} as {message.Value} at {read.Maximum}")).ToList();
+            var missed = reads
+                .SelectMany(read => published
+                    .Where(message => message.Value <= read.Maximum && !read.Visible.Contains(message.Key))
+                    .Select(message => $"{message.Key} as {message.Value} at {read.Maximum}"))
+                .ToList();
             Assert.True(reads.Count > 50, $"{reads.Count} reads");
             Assert.Empty(missed);
             AssertInOrder();
@@ -143,7 +148,8 @@ public sealed class OutboxProcessTests(PostgresFixture postgres) : IAsyncLifetim
         await using var transaction = await connection.BeginTransactionAsync();
         var name = $"{writer}-{number}";
         await connection.ExecuteAsync(
-            "INSERT INTO outbox (mutation_id, channel, name) VALUES (@name, @channel, @name); SELECT count(*) FROM generate_series(1, (random() * 3000)::int)",
+            "INSERT INTO outbox (mutation_id, channel, name) VALUES (@name, @channel, @name); SELECT count(*)"
+                + " FROM generate_series(1, (random() * 3000)::int)",
             new { name, channel = $"c{((writer * 5) + number) % Channels}" },
             transaction);
         if (await connection.ExecuteScalarAsync<bool>("SELECT to_regclass('public.state') IS NOT NULL", transaction: transaction))

@@ -54,7 +54,12 @@ public sealed class OutboxServerTests(PostgresFixture postgres) : IAsyncLifetime
             using var main = new HttpClient { BaseAddress = address };
             using var ready = JsonDocument.Parse(await main.GetStringAsync("/health/ready", TestContext.Current.CancellationToken));
             Assert.Superset(
-                new HashSet<string>(["database", "replication", "outbox.postgres", "outbox.outbox_table", "outbox.nodes_table", "outbox.channels", "outbox.ably"], StringComparer.Ordinal),
+                new HashSet<string>(
+                    [
+                        "database", "replication", "outbox.postgres", "outbox.outbox_table", "outbox.nodes_table", "outbox.channels",
+                        "outbox.ably",
+                    ],
+                    StringComparer.Ordinal),
                 ready.RootElement.GetProperty("parts").EnumerateObject().Select(part => part.Name).ToHashSet(StringComparer.Ordinal));
             using var notThere = await main.GetAsync("/health", TestContext.Current.CancellationToken);
             Assert.Equal(HttpStatusCode.NotFound, notThere.StatusCode);
@@ -104,7 +109,8 @@ public sealed class OutboxServerTests(PostgresFixture postgres) : IAsyncLifetime
     {
         var role = $"{database.Name}_hub";
         await database.ExecuteAsync(
-            $"CREATE ROLE {role} LOGIN PASSWORD '{TestDatabase.RolePassword}'; GRANT CREATE ON DATABASE {database.Name} TO {role}; GRANT CREATE, USAGE ON SCHEMA public TO {role}");
+            $"CREATE ROLE {role} LOGIN PASSWORD '{TestDatabase.RolePassword}'; GRANT CREATE ON DATABASE {database.Name} TO {role};"
+                + $" GRANT CREATE, USAGE ON SCHEMA public TO {role}");
         var (server, address) = await ServerProcess.RunAsync(ServerProcess.Start(
             "--urls=http://127.0.0.1:0",
             $"--SyncEngine:Outbox:Database=postgres://{role}:{TestDatabase.RolePassword}@{database.Address.Host}:{database.Address.Port}/{database.Name}",
@@ -120,8 +126,10 @@ public sealed class OutboxServerTests(PostgresFixture postgres) : IAsyncLifetime
             await database.ExecuteAsync("INSERT INTO outbox (mutation_id, channel, name, data) VALUES ('1', 'room:1', 'said', '{}')");
             Assert.Equal("message", await TypeAsync(reader));
 
-            await RefusedAsync(async () => await hub.OpenAsync(TestContext.Current.CancellationToken).GetAsyncEnumerator(TestContext.Current.CancellationToken).MoveNextAsync());
-            await RefusedAsync(async () => await hub.StreamAsync("s", cancellationToken: TestContext.Current.CancellationToken).GetAsyncEnumerator(TestContext.Current.CancellationToken).MoveNextAsync());
+            var cancellation = TestContext.Current.CancellationToken;
+            await RefusedAsync(async () => await hub.OpenAsync(cancellation).GetAsyncEnumerator(cancellation).MoveNextAsync());
+            await RefusedAsync(async () =>
+                await hub.StreamAsync("s", cancellationToken: cancellation).GetAsyncEnumerator(cancellation).MoveNextAsync());
             await RefusedAsync(() => hub.AttachAsync("s", cancellationToken: TestContext.Current.CancellationToken));
             await RefusedAsync(() => hub.DetachAsync("s", TestContext.Current.CancellationToken));
             await RefusedAsync(() => hub.AwaitAsync("1", 0, TestContext.Current.CancellationToken));
@@ -154,7 +162,9 @@ public sealed class OutboxServerTests(PostgresFixture postgres) : IAsyncLifetime
         await SettledAsync(main, "outbox.outbox_table", "down");
         await database.ExecuteAsync("""
             CREATE TABLE nodes (id text PRIMARY KEY, expiry timestamp NOT NULL);
-            CREATE TABLE outbox (sequence_id serial PRIMARY KEY, mutation_id text NOT NULL, channel text NOT NULL, name text NOT NULL, rejected boolean NOT NULL DEFAULT false, data jsonb, headers jsonb, locked_by text, lock_expiry timestamp);
+            CREATE TABLE outbox (
+                sequence_id serial PRIMARY KEY, mutation_id text NOT NULL, channel text NOT NULL, name text NOT NULL,
+                rejected boolean NOT NULL DEFAULT false, data jsonb, headers jsonb, locked_by text, lock_expiry timestamp);
             """);
         await SettledAsync(main, "outbox.outbox_table", "up");
     }

@@ -30,9 +30,12 @@ public sealed class AblyPublishingTests : IAsyncLifetime
     [Fact]
     public async Task A_message_goes_out_as_the_original_sent_it()
     {
-        IsStored(await target.PublishAsync(new OutboundMessage("foo", "1", "test", """{"a": "é"}""", """{"x-ably-models-event-uuid": "1", "page": 2}""")));
+        IsStored(await target.PublishAsync(
+            new OutboundMessage("foo", "1", "test", """{"a": "é"}""", """{"x-ably-models-event-uuid": "1", "page": 2}""")));
         var message = Assert.Single(ably.Messages("foo"));
-        Assert.Equal(("1", "test", """{"a": "é"}""", "json", """{"headers":{"x-ably-models-event-uuid":"1","page":2}}"""), (message.Id, message.Name, message.Data, message.Encoding, message.Extras));
+        Assert.Equal(
+            ("1", "test", """{"a": "é"}""", "json", """{"headers":{"x-ably-models-event-uuid":"1","page":2}}"""),
+            (message.Id, message.Name, message.Data, message.Encoding, message.Extras));
 
         var request = ably.Requests.Single(request => request.Target == "/channels/foo/messages");
         Assert.Equal("6", request.Headers["X-Ably-Version"]);

@@ -28,7 +28,8 @@ public sealed class AblyTokenTests : IAsyncLifetime
         var results = await Task.WhenAll(Enumerable.Range(0, 50).Select(number => target.PublishAsync($"channel-{number}", number)));
         Assert.All(results, IsStored);
         Assert.Equal(2, ably.TokensIssued);
-        Assert.DoesNotContain(ably.Requests, request => request.Target.StartsWith("/channels", StringComparison.Ordinal) && request.Headers["Authorization"].StartsWith("Basic", StringComparison.Ordinal));
+        var publishing = ably.Requests.Where(request => request.Target.StartsWith("/channels", StringComparison.Ordinal));
+        Assert.DoesNotContain(publishing, request => request.Headers["Authorization"].StartsWith("Basic", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -33,7 +33,12 @@ public sealed class ChannelFeedTests(HubDatabase hub) : IClassFixture<HubDatabas
     {
         await using var feed = hub.Feed();
         var before = TimeProvider.System.GetUtcNow().AddMinutes(-1).ToUnixTimeMilliseconds();
-        await hub.Target.PublishAsync([new(channel, "7", "new \"one\"", """{"a":[1,"é\n"]}""", """{"h":1,"x-ably-models-event-uuid":"u"}"""), new(channel, "8", "bare", null, "{}")], CancellationToken.None);
+        await hub.Target.PublishAsync(
+            [
+                new(channel, "7", "new \"one\"", """{"a":[1,"é\n"]}""", """{"h":1,"x-ably-models-event-uuid":"u"}"""),
+                new(channel, "8", "bare", null, "{}"),
+            ],
+            CancellationToken.None);
         await using var reader = ChannelReader.Of(feed, channel);
 
         var frame = await reader.NextAsync();
@@ -334,7 +339,10 @@ public sealed class ChannelFeedTests(HubDatabase hub) : IClassFixture<HubDatabas
         var role = await hub.CreateRoleAsync("sharing");
         await hub.Database.ExecuteAsync($"GRANT SELECT ON sync.channel_messages TO {role}");
         await using var feed = hub.Feed();
-        var readers = Enumerable.Range(0, 6).Select(index => ChannelReader.Of(feed, channel, principal: () => new Principal(null, $"{index}", role, $$"""{"sub":"{{index}}"}""", null))).ToList();
+        var readers = Enumerable.Range(0, 6)
+            .Select(index => new Principal(null, $"{index}", role, $$"""{"sub":"{{index}}"}""", null))
+            .Select(principal => ChannelReader.Of(feed, channel, principal: () => principal))
+            .ToList();
         foreach (var reader in readers)
         {
             await reader.ExpectAsync("live null");
@@ -358,7 +366,10 @@ public sealed class ChannelFeedTests(HubDatabase hub) : IClassFixture<HubDatabas
     public async Task An_engine_whose_own_role_is_bound_by_policies_delivers_what_they_leave()
     {
         var role = await hub.CreateRoleAsync("bound");
-        await hub.Database.ExecuteAsync($"GRANT SELECT ON sync.channel_messages TO {role}; GRANT USAGE ON SCHEMA sync TO {role}; ALTER TABLE sync.channel_messages ENABLE ROW LEVEL SECURITY; CREATE POLICY even ON sync.channel_messages USING (id % 2 = 0)");
+        await hub.Database.ExecuteAsync(
+            $"GRANT SELECT ON sync.channel_messages TO {role}; GRANT USAGE ON SCHEMA sync TO {role};"
+            + " ALTER TABLE sync.channel_messages ENABLE ROW LEVEL SECURITY;"
+            + " CREATE POLICY even ON sync.channel_messages USING (id % 2 = 0)");
         try
         {
             await using var feed = hub.Feed(hub.Database.As(role), recheck: TimeSpan.FromMilliseconds(100));
@@ -450,7 +461,8 @@ public sealed class ChannelFeedTests(HubDatabase hub) : IClassFixture<HubDatabas
     }
 
     private Task ListeningAsync() => Eventually.TrueAsync(() => hub.Database.ScalarAsync<bool>(
-        $"SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = '{channel}' AND query LIKE 'LISTEN%' AND wait_event = 'ClientRead')"));
+        $"SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = '{channel}' AND query LIKE 'LISTEN%'"
+            + " AND wait_event = 'ClientRead')"));
 
     /// <summary>Connections with an application name of their own.</summary>
     private NpgsqlDataSource Named() =>

@@ -15,7 +15,11 @@ public sealed class HubTargetTests(HubDatabase hub) : IClassFixture<HubDatabase>
     [Fact]
     public async Task Messages_are_stored_as_they_are()
     {
-        OutboundMessage[] sent = [new(channel, "7", "it's \"new\"\n", """{"a": [1, null, "é\\"]}""", """{"h": 1}"""), new(channel, "9223372036854775807", "", null, "{}")];
+        OutboundMessage[] sent =
+        [
+            new(channel, "7", "it's \"new\"\n", """{"a": [1, null, "é\\"]}""", """{"h": 1}"""),
+            new(channel, "9223372036854775807", "", null, "{}"),
+        ];
 
         Assert.Equal(new PublishResult(2), await hub.Target.PublishAsync(sent, CancellationToken.None));
 
@@ -45,7 +49,8 @@ public sealed class HubTargetTests(HubDatabase hub) : IClassFixture<HubDatabase>
     public async Task What_PostgreSQL_cannot_hold_is_refused_for_good_and_the_messages_before_it_are_stored(
         string data, string headers, string code)
     {
-        OutboundMessage[] sent = [HubDatabase.Message(channel, 1), HubDatabase.Message(channel, 2), new(channel, "3", "bad", data, headers), HubDatabase.Message(channel, 4)];
+        var bad = new OutboundMessage(channel, "3", "bad", data, headers);
+        OutboundMessage[] sent = [HubDatabase.Message(channel, 1), HubDatabase.Message(channel, 2), bad, HubDatabase.Message(channel, 4)];
 
         var result = await hub.Target.PublishAsync(sent, CancellationToken.None);
 
@@ -160,7 +165,8 @@ public sealed class HubTargetTests(HubDatabase hub) : IClassFixture<HubDatabase>
     public async Task A_large_backlog_is_swept_in_steps_by_one_engine_at_a_time()
     {
         await hub.Database.ExecuteAsync(
-            $"INSERT INTO sync.channel_messages (channel, id, name, headers, time) SELECT '{channel} ' || n % 7, n, '', '{{}}', now() - interval '1 hour' FROM generate_series(1, 17000) AS n");
+            "INSERT INTO sync.channel_messages (channel, id, name, headers, time)"
+                + $" SELECT '{channel} ' || n % 7, n, '', '{{}}', now() - interval '1 hour' FROM generate_series(1, 17000) AS n");
 
         await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => hub.Messages.SweepAsync(CancellationToken.None)));
         await Eventually.TrueAsync(async () =>

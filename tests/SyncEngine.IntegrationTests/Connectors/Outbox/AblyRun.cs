@@ -125,7 +125,9 @@ sealed class AblyRun : IAsyncDisposable
 
     /// <summary>Code and number of the dead letters, by code.</summary>
     public async Task<string> DeadLettersAsync() =>
-        await Outbox.ScalarAsync<string?>("SELECT string_agg(code || ' ' || howMany, ', ' ORDER BY code) FROM (SELECT code, count(*) AS howMany FROM sync.dead_letters GROUP BY code) letters") ?? "";
+        await Outbox.ScalarAsync<string?>(
+            "SELECT string_agg(code || ' ' || howMany, ', ' ORDER BY code) FROM (SELECT code, count(*) AS howMany"
+            + " FROM sync.dead_letters GROUP BY code) letters") ?? "";
 
     public static long IdOf(RecordedMessage message) => long.Parse(message.Id!, CultureInfo.InvariantCulture);
 
@@ -145,7 +147,8 @@ sealed class AblyRun : IAsyncDisposable
         try
         {
             await connection.ExecuteAsync(
-                "INSERT INTO outbox (mutation_id, channel, name, data) SELECT name, channel, name, jsonb_build_object('name', name) FROM unnest(@channels, @names) WITH ORDINALITY AS e (channel, name, place) ORDER BY place",
+                "INSERT INTO outbox (mutation_id, channel, name, data) SELECT name, channel, name, jsonb_build_object('name', name)"
+                    + " FROM unnest(@channels, @names) WITH ORDINALITY AS e (channel, name, place) ORDER BY place",
                 new { channels = events.Select(each => each.Channel).ToArray(), names = events.Select(each => each.Name).ToArray() });
         }
         catch (NpgsqlException)

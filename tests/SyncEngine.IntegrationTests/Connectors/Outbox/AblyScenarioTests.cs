@@ -67,7 +67,10 @@ public sealed class AblyScenarioTests(PostgresFixture postgres)
         run.Start();
         await using var writer = await run.Outbox.Database.DataSource.OpenConnectionAsync();
         await using var open = await writer.BeginTransactionAsync();
-        const string insert = "INSERT INTO outbox (mutation_id, channel, name) SELECT c || i, c, c || i FROM generate_series(@first, @last) i, unnest(ARRAY['foo/', 'bar/']) c";
+        const string insert = """
+            INSERT INTO outbox (mutation_id, channel, name)
+            SELECT c || i, c, c || i FROM generate_series(@first, @last) i, unnest(ARRAY['foo/', 'bar/']) c
+            """;
         await writer.ExecuteAsync(insert, new { first = 1, last = 5 });
         await run.WriteManyAsync("baz", 1);
         await run.Ably.WaitForAllAsync(1, AblyRun.Deadline);
@@ -183,7 +186,11 @@ public sealed class AblyScenarioTests(PostgresFixture postgres)
     {
         await using var run = await AblyRun.CreateAsync(postgres);
         run.Start();
-        string?[] data = [null, "null", "true", "\"text\"", "\"größe ☃ 😀 \\u0001\"", "12345678901234567890.50", "[]", "[1, [2]]", "{}", "{\"é\": {\"a\": null}}"];
+        string?[] data =
+        [
+            null, "null", "true", "\"text\"", "\"größe ☃ 😀 \\u0001\"", "12345678901234567890.50", "[]", "[1, [2]]", "{}",
+            "{\"é\": {\"a\": null}}",
+        ];
         foreach (var (value, number) in data.Select((value, number) => (value, number)))
         {
             await run.Outbox.InsertAsync("foo", $"e{number}", value!);
@@ -228,7 +235,8 @@ public sealed class AblyScenarioTests(PostgresFixture postgres)
     public async Task Without_trigger_and_LISTEN_rows_are_found_at_the_fixed_rate()
     {
         await using var run = await AblyRun.CreateAsync(postgres, hasTrigger: false);
-        run.Start(options: run.Outbox.Options with { FixedRate = true, PollInterval = TimeSpan.FromMilliseconds(100), SafetyPoll = TimeSpan.FromDays(1) });
+        var rate = TimeSpan.FromMilliseconds(100);
+        run.Start(options: run.Outbox.Options with { FixedRate = true, PollInterval = rate, SafetyPoll = TimeSpan.FromDays(1) });
         for (var number = 1; number <= 3; number++)
         {
             await run.WriteManyAsync("foo", 150, $"{number}.");

@@ -47,7 +47,9 @@ public sealed class OddTableTests(PostgresFixture postgres)
     public async Task A_sequence_id_that_is_always_generated_is_published_late_rows_under_their_own_ids()
     {
         await using var outbox = await OutboxDatabase.CreateAsync(postgres);
-        await outbox.ExecuteAsync("ALTER TABLE outbox ALTER sequence_id DROP DEFAULT; DROP SEQUENCE outbox_sequence_id_seq; ALTER TABLE outbox ALTER sequence_id ADD GENERATED ALWAYS AS IDENTITY");
+        await outbox.ExecuteAsync(
+            "ALTER TABLE outbox ALTER sequence_id DROP DEFAULT; DROP SEQUENCE outbox_sequence_id_seq; ALTER TABLE outbox"
+            + " ALTER sequence_id ADD GENERATED ALWAYS AS IDENTITY");
         var target = new RecordingTarget();
         outbox.Start(target);
         await LateAfterEarlyAsync(outbox, target);
@@ -62,7 +64,9 @@ public sealed class OddTableTests(PostgresFixture postgres)
         var target = new RecordingTarget { Before = (message, _) => Task.FromResult(
             message.Name == "bad" ? new Refusal(RefusalKind.Never, "40009", "too large") : null) };
         outbox.Start(target);
-        await outbox.ExecuteAsync("INSERT INTO outbox (mutation_id, channel, name, data) VALUES ('m', 'foo', 'bad', '{\"a\":\"\\u0000\"}'), ('n', 'foo', 'good', '{}')");
+        await outbox.ExecuteAsync(
+            "INSERT INTO outbox (mutation_id, channel, name, data)"
+            + " VALUES ('m', 'foo', 'bad', '{\"a\":\"\\u0000\"}'), ('n', 'foo', 'good', '{}')");
         await target.UntilCountAsync("foo", 1);
         await Eventually.TrueAsync(
             async () => await outbox.ScalarAsync<long>("SELECT count(*) FROM sync.dead_letters WHERE payload LIKE '%\\u0000%'") == 1);
@@ -96,7 +100,9 @@ public sealed class OddTableTests(PostgresFixture postgres)
     public async Task Rounds_that_fail_again_and_again_are_told_and_forgotten_when_they_no_longer_do()
     {
         await using var outbox = await OutboxDatabase.CreateAsync(postgres);
-        await outbox.ExecuteAsync("CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'not today'; END$$; CREATE TRIGGER no BEFORE UPDATE ON outbox FOR EACH ROW EXECUTE FUNCTION no()");
+        await outbox.ExecuteAsync(
+            "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'not today'; END$$; CREATE TRIGGER no BEFORE"
+            + " UPDATE ON outbox FOR EACH ROW EXECUTE FUNCTION no()");
         var target = new RecordingTarget();
         var node = outbox.Start(target);
         await outbox.InsertAsync("foo", "a");

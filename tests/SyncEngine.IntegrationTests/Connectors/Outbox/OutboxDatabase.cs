@@ -14,7 +14,10 @@ namespace SyncEngine.IntegrationTests.Connectors.Outbox;
 sealed class OutboxDatabase : IAsyncDisposable
 {
     private static readonly string[] scripts =
-        ["sync/schema.sql", "outbox/outbox.sql", "outbox/nodes.sql", "outbox/notify.sql", "outbox/trigger.sql", "outbox/progress.sql", "outbox/dead_letters.sql"];
+    [
+        "sync/schema.sql", "outbox/outbox.sql", "outbox/nodes.sql", "outbox/notify.sql", "outbox/trigger.sql", "outbox/progress.sql",
+        "outbox/dead_letters.sql",
+    ];
 
     private readonly List<TestNode> nodes = [];
     private readonly List<string> roles = [];
@@ -73,7 +76,8 @@ sealed class OutboxDatabase : IAsyncDisposable
     /// <summary>Inserts a row with a unique name.</summary>
     public Task<long> InsertAsync(string channel, string name, string data = "{}") =>
         ScalarAsync<long>(
-            "INSERT INTO public.outbox (mutation_id, channel, name, data) VALUES (@name, @channel, @name, @data::jsonb) RETURNING sequence_id",
+            "INSERT INTO public.outbox (mutation_id, channel, name, data)"
+                + " VALUES (@name, @channel, @name, @data::jsonb) RETURNING sequence_id",
             new { channel, name, data });
 
     /// <summary>A node that publishes to the target until it is stopped or killed.</summary>

@@ -26,7 +26,9 @@ public sealed class OutboxMonitorTests(PostgresFixture postgres) : IAsyncLifetim
     public async Task Rows_are_counted_and_everything_is_up()
     {
         await InstallAsync();
-        await database.ExecuteAsync("INSERT INTO outbox (mutation_id, channel, name) SELECT '1', 'c', 'n' FROM generate_series(1, 42); INSERT INTO nodes VALUES ('a', now()), ('b', now())");
+        await database.ExecuteAsync(
+            "INSERT INTO outbox (mutation_id, channel, name) SELECT '1', 'c', 'n' FROM generate_series(1, 42); INSERT INTO nodes"
+            + " VALUES ('a', now()), ('b', now())");
         await CheckAsync();
         Assert.All(
             [health.Postgres, health.OutboxTable, health.NodesTable, monitor.Channels],
@@ -39,7 +41,9 @@ public sealed class OutboxMonitorTests(PostgresFixture postgres) : IAsyncLifetim
     public async Task Of_many_rows_the_estimate_is_told()
     {
         await InstallAsync();
-        await database.ExecuteAsync("ALTER TABLE outbox SET (autovacuum_enabled = false); INSERT INTO outbox (mutation_id, channel, name) SELECT '1', 'c', 'n' FROM generate_series(1, 12000)");
+        await database.ExecuteAsync(
+            "ALTER TABLE outbox SET (autovacuum_enabled = false); INSERT INTO outbox (mutation_id, channel, name) SELECT '1', 'c', 'n'"
+            + " FROM generate_series(1, 12000)");
         await CheckAsync();
         Assert.Equal(10_001, health.OutboxEntries);
         await database.ExecuteAsync("ANALYZE outbox");
@@ -81,7 +85,10 @@ public sealed class OutboxMonitorTests(PostgresFixture postgres) : IAsyncLifetim
     {
         await InstallAsync();
         health.Blocked = [new BlockedChannel("room:1", "ably", "40160", "no", DateTimeOffset.UnixEpoch, 3)];
-        await database.ExecuteAsync("INSERT INTO sync.dead_letters (source, target, payload, code, error) VALUES ('\"public\".\"outbox\"', 'ably:c', '{}', '40009', 'e'), ('\"public\".\"other\"', 'ably:c', '{}', '40009', 'e')");
+        await database.ExecuteAsync(
+            "INSERT INTO sync.dead_letters (source, target, payload, code, error)"
+            + " VALUES ('\"public\".\"outbox\"', 'ably:c', '{}', '40009', 'e'), ('\"public\".\"other\"', 'ably:c', '{}', '40009',"
+            + " 'e')");
         await CheckAsync();
         Assert.Equal(
             (HealthStatus.Up, "1 channel is blocked: room:1 (ably 40160, 3 tries: no); 1 dead letter; replay-dead-letters puts it back"), (
@@ -93,7 +100,9 @@ public sealed class OutboxMonitorTests(PostgresFixture postgres) : IAsyncLifetim
     public async Task The_row_that_stays_when_it_has_been_published_does_not_wait()
     {
         await InstallAsync();
-        await database.ExecuteAsync("INSERT INTO outbox (mutation_id, channel, name, processed) VALUES ('1', 'c', 'n', true), ('2', 'c', 'n', false), ('3', 'd', 'n', false)");
+        await database.ExecuteAsync(
+            "INSERT INTO outbox (mutation_id, channel, name, processed)"
+            + " VALUES ('1', 'c', 'n', true), ('2', 'c', 'n', false), ('3', 'd', 'n', false)");
         await CheckAsync();
         Assert.Equal((3, 2), (health.OutboxEntries, health.Waiting));
         await database.ExecuteAsync("ALTER TABLE outbox DROP COLUMN processed");

@@ -22,10 +22,15 @@ public sealed class OutboxNamesTests(PostgresFixture postgres)
         await using var ably = await SimulatedAbly.StartAsync();
         foreach (var (each, number) in names.Select((each, number) => (each, number)))
         {
-            await outbox.ExecuteAsync($"CREATE SCHEMA IF NOT EXISTS {Quoting.Identifier(each.Schema)}; CREATE SCHEMA IF NOT EXISTS {Quoting.Identifier(each.NodesSchema)}");
+            await outbox.ExecuteAsync(
+                $"CREATE SCHEMA IF NOT EXISTS {Quoting.Identifier(each.Schema)};"
+                + $" CREATE SCHEMA IF NOT EXISTS {Quoting.Identifier(each.NodesSchema)}");
             await outbox.CreateTablesAsync(names: each);
-            outbox.Start(AblyFixture.Target(ably), options: outbox.Options with { Schema = each.Schema, Table = each.Table, NodesSchema = each.NodesSchema, NodesTable = each.NodesTable });
-            await outbox.ExecuteAsync($"INSERT INTO {each.Outbox} (mutation_id, channel, name) SELECT 'm' || i, '{number}.' || i % 7, i FROM generate_series(1, 300) i");
+            var named = outbox.Options with { Schema = each.Schema, Table = each.Table };
+            outbox.Start(AblyFixture.Target(ably), options: named with { NodesSchema = each.NodesSchema, NodesTable = each.NodesTable });
+            await outbox.ExecuteAsync(
+                $"INSERT INTO {each.Outbox} (mutation_id, channel, name) SELECT 'm' || i, '{number}.' || i % 7, i"
+                + " FROM generate_series(1, 300) i");
             await outbox.ExecuteAsync($"INSERT INTO {each.Outbox} (mutation_id, channel, name) VALUES ('m', ':bad', 'bad')");
         }
 

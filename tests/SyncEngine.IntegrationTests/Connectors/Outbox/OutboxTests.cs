@@ -43,9 +43,11 @@ public sealed class OutboxTests(PostgresFixture postgres)
             await outbox.InsertAsync($"channel {i % 3}", $"e{i}");
         }
 
-        await Eventually.TrueAsync(async () => await outbox.ScalarAsync<string>("SELECT string_agg(sequence_id || ' ' || processed, ',') FROM outbox") == "10 true");
+        await Eventually.TrueAsync(async () => await outbox.ScalarAsync<string>(
+            "SELECT string_agg(sequence_id || ' ' || processed, ',') FROM outbox") == "10 true");
         await outbox.InsertAsync("channel 1", "e11");
-        await Eventually.TrueAsync(async () => await outbox.ScalarAsync<string>("SELECT string_agg(sequence_id || ' ' || processed, ',') FROM outbox") == "11 true");
+        await Eventually.TrueAsync(async () => await outbox.ScalarAsync<string>(
+            "SELECT string_agg(sequence_id || ' ' || processed, ',') FROM outbox") == "11 true");
         Assert.Empty(target.Faults);
     }
 
@@ -148,7 +150,9 @@ public sealed class OutboxTests(PostgresFixture postgres)
         await outbox.InsertAsync("foo", "sound");
         await target.UntilCountAsync("foo", 1);
 
-        await Eventually.TrueAsync(async () => await outbox.ScalarAsync<string>("SELECT source || ' ' || target || ' ' || code || ' ' || error || ' ' || (payload::jsonb ->> 'mutation_id') FROM sync.dead_letters")
+        await Eventually.TrueAsync(async () => await outbox.ScalarAsync<string>(
+            "SELECT source || ' ' || target || ' ' || code || ' ' || error || ' ' || (payload::jsonb ->> 'mutation_id')"
+            + " FROM sync.dead_letters")
             == "\"public\".\"outbox\" recording:foo 40009 too large poison");
         await Eventually.TrueAsync(
             async () => await outbox.ScalarAsync<string>("SELECT string_agg(sequence_id::text, ',') FROM outbox") == "2");
@@ -225,7 +229,10 @@ public sealed class OutboxTests(PostgresFixture postgres)
     {
         await using var outbox = await OutboxDatabase.CreateAsync(postgres);
         var target = new RecordingTarget();
-        await outbox.ExecuteAsync("INSERT INTO outbox (mutation_id, channel, name, data) SELECT i::text, 'c' || i % 5, 'x', jsonb_build_object('text', repeat(md5(i::text), 3200)) FROM generate_series(1, 600) i");
+        await outbox.ExecuteAsync(
+            "INSERT INTO outbox (mutation_id, channel, name, data)"
+            + " SELECT i::text, 'c' || i % 5, 'x', jsonb_build_object('text', repeat(md5(i::text), 3200))"
+            + " FROM generate_series(1, 600) i");
         outbox.Start(target);
         await target.UntilAsync(all => all.All.Count == 600, "600 messages");
         Assert.All(target.All, message => Assert.True(message.Data!.Length > 100_000));

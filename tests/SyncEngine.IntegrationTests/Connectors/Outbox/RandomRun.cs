@@ -108,7 +108,9 @@ sealed class RandomRun(IPostgresServer server, int seed, bool isStrict)
                 await EndNodeAsync(node => node.KillAsync());
                 break;
             case < 100 when !isStrict:
-                await outbox.ExecuteAsync("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'node'");
+                await outbox.ExecuteAsync(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+                    + " AND application_name = 'node'");
                 break;
         }
     }
@@ -187,7 +189,8 @@ sealed class RandomRun(IPostgresServer server, int seed, bool isStrict)
     {
         lock (faults)
         {
-            return (beforeStoring && broken.Contains(message.Channel)) || random.NextDouble() < faultRate ? new Refusal(RefusalKind.Retry, "50000", "a fault of the script") : null;
+            var isRefused = (beforeStoring && broken.Contains(message.Channel)) || random.NextDouble() < faultRate;
+            return isRefused ? new Refusal(RefusalKind.Retry, "50000", "a fault of the script") : null;
         }
     }
 

@@ -12,7 +12,8 @@ public sealed class RandomRunTests(PostgresFixture postgres)
     {
         get
         {
-            var range = (Environment.GetEnvironmentVariable("SYNC_OUTBOX_SEEDS") ?? "1-6").Split('-').Select(text => int.Parse(text, CultureInfo.InvariantCulture)).ToArray();
+            var seeds = Environment.GetEnvironmentVariable("SYNC_OUTBOX_SEEDS") ?? "1-6";
+            var range = seeds.Split('-').Select(text => int.Parse(text, CultureInfo.InvariantCulture)).ToArray();
             return [.. Enumerable.Range(range[0], range[^1] - range[0] + 1)];
         }
     }

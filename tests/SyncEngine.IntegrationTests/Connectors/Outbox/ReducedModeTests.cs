@@ -24,7 +24,9 @@ public sealed class ReducedModeTests(PostgresFixture postgres)
 
         await using var writer = await run.Outbox.Database.DataSource.OpenConnectionAsync();
         await using var open = await writer.BeginTransactionAsync();
-        await writer.ExecuteAsync($"{(hasSavepoint ? "SAVEPOINT s;" : "")} INSERT INTO outbox (mutation_id, channel, name, data) VALUES ('older', 'foo', 'older', '{{}}')");
+        await writer.ExecuteAsync(
+            $"{(hasSavepoint ? "SAVEPOINT s;" : "")} INSERT INTO outbox (mutation_id, channel, name, data)"
+            + $" VALUES ('older', 'foo', 'older', '{{}}')");
         await run.Outbox.InsertAsync("foo", "younger");
         await run.Outbox.InsertAsync("bar", "younger elsewhere");
         await PolledAsync(run);
@@ -108,6 +110,8 @@ public sealed class ReducedModeTests(PostgresFixture postgres)
             await Eventually.TrueAsync(async () => await LatestAsync() > seen);
         }
 
-        Task<DateTime> LatestAsync() => run.Outbox.ScalarAsync<DateTime>("SELECT max(query_start) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'node' AND query LIKE '%<> ALL%'");
+        Task<DateTime> LatestAsync() => run.Outbox.ScalarAsync<DateTime>(
+            "SELECT max(query_start) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'node'"
+            + " AND query LIKE '%<> ALL%'");
     }
 }

@@ -51,7 +51,9 @@ public sealed class RestartTests : IAsyncLifetime, IPostgresServer
         {
             DataFolder = folder,
             Demo = false,
-            Major = Environment.GetEnvironmentVariable("SYNC_TEST_POSTGRES") is { Length: > 0 } major ? int.Parse(major, CultureInfo.InvariantCulture) : null,
+            Major = Environment.GetEnvironmentVariable("SYNC_TEST_POSTGRES") is { Length: > 0 } major
+                ? int.Parse(major, CultureInfo.InvariantCulture)
+                : null,
             Settings = new Dictionary<string, string>(StringComparer.Ordinal) { ["fsync"] = "off" },
         },
         _ => { },

@@ -45,5 +45,9 @@ public sealed class AblyBatchTests
     }
 
     private static AblyAnswer Answer(int status, int code, string body) =>
-        new(status, code, Message: null, RetryAfter: null, "application/json", IsFromContentNetwork: false, Encoding.UTF8.GetBytes(body));
+        new(status, code, Message: null, RetryAfter: null, Encoding.UTF8.GetBytes(body))
+        {
+            MediaType = "application/json",
+            IsFromContentNetwork = false,
+        };
 }

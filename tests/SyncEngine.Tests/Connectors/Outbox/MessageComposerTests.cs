@@ -53,7 +53,9 @@ public sealed class MessageComposerTests
     [Fact]
     public void Everything_else_is_the_row_s()
     {
-        Assert.Equal(new("größe", "9223372036854775807", "naïve", "[1.50]", """{"x-ably-models-event-uuid":"m"}"""), MessageComposer.Compose(new OutboxRow(long.MaxValue, "größe", "m", "naïve", false, "[1.50]", null)));
+        Assert.Equal(
+            new("größe", "9223372036854775807", "naïve", "[1.50]", """{"x-ably-models-event-uuid":"m"}"""),
+            MessageComposer.Compose(new OutboxRow(long.MaxValue, "größe", "m", "naïve", false, "[1.50]", null)));
         Assert.Null(MessageComposer.Compose(new OutboxRow(1, "c", "m", "n", false, null, null)).Data);
     }
 

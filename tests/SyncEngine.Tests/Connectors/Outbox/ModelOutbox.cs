@@ -172,7 +172,8 @@ sealed class ModelOutbox(int seed, bool isOrderKnown)
             channel => channel, channel => leftOut.Contains(channel) || node.Lanes[channel].Count > 2 ? 0 : random.Next(1, 6),
             StringComparer.Ordinal);
         Func<long, long?>? placeOf = isOrderKnown || random.Next(2) == 0 ? id => PlaceOf(id) : null;
-        var owned = channels.Where(channel => Rendezvous.IsOwner(channel, node.Id, [.. nodes.Select(other => other.Id)])).ToHashSet(StringComparer.Ordinal);
+        string[] live = [.. nodes.Select(other => other.Id)];
+        var owned = channels.Where(channel => Rendezvous.IsOwner(channel, node.Id, live)).ToHashSet(StringComparer.Ordinal);
 
         var plan = RoundPlan.Make(
             poll, new ChannelRoom(owned.Contains, channel => room[channel]), placeOf, mayNumber: true, maxBytes: random.Next(1, 500));
@@ -187,12 +188,19 @@ sealed class ModelOutbox(int seed, bool isOrderKnown)
         var appeared = waiting.Where(IsNew).ToList();
         var own = waiting.Where(row => node.IsClaimUncertain && row.LockedBy == node);
         var busy = waiting.Where(row => !IsFree(row) && row.LockedBy != node).Select(row => row.Channel).ToHashSet(StringComparer.Ordinal);
-        return new OutboxPoll(
-            progress, Maximum(), Horizon: 1, [.. nodes.Select(other => other.Id)],
-            [.. own.Select(row => new WaitingRow(row.Id, row.Channel, row.Bytes, IsFixed: true, IsOwn: true))],
-            [.. known.Take(limit).Select(row => new WaitingRow(row.Id, row.Channel, row.Bytes, row.IsFixed))], known.Count > limit,
-            [.. appeared.Take(limit).Select(row => new WaitingRow(row.Id, row.Channel, row.Bytes, IsFixed: false))], appeared.Count > limit,
-            busy, []);
+        return new OutboxPoll
+        {
+            Progress = progress,
+            Highest = Maximum(),
+            Horizon = 1,
+            LiveNodes = [.. nodes.Select(other => other.Id)],
+            Own = [.. own.Select(row => new WaitingRow(row.Id, row.Channel, row.Bytes, IsFixed: true, IsOwn: true))],
+            Known = [.. known.Take(limit).Select(row => new WaitingRow(row.Id, row.Channel, row.Bytes, row.IsFixed))],
+            IsKnownCut = known.Count > limit,
+            New = [.. appeared.Take(limit).Select(row => new WaitingRow(row.Id, row.Channel, row.Bytes, IsFixed: false))],
+            IsNewCut = appeared.Count > limit,
+            BusyChannels = busy,
+        };
     }
 
     /// <summary>As the node does: numbers, decisions, progress.</summary>
@@ -217,7 +225,10 @@ sealed class ModelOutbox(int seed, bool isOrderKnown)
 
         if (plan.IsPartial)
         {
-            var late = seen.Where(row => !row.IsProcessed && IsNew(row)).GroupBy(row => row.Channel).Where(channel => channel.Min(row => row.Id) <= progress.Highest).SelectMany(channel => channel);
+            var late = seen.Where(row => !row.IsProcessed && IsNew(row))
+                .GroupBy(row => row.Channel)
+                .Where(channel => channel.Min(row => row.Id) <= progress.Highest)
+                .SelectMany(channel => channel);
             foreach (var row in late.OrderBy(row => row.Id).ToList())
             {
                 row.IsFixed = true;
@@ -268,7 +279,8 @@ sealed class ModelOutbox(int seed, bool isOrderKnown)
         {
             var row = polled[planned.Id];
             Assert.True(!planned.NeedsNumber || !row.IsFixed, "a fixed id was changed");
-            Assert.True(!planned.IsTaken || row.IsOwn || (owned.Contains(row.Channel) && room[row.Channel] > 0 && !poll.BusyChannels.Contains(row.Channel)), "a row was taken that is not for this node now");
+            var isFree = owned.Contains(row.Channel) && room[row.Channel] > 0 && !poll.BusyChannels.Contains(row.Channel);
+            Assert.True(!planned.IsTaken || row.IsOwn || isFree, "a row was taken that is not for this node now");
             Assert.False(planned.IsTaken && IsInLane(node, row.Id));
         }
 
