@@ -9,7 +9,7 @@ using SyncEngine.Server.Options;
 
 namespace SyncEngine.Server.Endpoints;
 
-/// <summary>CONTRACT §2: POST /subscribe, DELETE /subscribe/{id}, POST /explain.</summary>
+/// <summary>POST /subscribe, DELETE /subscribe/{id} and POST /explain of docs/PROTOCOL.md, sections 3 and 11.</summary>
 static class SubscribeEndpoints
 {
     private static readonly JsonSerializerOptions json = new(JsonSerializerDefaults.Web);

@@ -8,7 +8,7 @@ using SyncEngine.Server.Errors;
 
 namespace SyncEngine.Server.Hubs;
 
-/// <summary>CONTRACT §3: the hub <c>/sync</c>. Methods take exactly the arguments shown; a refusal is a HubException <c>code: text</c>.</summary>
+/// <summary>The hub <c>/sync</c> of docs/PROTOCOL.md, section 5.1. A refused call is a HubException <c>code: text</c>.</summary>
 sealed class SyncHub(StreamService streams, LiveQueryEngine engine, SubscriptionService service, Channels.ChannelDoor channels, CallerAuthenticator callers, HubErrors errors) : Hub
 {
     private const string OpenStreamKey = "open-stream";

@@ -6,7 +6,7 @@ using Xunit;
 
 namespace SyncEngine.IntegrationTests.Contract;
 
-/// <summary>The bounds of CONTRACT §4, with small ones so that they are met.</summary>
+/// <summary>The limits of docs/PROTOCOL.md, section 14, small enough to be reached.</summary>
 public sealed class LimitTests(PostgresFixture postgres)
 {
     [Fact]
