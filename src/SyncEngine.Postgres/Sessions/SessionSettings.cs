@@ -1,13 +1,14 @@
 using Npgsql;
 
-namespace SyncEngine.Postgres.Administration;
+namespace SyncEngine.Postgres.Sessions;
 
 /// <summary>
 /// The settings of every session whose values leave the engine, for query and replication connections alike.
 /// </summary>
 /// <remarks>
-/// They travel in the startup packet, where they win over ALTER ROLE … SET, ALTER DATABASE … SET and postgresql.conf, and where
-/// DISCARD ALL and RESET return to them. Source: the order of GucSource in src/include/utils/guc.h (PGC_S_CLIENT is after PGC_S_DATABASE_USER).
+/// They are sent in the startup packet, where they override ALTER ROLE … SET, ALTER DATABASE … SET and postgresql.conf, and where
+/// DISCARD ALL and RESET return to them. Source: the order of GucSource in src/include/utils/guc.h (PGC_S_CLIENT is after
+/// PGC_S_DATABASE_USER).
 /// </remarks>
 public static class SessionSettings
 {

@@ -5,14 +5,29 @@ using SyncEngine.Changes;
 namespace SyncEngine.Postgres.Replication;
 
 /// <summary>A slot as <c>pg_replication_slots</c> shows it.</summary>
-internal sealed record SlotRow(
-    bool IsOurs, bool IsTemporary, bool IsLost, int? ActivePid, Lsn ConfirmedFlush, long RetainedBytes, long? SafeBytes);
+internal sealed record SlotRow
+{
+    /// <summary>A logical slot of this database, with pgoutput.</summary>
+    public bool IsOurs { get; init; }
 
-/// <summary>What the monitor looks at, in one round trip.</summary>
+    public bool IsTemporary { get; init; }
+
+    public bool IsLost { get; init; }
+
+    public int? ActivePid { get; init; }
+
+    public Lsn ConfirmedFlush { get; init; }
+
+    public long RetainedBytes { get; init; }
+
+    public long? SafeBytes { get; init; }
+}
+
+/// <summary>The facts that the monitor reads, in one round trip.</summary>
 internal sealed record StreamHealth(uint? PublicationOid, ulong NextXid, Lsn FlushedUpTo, SlotRow? Slot);
 
-/// <summary>The catalog queries of the replication room.</summary>
-internal static class Catalog
+/// <summary>The catalog queries of replication.</summary>
+internal static class ReplicationCatalog
 {
     private const string SlotColumns = """
         s.plugin = 'pgoutput' AND s.slot_type = 'logical' AND s.database = current_database() AS is_ours, s.temporary,
@@ -30,7 +45,8 @@ internal static class Catalog
         return (uint?)await command.ExecuteScalarAsync(cancellationToken);
     }
 
-    public static async Task<StreamHealth> HealthAsync(NpgsqlConnection connection, string publication, string slot, CancellationToken cancellationToken)
+    public static async Task<StreamHealth> HealthAsync(
+        NpgsqlConnection connection, string publication, string slot, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(
             $"""
@@ -51,7 +67,8 @@ internal static class Catalog
             reader.IsDBNull(4) ? null : ReadSlot(reader, 3));
     }
 
-    public static async Task<IReadOnlyList<string>> BlockersAsync(NpgsqlConnection connection, int waitingPid, CancellationToken cancellationToken)
+    public static async Task<IReadOnlyList<string>> BlockersAsync(
+        NpgsqlConnection connection, int waitingPid, CancellationToken cancellationToken)
     {
         // Zero stands for prepared transactions.
         await using var command = new NpgsqlCommand(
@@ -74,7 +91,7 @@ internal static class Catalog
         return blockers;
     }
 
-    /// <summary>When the backend began, which together with its pid names it for good; null when there is none.</summary>
+    /// <summary>The start of a backend, which together with its pid identifies it; null when there is none.</summary>
     public static async Task<DateTime?> BackendStartAsync(NpgsqlConnection connection, int pid, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand("SELECT backend_start FROM pg_stat_activity WHERE pid = $1", connection);
@@ -86,7 +103,8 @@ internal static class Catalog
     {
         await using var command = new NpgsqlCommand(
             """
-            SELECT format('pid %s (%s) of %s at %s since %s', pid, nullif(application_name, ''), usename, coalesce(host(client_addr), 'a local socket'), backend_start)
+            SELECT format('pid %s (%s) of %s at %s since %s', pid, nullif(application_name, ''), usename,
+                coalesce(host(client_addr), 'a local socket'), backend_start)
             FROM pg_stat_activity WHERE pid = $1
             """,
             connection);
@@ -94,20 +112,24 @@ internal static class Catalog
         return await command.ExecuteScalarAsync(cancellationToken) as string ?? $"pid {pid}";
     }
 
-    public static async Task<bool> TerminateAsync(NpgsqlConnection connection, int pid, DateTime backendStart, CancellationToken cancellationToken)
+    public static async Task<bool> TerminateAsync(
+        NpgsqlConnection connection, int pid, DateTime backendStart, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND backend_start = $2", connection);
+        await using var command = new NpgsqlCommand(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND backend_start = $2", connection);
         command.Parameters.AddWithValue(pid);
         command.Parameters.AddWithValue(backendStart);
         return await command.ExecuteScalarAsync(cancellationToken) is true;
     }
 
-    private static SlotRow ReadSlot(NpgsqlDataReader reader, int first) => new(
-        reader.GetBoolean(first),
-        reader.GetBoolean(first + 1),
-        reader.GetBoolean(first + 2),
-        reader.IsDBNull(first + 3) ? null : reader.GetInt32(first + 3),
-        Lsn.Parse(reader.GetString(first + 4)),
-        reader.GetInt64(first + 5),
-        reader.IsDBNull(first + 6) ? null : reader.GetInt64(first + 6));
+    private static SlotRow ReadSlot(NpgsqlDataReader reader, int first) => new()
+    {
+        IsOurs = reader.GetBoolean(first),
+        IsTemporary = reader.GetBoolean(first + 1),
+        IsLost = reader.GetBoolean(first + 2),
+        ActivePid = reader.IsDBNull(first + 3) ? null : reader.GetInt32(first + 3),
+        ConfirmedFlush = Lsn.Parse(reader.GetString(first + 4)),
+        RetainedBytes = reader.GetInt64(first + 5),
+        SafeBytes = reader.IsDBNull(first + 6) ? null : reader.GetInt64(first + 6),
+    };
 }
