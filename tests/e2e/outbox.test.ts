@@ -151,7 +151,7 @@ describe("the outbox tab", () => {
       "outbox.postgres": up,
       "outbox.outbox_table": up,
       "outbox.nodes_table": { status: "up", detail: "full: 2 nodes" },
-      "outbox.channels": { status: "up", detail: "1 channel waits: room:1 (ably 40160, 3 tries: the key may not publish here)" },
+      "outbox.channels": { status: "up", detail: "1 channel is blocked: room:1 (ably 40160, 3 tries: the key may not publish here)" },
       "outbox.ably": { status: "down", detail: "the key was refused" },
       "outbox.hub": up,
     };

@@ -47,7 +47,7 @@ describe("a glance at the outbox", () => {
   });
 
   it("shows which channels are blocked, with code and reason, and leaves dead letters to their figure", () => {
-    const blocked = "1 channel waits: room:1 (ably 40160, 3 tries: no capability; ask for one)";
+    const blocked = "1 channel is blocked: room:1 (ably 40160, 3 tries: no capability; ask for one)";
     expect(statusWith({ "outbox.channels": { ...up, detail: `${blocked}; 2 dead letters; replay-dead-letters puts them back` } }).blocked).toBe(blocked);
     expect(statusWith({ "outbox.channels": { ...up, detail: blocked } }).blocked).toBe(blocked);
     expect(statusWith({ "outbox.channels": { ...up, detail: "1 dead letter; replay-dead-letters puts it back" } }).blocked).toBe("");

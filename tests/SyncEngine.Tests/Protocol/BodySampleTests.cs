@@ -91,16 +91,9 @@ public sealed class BodySampleTests
     /// <summary>What the samples of a snapshot, of <c>live</c> and of a diff make of a whole result.</summary>
     private static string SocketAnswer()
     {
-        var plan = ModelQuery.All[0].Plan;
-        plan = plan with
-        {
-            Result = plan.Result with
-            {
-                Columns = [new OutputColumn("id", "int8", false), new OutputColumn("body", "text", true)],
-                Key = ["id"],
-                IsOrdered = true,
-            },
-        };
+        var model = ModelQuery.All[0].Plan;
+        OutputColumn[] columns = [new("id", "int8", false), new("body", "text", true)];
+        var plan = model with { Result = new ResultShape([.. columns], ["id"], IsOrdered: true, model.NewEncoder) };
         var result = new WholeResult(plan);
         foreach (var name in (string[])["snapshot", "snapshot-last", "live"])
         {

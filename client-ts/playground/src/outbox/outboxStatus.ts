@@ -51,7 +51,7 @@ export function outboxStatusOf(health: Answer, metrics: string): OutboxStatus {
         published: published.filter((series) => labelOf(series, "target") === name).reduce((sum, { value }) => sum + value, 0),
       })),
     remarks: parts.filter(({ name, status, detail }) => ["postgres", "outbox_table", "nodes_table"].includes(name) && (status !== "up" || (name !== "nodes_table" && detail !== ""))),
-    blocked: /^\d+ channels? waits?: /.test(detail("channels")) ? detail("channels").replace(/; \d+( or more)? dead letters?; .*$/, "") : "",
+    blocked: /^\d+ channels? (?:is|are) blocked: /.test(detail("channels")) ? detail("channels").replace(/; \d+( or more)? dead letters?; .*$/, "") : "",
     waiting: sumOf(metrics, "sync_outbox_waiting_rows"),
     published: sumOf(metrics, "sync_outbox_published_total"),
     deadLetters: sumOf(metrics, "sync_outbox_dead_letters"),
