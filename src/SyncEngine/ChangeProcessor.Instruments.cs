@@ -1,5 +1,10 @@
 using System.Diagnostics.Metrics;
+using SyncEngine.Delivery;
 using SyncEngine.Planning;
+using SyncEngine.LiveQueries;
+using SyncEngine.Subscriptions;
+using SyncEngine.Tiers;
+using SyncEngine.Tiers.SingleTable;
 
 namespace SyncEngine;
 
@@ -35,12 +40,12 @@ public sealed partial class ChangeProcessor
         double incremental = 0, probe = 0, requery = 0;
         foreach (var query in queries.All)
         {
-            switch (query.Plan.Mode)
+            switch (query.Plan.Tier.Mode)
             {
-                case PlanMode.Incremental:
+                case "incremental":
                     incremental += query.Subscriptions.Count;
                     break;
-                case PlanMode.Probe:
+                case "probe":
                     probe += query.Subscriptions.Count;
                     break;
                 default:

@@ -1,10 +1,14 @@
 using System.Collections.Immutable;
 using SyncEngine.Changes;
+using SyncEngine.Delivery;
 using SyncEngine.Errors;
 using SyncEngine.Planning;
 using SyncEngine.Ports;
+using SyncEngine.LiveQueries;
 using SyncEngine.Sql.Catalog;
 using SyncEngine.Subscriptions;
+using SyncEngine.Tiers;
+using SyncEngine.Tiers.SingleTable;
 
 namespace SyncEngine;
 
@@ -72,7 +76,7 @@ public sealed partial class ChangeProcessor
             }
         }
 
-        query.IsPlanNews |= (query.Plan.Mode, query.Plan.Reason) != (plan.Mode, plan.Reason);
+        query.IsPlanNews |= (query.Plan.Tier.Mode, query.Plan.Tier.Reason) != (plan.Tier.Mode, plan.Tier.Reason);
         reader.Forget(query);
         awaitingPosition.Remove(query);
         queries.Replace(query, plan);
@@ -541,5 +545,5 @@ public sealed partial class ChangeProcessor
     }
 
     private static byte[] PlanJson(QueryPlan plan) => System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(
-        new Dictionary<string, string?>(StringComparer.Ordinal) { ["mode"] = plan.Mode.ToString().ToLowerInvariant(), ["reason"] = plan.Reason });
+        new Dictionary<string, string?>(StringComparer.Ordinal) { ["mode"] = plan.Tier.Mode, ["reason"] = plan.Tier.Reason });
 }

@@ -1,10 +1,14 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
 using SyncEngine.Changes;
+using SyncEngine.Delivery;
 using SyncEngine.Errors;
 using SyncEngine.Permissions;
 using SyncEngine.Planning;
+using SyncEngine.LiveQueries;
 using SyncEngine.Subscriptions;
+using SyncEngine.Tiers;
+using SyncEngine.Tiers.SingleTable;
 
 namespace SyncEngine;
 

@@ -1,10 +1,13 @@
 using System.Threading.Channels;
 using SyncEngine.Changes;
+using SyncEngine.Delivery;
 using SyncEngine.Errors;
-using SyncEngine.Matching;
 using SyncEngine.Observability;
 using SyncEngine.Ports;
+using SyncEngine.LiveQueries;
 using SyncEngine.Subscriptions;
+using SyncEngine.Tiers;
+using SyncEngine.Tiers.SingleTable;
 
 namespace SyncEngine;
 

@@ -1,3 +1,9 @@
+using SyncEngine.Delivery;
+using SyncEngine.LiveQueries;
+using SyncEngine.Subscriptions;
+using SyncEngine.Tiers;
+using SyncEngine.Tiers.SingleTable;
+
 namespace SyncEngine;
 
 /// <summary>The engine's own bounds and rhythms; the host binds them from <c>SyncEngine:Delivery</c>, <c>:Subscriptions</c> and <c>:Reads</c>.</summary>

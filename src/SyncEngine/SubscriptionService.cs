@@ -1,10 +1,14 @@
 using System.Text.Json;
+using SyncEngine.Delivery;
 using SyncEngine.Errors;
 using SyncEngine.Permissions;
 using SyncEngine.Planning;
 using SyncEngine.Ports;
+using SyncEngine.LiveQueries;
 using SyncEngine.Sql.Catalog;
 using SyncEngine.Subscriptions;
+using SyncEngine.Tiers;
+using SyncEngine.Tiers.SingleTable;
 
 namespace SyncEngine;
 

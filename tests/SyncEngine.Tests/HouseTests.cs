@@ -22,8 +22,7 @@ public sealed partial class HouseTests
     };
 
     /// <summary>
-    /// What each room of the engine may know. Matching and Subscriptions know each other, as a template holds the live queries that a change touches and these hold their
-    /// template; neither knows SQL, which ends at the plan.
+    /// What each room of the engine may know. No tier knows SQL, which ends at the plan.
     /// </summary>
     private static readonly Dictionary<string, string[]> rooms = new(StringComparer.Ordinal)
     {
@@ -31,14 +30,14 @@ public sealed partial class HouseTests
         ["Observability"] = [],
         ["Values"] = [],
         ["Changes"] = [],
-        ["Matching.Predicates"] = ["Values", "Changes"],
-        ["Dataflow"] = ["Values", "Changes", "Matching.Predicates", "Errors"],
+        ["Tiers"] = ["Values", "Changes", "Errors", "LiveQueries"],
         ["Sql"] = ["Values", "Changes", "Errors", "Ports"],
         ["Permissions"] = ["Values", "Sql", "Errors"],
         ["Ports"] = ["Values", "Changes", "Errors", "Permissions", "Sql.Catalog"],
-        ["Planning"] = ["Values", "Changes", "Errors", "Permissions", "Ports", "Sql", "Matching.Predicates", "Dataflow"],
-        ["Matching"] = ["Values", "Changes", "Errors", "Planning", "Subscriptions", "Dataflow"],
-        ["Subscriptions"] = ["Values", "Changes", "Errors", "Observability", "Permissions", "Planning", "Ports", "Matching", "Dataflow"],
+        ["Planning"] = ["Values", "Changes", "Errors", "Permissions", "Ports", "Sql", "Tiers"],
+        ["Delivery"] = ["Values", "Changes", "Errors", "Observability", "Permissions", "Tiers", "LiveQueries", "Subscriptions"],
+        ["LiveQueries"] = ["Values", "Changes", "Errors", "Observability", "Permissions", "Planning", "Ports", "Tiers", "Delivery", "Subscriptions"],
+        ["Subscriptions"] = ["Values", "Changes", "Errors", "Permissions", "Planning", "LiveQueries", "Delivery"],
     };
 
     [Fact]

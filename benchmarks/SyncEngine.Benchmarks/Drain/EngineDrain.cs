@@ -6,11 +6,15 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using SyncEngine.Benchmarks.Engine;
 using SyncEngine.Changes;
+using SyncEngine.Delivery;
 using SyncEngine.Observability;
 using SyncEngine.Permissions;
 using SyncEngine.Ports;
 using SyncEngine.Postgres.Replication;
+using SyncEngine.LiveQueries;
 using SyncEngine.Subscriptions;
+using SyncEngine.Tiers;
+using SyncEngine.Tiers.SingleTable;
 using SyncEngine.Values;
 
 namespace SyncEngine.Benchmarks.Drain;

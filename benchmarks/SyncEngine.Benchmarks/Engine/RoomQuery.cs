@@ -1,7 +1,12 @@
 using System.Collections.Immutable;
-using SyncEngine.Matching.Predicates;
+using SyncEngine.Delivery;
 using SyncEngine.Permissions;
 using SyncEngine.Planning;
+using SyncEngine.LiveQueries;
+using SyncEngine.Subscriptions;
+using SyncEngine.Tiers;
+using SyncEngine.Tiers.SingleTable;
+using SyncEngine.Tiers.SingleTable.Predicates;
 using SyncEngine.Values;
 
 namespace SyncEngine.Benchmarks.Engine;
@@ -11,7 +16,6 @@ internal static class RoomQuery
 {
     public static QueryPlan PlanFor(uint table) => new()
     {
-        Mode = PlanMode.Incremental,
         QueryText = "SELECT id, body FROM messages WHERE room = $1",
         ReadSql = "SELECT id, body FROM messages WHERE room = $1",
         ParameterTypes = [Type(TypeOid.Int4, "int4")],
@@ -23,7 +27,7 @@ internal static class RoomQuery
         Identity = "room",
         Reader = Principal.Engine,
         NewEncoder = () => new JsonRowEncoder([ColumnCodec.For(Type(TypeOid.Int8, "int8")), ColumnCodec.For(Type(TypeOid.Text, "text"))], [0]),
-        SingleTable = new SingleTablePlan(
+        Tier = new SingleTablePlan(
             table,
             "room",
             [new StreamedColumn("id", Type(TypeOid.Int8, "int8"), -1), new StreamedColumn("room", Type(TypeOid.Int4, "int4"), -1), new StreamedColumn("body", Type(TypeOid.Text, "text"), -1)],

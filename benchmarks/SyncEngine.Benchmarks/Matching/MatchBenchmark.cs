@@ -5,8 +5,11 @@ using System.Text;
 using SyncEngine.Benchmarks.Engine;
 using SyncEngine.Benchmarks.Running;
 using SyncEngine.Changes;
-using SyncEngine.Matching;
+using SyncEngine.Delivery;
+using SyncEngine.LiveQueries;
 using SyncEngine.Subscriptions;
+using SyncEngine.Tiers;
+using SyncEngine.Tiers.SingleTable;
 using SyncEngine.Values;
 
 namespace SyncEngine.Benchmarks.Matching;

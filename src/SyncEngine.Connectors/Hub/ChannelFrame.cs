@@ -2,9 +2,13 @@ using System.Buffers;
 using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using SyncEngine.Delivery;
 using SyncEngine.Errors;
 using SyncEngine.Postgres.Channels;
+using SyncEngine.LiveQueries;
 using SyncEngine.Subscriptions;
+using SyncEngine.Tiers;
+using SyncEngine.Tiers.SingleTable;
 
 namespace SyncEngine.Connectors.Hub;
 

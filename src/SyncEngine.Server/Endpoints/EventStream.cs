@@ -1,7 +1,11 @@
 using System.Buffers;
 using System.IO.Pipelines;
 using System.Text;
+using SyncEngine.Delivery;
+using SyncEngine.LiveQueries;
 using SyncEngine.Subscriptions;
+using SyncEngine.Tiers;
+using SyncEngine.Tiers.SingleTable;
 
 namespace SyncEngine.Server.Endpoints;
 

@@ -1,6 +1,10 @@
 using System.Runtime.CompilerServices;
+using SyncEngine.Delivery;
+using SyncEngine.LiveQueries;
 using SyncEngine.Server.Authentication;
 using SyncEngine.Subscriptions;
+using SyncEngine.Tiers;
+using SyncEngine.Tiers.SingleTable;
 
 namespace SyncEngine.Server.Endpoints;
 

@@ -18,16 +18,16 @@ sealed record Explanation(
     string Sql)
 {
     public static Explanation Of(QueryPlan plan, DatabaseSchema schema) => new(
-        plan.Mode.ToString().ToLowerInvariant(),
-        plan.Reason,
+        plan.Tier.Mode,
+        plan.Tier.Reason,
         [.. plan.Columns.Select(ColumnAnswer.Of)],
         [.. plan.Key],
         plan.IsOrdered,
         [.. plan.ParameterTypes.Select(type => type.DisplayName)],
         [.. plan.Tables.Select(oid => WatchedRelation.Of(oid, plan, schema))],
         new PermissionAnswer(plan.Reader.Role, plan.DependsOnClaims),
-        plan.SingleTable is { } single ? IndexAnswer.Of(single) : null,
-        new SharingAnswer(plan.SingleTable?.TemplateKey, plan.DependsOnClaims ? "one result per set of claims and parameters" : "one result per role and parameters"),
+        plan.Tier.Index is { } index ? new IndexAnswer(index.Column, index.Values) : null,
+        new SharingAnswer(plan.Tier.TemplateKey, plan.DependsOnClaims ? "one result per set of claims and parameters" : "one result per role and parameters"),
         plan.ReadSql);
 }
 
@@ -36,7 +36,7 @@ sealed record WatchedRelation(string Name, IReadOnlyList<string>? Columns)
 {
     public static WatchedRelation Of(uint oid, QueryPlan plan, DatabaseSchema schema) => new(
         schema.Tables.TryGetValue(oid, out var table) ? $"{table.Schema}.{table.Name}" : $"relation {oid}",
-        plan.SingleTable is { } single && single.TableOid == oid ? [.. single.Columns.Select(column => column.Name)] : null);
+        plan.Tier.ColumnsOf(oid));
 }
 
 /// <param name="Role">The role that the query is validated and run as; null for the engine's own.</param>
@@ -45,9 +45,6 @@ sealed record PermissionAnswer(string? Role, bool ByClaims);
 
 /// <summary>How a change finds the subscription.</summary>
 /// <param name="Column">The indexed column; null when every change of the table is tried.</param>
-sealed record IndexAnswer(string? Column, int Values)
-{
-    public static IndexAnswer Of(SingleTablePlan single) => new(single.Index is { } index ? single.Columns[index.Column].Name : null, single.Index?.Slots.Length ?? 0);
-}
+sealed record IndexAnswer(string? Column, int Values);
 
 sealed record SharingAnswer(string? Template, string Result);

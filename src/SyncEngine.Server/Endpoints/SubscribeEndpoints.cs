@@ -1,10 +1,14 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using SyncEngine.Delivery;
 using SyncEngine.Errors;
 using SyncEngine.Planning;
+using SyncEngine.LiveQueries;
 using SyncEngine.Server.Authentication;
 using SyncEngine.Server.Options;
 using SyncEngine.Subscriptions;
+using SyncEngine.Tiers;
+using SyncEngine.Tiers.SingleTable;
 
 namespace SyncEngine.Server.Endpoints;
 
@@ -59,7 +63,7 @@ sealed record ColumnAnswer(string Name, string Type, bool Nullable, [property: J
 
 sealed record PlanAnswer(string Mode, string? Reason)
 {
-    public static PlanAnswer Of(QueryPlan plan) => new(plan.Mode.ToString().ToLowerInvariant(), plan.Reason);
+    public static PlanAnswer Of(QueryPlan plan) => new(plan.Tier.Mode, plan.Tier.Reason);
 }
 
 /// <summary>Reads and checks the body of a subscription's request.</summary>

@@ -1,10 +1,14 @@
 using System.Buffers;
 using System.Net.WebSockets;
 using System.Text.Json;
+using SyncEngine.Delivery;
 using SyncEngine.Errors;
 using SyncEngine.Planning;
+using SyncEngine.LiveQueries;
 using SyncEngine.Server.Authentication;
 using SyncEngine.Subscriptions;
+using SyncEngine.Tiers;
+using SyncEngine.Tiers.SingleTable;
 
 namespace SyncEngine.Server.Endpoints;
 

@@ -1,4 +1,8 @@
+using SyncEngine.Delivery;
+using SyncEngine.LiveQueries;
 using SyncEngine.Subscriptions;
+using SyncEngine.Tiers;
+using SyncEngine.Tiers.SingleTable;
 
 namespace SyncEngine.Server.Hubs;
 

@@ -1,10 +1,14 @@
 using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.SignalR;
+using SyncEngine.Delivery;
 using SyncEngine.Errors;
 using SyncEngine.Permissions;
+using SyncEngine.LiveQueries;
 using SyncEngine.Server.Authentication;
 using SyncEngine.Server.Errors;
 using SyncEngine.Subscriptions;
+using SyncEngine.Tiers;
+using SyncEngine.Tiers.SingleTable;
 
 namespace SyncEngine.Server.Hubs;
 

@@ -1,21 +1,9 @@
 using System.Collections.Immutable;
 using SyncEngine.Permissions;
+using SyncEngine.Tiers;
 using SyncEngine.Values;
 
 namespace SyncEngine.Planning;
-
-/// <summary>How a result is kept live. DESIGN "Tiers".</summary>
-public enum PlanMode
-{
-    /// <summary>Inside the engine, from the stream alone.</summary>
-    Incremental,
-
-    /// <summary>Postgres is asked about the changed keys.</summary>
-    Probe,
-
-    /// <summary>Postgres runs the query again when something it reads has changed.</summary>
-    Requery,
-}
 
 /// <summary>A column as a client is told of it.</summary>
 public sealed record OutputColumn(string Name, string Type, bool IsNullable, bool IsHidden = false);
@@ -25,10 +13,8 @@ public sealed record OutputColumn(string Name, string Type, bool IsNullable, boo
 /// </summary>
 public sealed record QueryPlan
 {
-    public required PlanMode Mode { get; init; }
-
-    /// <summary>Why it is not the tier above; null at the top.</summary>
-    public string? Reason { get; init; }
+    /// <summary>How its results are kept live, and the reason.</summary>
+    public required TierPlan Tier { get; init; }
 
     /// <summary>The query as gated and printed.</summary>
     public required string QueryText { get; init; }
@@ -67,8 +53,7 @@ public sealed record QueryPlan
     /// <summary>Its reads are not all known: any change may change the answer.</summary>
     public bool ReadsAnything { get; init; }
 
-    /// <summary>Set for the incremental tier.</summary>
-    public SingleTablePlan? SingleTable { get; init; }
+    internal SyncEngine.Tiers.SingleTable.SingleTablePlan? SingleTable => Tier as SyncEngine.Tiers.SingleTable.SingleTablePlan;
 
     /// <summary>Makes an encoder for one read's rows.</summary>
     public required Func<RowEncoder> NewEncoder { get; init; }

@@ -10,6 +10,8 @@ using SyncEngine.Sql.Binding;
 using SyncEngine.Sql.Catalog;
 using SyncEngine.Sql.Parsing;
 using SyncEngine.Sql.Syntax;
+using SyncEngine.Tiers.Requery;
+using SyncEngine.Tiers.SingleTable;
 using SyncEngine.Values;
 
 namespace SyncEngine.Planning;
@@ -242,8 +244,9 @@ public sealed class QueryPlanner(IQueryAnalyst analyst, ISchemaSource schemas, E
             .Append(gated.Text);
         return new QueryPlan
         {
-            Mode = single is null ? PlanMode.Requery : PlanMode.Incremental,
-            Reason = single is not null ? null : readsClock ? $"{reason}; looked at again every {options.ClockInterval.TotalSeconds:0.###} s" : reason,
+            Tier = single is not null
+                ? single
+                : new RequeryPlan(readsClock ? $"{reason}; looked at again every {options.ClockInterval.TotalSeconds:0.###} s" : reason!),
             QueryText = text,
             ReadSql = codecs.All(codec => codec.IsNative) ? gated.Text : WithJsonColumns(gated.Text, codecs),
             ParameterTypes = description.Parameters,
@@ -260,7 +263,6 @@ public sealed class QueryPlanner(IQueryAnalyst analyst, ISchemaSource schemas, E
             DependsOnClaims = dependsOnClaims,
             ReadsClock = readsClock,
             ReadsAnything = description.HasOpaqueFunctions,
-            SingleTable = single,
             NewEncoder = key.IsEmpty ? () => new ContentKeyedRowEncoder(codecs) : () => new JsonRowEncoder(codecs, key),
         };
     }

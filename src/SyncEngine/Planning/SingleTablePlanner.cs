@@ -1,12 +1,13 @@
 using System.Collections.Immutable;
 using System.Diagnostics;
-using SyncEngine.Matching.Predicates;
+using SyncEngine.Tiers.SingleTable;
+using SyncEngine.Tiers.SingleTable.Predicates;
 using SyncEngine.Sql.Binding;
 using SyncEngine.Sql.Catalog;
 using TruthValue = SyncEngine.Sql.Syntax.TruthValue;
 using SyncEngine.Values;
-using ComparisonOperator = SyncEngine.Matching.Predicates.ComparisonOperator;
-using Predicate = SyncEngine.Matching.Predicates.Predicate;
+using ComparisonOperator = SyncEngine.Tiers.SingleTable.Predicates.ComparisonOperator;
+using Predicate = SyncEngine.Tiers.SingleTable.Predicates.Predicate;
 
 namespace SyncEngine.Planning;
 
@@ -37,7 +38,7 @@ sealed class SingleTablePlanner
         return new SingleTablePlan(
             table.Oid,
             // The types as they are in the stream belong to it: a template outlives a schema version.
-            QueryTemplate.Key(select) + string.Concat(planner.needed.Select(column => $"|{column.Name}:{column.Type.Oid}:{column.TypeModifier}")) + "#" + string.Join(',', key),
+            Sql.Binding.QueryTemplate.Key(select) + string.Concat(planner.needed.Select(column => $"|{column.Name}:{column.Type.Oid}:{column.TypeModifier}")) + "#" + string.Join(',', key),
             [.. planner.needed.Select(column => new StreamedColumn(column.Name, column.Type, column.TypeModifier))],
             output,
             key,
@@ -89,7 +90,7 @@ sealed class SingleTablePlanner
     {
         Comparison { Operator: ComparisonOperator.Equal } equal => new IndexedEquality(equal.Column, [equal.Operand], equal.Comparer),
         InList { IsNegated: false } inList => new IndexedEquality(inList.Column, inList.Operands, inList.Comparer),
-        And and => and.Terms.Select(Indexed).OfType<IndexedEquality>().OrderBy(equality => equality.Slots.Length).FirstOrDefault(),
+        And and => and.Terms.Select(Indexed).OfType<IndexedEquality>().OrderBy(equality => equality.Operands.Length).FirstOrDefault(),
         _ => null,
     };
 }

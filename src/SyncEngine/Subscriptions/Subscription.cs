@@ -1,6 +1,10 @@
 using System.Collections.Immutable;
+using SyncEngine.Delivery;
 using SyncEngine.Permissions;
 using SyncEngine.Planning;
+using SyncEngine.LiveQueries;
+using SyncEngine.Tiers;
+using SyncEngine.Tiers.SingleTable;
 
 namespace SyncEngine.Subscriptions;
 

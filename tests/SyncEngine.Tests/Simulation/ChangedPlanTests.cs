@@ -1,9 +1,13 @@
 using System.Collections.Immutable;
+using SyncEngine.Delivery;
 using SyncEngine.Errors;
 using SyncEngine.Observability;
 using SyncEngine.Permissions;
 using SyncEngine.Planning;
+using SyncEngine.LiveQueries;
 using SyncEngine.Subscriptions;
+using SyncEngine.Tiers;
+using SyncEngine.Tiers.SingleTable;
 using Xunit;
 
 namespace SyncEngine.Tests.Simulation;

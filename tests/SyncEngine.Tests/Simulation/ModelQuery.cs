@@ -1,9 +1,15 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Text;
-using SyncEngine.Matching.Predicates;
+using SyncEngine.Delivery;
 using SyncEngine.Permissions;
 using SyncEngine.Planning;
+using SyncEngine.LiveQueries;
+using SyncEngine.Subscriptions;
+using SyncEngine.Tiers;
+using SyncEngine.Tiers.Requery;
+using SyncEngine.Tiers.SingleTable;
+using SyncEngine.Tiers.SingleTable.Predicates;
 using SyncEngine.Values;
 
 namespace SyncEngine.Tests.Simulation;
@@ -102,11 +108,10 @@ sealed class ModelQuery
             yield return again;
             var plan = again.Plan with
             {
-                Mode = PlanMode.Incremental,
                 QueryText = $"{label} {name}",
                 ReadSql = $"{label} {name}",
                 Identity = $"{label} {name}",
-                SingleTable = new SingleTablePlan(table, $"{label} {name}", columns, output, [0], predicate, index, operands),
+                Tier = new SingleTablePlan(table, $"{label} {name}", columns, output, [0], predicate, index, operands),
             };
             yield return new ModelQuery($"{label} {name}", parameterCount, plan, Meaning);
         }
@@ -120,8 +125,7 @@ sealed class ModelQuery
         OutputColumn[] columns = [.. types.Select((type, i) => new OutputColumn($"c{i}", type.DisplayName, true))];
         var plan = new QueryPlan
         {
-            Mode = PlanMode.Requery,
-            Reason = "it says so",
+            Tier = new RequeryPlan("it says so"),
             QueryText = name,
             ReadSql = name,
             ParameterTypes = [.. Enumerable.Repeat(ModelTable.Int, parameterCount)],

@@ -2,8 +2,12 @@ using System.Buffers;
 using System.Collections.Immutable;
 using System.Text.Json;
 using SyncEngine.Changes;
+using SyncEngine.Delivery;
 using SyncEngine.Permissions;
+using SyncEngine.LiveQueries;
 using SyncEngine.Subscriptions;
+using SyncEngine.Tiers;
+using SyncEngine.Tiers.SingleTable;
 
 namespace SyncEngine.Tests.Simulation;
 

@@ -1,7 +1,11 @@
 using SyncEngine.Changes;
+using SyncEngine.Delivery;
 using SyncEngine.Errors;
 using SyncEngine.Permissions;
+using SyncEngine.LiveQueries;
 using SyncEngine.Subscriptions;
+using SyncEngine.Tiers;
+using SyncEngine.Tiers.SingleTable;
 using Xunit;
 
 namespace SyncEngine.Tests.Subscriptions;

@@ -1,8 +1,12 @@
 using System.Buffers;
 using System.Text.Json;
 using SyncEngine.Changes;
+using SyncEngine.Delivery;
 using SyncEngine.Errors;
+using SyncEngine.LiveQueries;
 using SyncEngine.Subscriptions;
+using SyncEngine.Tiers;
+using SyncEngine.Tiers.SingleTable;
 using Xunit;
 
 namespace SyncEngine.Tests.Subscriptions;

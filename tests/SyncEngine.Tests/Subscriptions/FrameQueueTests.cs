@@ -4,9 +4,13 @@ using System.Text.Json;
 using FsCheck;
 using FsCheck.Fluent;
 using SyncEngine.Changes;
+using SyncEngine.Delivery;
 using SyncEngine.Errors;
+using SyncEngine.LiveQueries;
 using SyncEngine.Subscriptions;
 using SyncEngine.Tests.Values;
+using SyncEngine.Tiers;
+using SyncEngine.Tiers.SingleTable;
 using Xunit;
 
 namespace SyncEngine.Tests.Subscriptions;

@@ -1,5 +1,9 @@
 using SyncEngine.Changes;
+using SyncEngine.Delivery;
+using SyncEngine.LiveQueries;
 using SyncEngine.Subscriptions;
+using SyncEngine.Tiers;
+using SyncEngine.Tiers.SingleTable;
 using Xunit;
 
 namespace SyncEngine.Tests.Subscriptions;

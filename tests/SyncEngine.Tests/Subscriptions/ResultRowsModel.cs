@@ -1,5 +1,9 @@
 using System.Text;
+using SyncEngine.Delivery;
+using SyncEngine.LiveQueries;
 using SyncEngine.Subscriptions;
+using SyncEngine.Tiers;
+using SyncEngine.Tiers.SingleTable;
 using SyncEngine.Values;
 using Xunit;
 

@@ -1,7 +1,11 @@
 using FsCheck;
 using FsCheck.Fluent;
+using SyncEngine.Delivery;
+using SyncEngine.LiveQueries;
 using SyncEngine.Subscriptions;
 using SyncEngine.Tests.Values;
+using SyncEngine.Tiers;
+using SyncEngine.Tiers.SingleTable;
 using SyncEngine.Values;
 using Xunit;
 

@@ -1,0 +1,259 @@
+using System.Threading.Channels;
+using SyncEngine.Changes;
+using SyncEngine.Errors;
+using SyncEngine.LiveQueries;
+using SyncEngine.Subscriptions;
+using SyncEngine.Tiers;
+using SyncEngine.Tiers.SingleTable;
+
+namespace SyncEngine.Delivery;
+
+/// <summary>
+/// The frames that wait for one connection. The change processor offers, the connection takes; nobody waits for a slow connection.
+/// </summary>
+/// <remarks>
+/// Backpressure: past <paramref name="maxBytes"/> the diffs are merged to one net diff per subscription, labelled with the last cut; what is
+/// still too much makes <see cref="Offer"/> answer with the subscriptions to reset. Snapshot chunks are shared by all who get them and do not count.
+/// </remarks>
+public sealed class FrameQueue(int maxBytes)
+{
+    // Guards everything below: one thread offers, another takes.
+    private readonly Lock gate = new();
+    private readonly Channel<bool> signal = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private Queue<Frame> frames = new();
+    private long countedBytes;
+    private bool isComplete;
+
+    /// <summary>Bytes of snapshots waiting.</summary>
+    public long WaitingSnapshotBytes
+    {
+        get
+        {
+            lock (gate)
+            {
+                return frames.Where(frame => frame.Body.Type == "snapshot").Sum(frame => (long)frame.Length);
+            }
+        }
+    }
+
+    /// <summary>Bytes waiting, snapshots left out.</summary>
+    public long CountedBytes => Volatile.Read(ref countedBytes);
+
+    /// <summary>Rises with every frame taken; a queue that is not empty and does not move has a stalled client.</summary>
+    public long TakenCount { get; private set; }
+
+    public bool IsEmpty
+    {
+        get
+        {
+            lock (gate)
+            {
+                return frames.Count == 0;
+            }
+        }
+    }
+
+    /// <summary>Appends frames. Returns the subscriptions whose frames did not fit: their reset is in line already, each needs a new snapshot.</summary>
+    internal IReadOnlyCollection<string> Offer(IReadOnlyList<Frame> offered, Func<string, RowDiff, Lsn, FrameBody> encodeMerged)
+    {
+        IReadOnlyCollection<string> dropped = [];
+        lock (gate)
+        {
+            if (isComplete)
+            {
+                return dropped;
+            }
+
+            foreach (var frame in offered)
+            {
+                frames.Enqueue(frame);
+                countedBytes += CountedLength(frame);
+            }
+
+            if (countedBytes > maxBytes)
+            {
+                dropped = Shrink(encodeMerged);
+            }
+        }
+
+        signal.Writer.TryWrite(true);
+        return dropped;
+    }
+
+    /// <summary>Forgets what waits for one subscription: the client has taken it off the stream.</summary>
+    internal void Drop(string subscriptionId)
+    {
+        lock (gate)
+        {
+            frames = new Queue<Frame>(frames.Where(frame => frame.SubscriptionId != subscriptionId));
+            countedBytes = frames.Sum(frame => (long)CountedLength(frame));
+        }
+    }
+
+    /// <summary>Ends the queue: what waits may still be taken, nothing more is accepted.</summary>
+    public void Complete()
+    {
+        lock (gate)
+        {
+            isComplete = true;
+        }
+
+        signal.Writer.TryWrite(true);
+    }
+
+    /// <summary>Forgets what waits and ends the queue.</summary>
+    public void Abandon()
+    {
+        lock (gate)
+        {
+            frames.Clear();
+            countedBytes = 0;
+            isComplete = true;
+        }
+
+        signal.Writer.TryWrite(true);
+    }
+
+    /// <summary>Takes the frames one by one until the queue is completed and empty.</summary>
+    public async IAsyncEnumerable<Frame> ReadAllAsync([System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await foreach (var batch in ReadBatchesAsync(maxBatchBytes: 1, cancellationToken))
+        {
+            yield return batch[0];
+        }
+    }
+
+    /// <summary>Takes what waits, at least one frame and no more than fit the bytes, until the queue is completed and empty.</summary>
+    public async IAsyncEnumerable<Frame[]> ReadBatchesAsync(int maxBatchBytes, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            while (TakeBatch(maxBatchBytes) is { Length: > 0 } batch)
+            {
+                yield return batch;
+            }
+
+            lock (gate)
+            {
+                if (isComplete && frames.Count == 0)
+                {
+                    yield break;
+                }
+            }
+
+            await signal.Reader.ReadAsync(cancellationToken);
+        }
+    }
+
+    public bool TryTake(out Frame frame)
+    {
+        frame = default;
+        if (TakeBatch(maxBatchBytes: 1) is not [var taken])
+        {
+            return false;
+        }
+
+        frame = taken;
+        return true;
+    }
+
+    private Frame[] TakeBatch(int maxBatchBytes)
+    {
+        lock (gate)
+        {
+            var count = 0;
+            var bytes = 0L;
+            foreach (var frame in frames)
+            {
+                bytes += frame.Length;
+                if (count > 0 && bytes > maxBatchBytes)
+                {
+                    break;
+                }
+
+                count++;
+            }
+
+            if (count == 0)
+            {
+                return [];
+            }
+
+            var batch = new Frame[count];
+            for (var i = 0; i < count; i++)
+            {
+                batch[i] = frames.Dequeue();
+                countedBytes -= CountedLength(batch[i]);
+            }
+
+            TakenCount += count;
+            return batch;
+        }
+    }
+
+    private static int CountedLength(in Frame frame) => frame.Body.Type == "snapshot" ? 0 : frame.Length;
+
+    /// <summary>
+    /// Merges what waits. Frames that are no plain diff or cut stay, a subscription's diffs before one of its own stay before it; the other diffs
+    /// become one per subscription, and the cuts one at the end. A subscription whose diffs cannot be merged (ordered, or in parts), or the
+    /// largest ones while it is still too much, is reset ahead of that cut: no cut covers rows that it lacks.
+    /// </summary>
+    private HashSet<string> Shrink(Func<string, RowDiff, Lsn, FrameBody> encodeMerged)
+    {
+        HashSet<string> dropped = [];
+        Dictionary<string, (RowDiff Diff, Lsn Cut)> net = [];
+        Lsn? lastCut = null;
+        List<Frame> kept = [];
+        foreach (var frame in frames)
+        {
+            if (frame.SubscriptionId is not { } id)
+            {
+                if (kept.Count == 0 && net.Count == 0 && dropped.Count == 0 && lastCut is null)
+                {
+                    // A stream begins with a cut.
+                    kept.Add(frame);
+                }
+
+                lastCut = frame.Body.Cut;
+            }
+            else if (frame.Body.Type != "diff")
+            {
+                if (net.Remove(id, out var before) && !before.Diff.IsEmpty)
+                {
+                    kept.Add(new Frame(id, encodeMerged(id, before.Diff, before.Cut)));
+                }
+
+                kept.Add(frame);
+            }
+            else if (frame.Body.Diff is not { IsOrdered: false } diff)
+            {
+                dropped.Add(id);
+            }
+            else
+            {
+                net[id] = (net.TryGetValue(id, out var earlier) ? earlier.Diff.Then(diff) : diff, frame.Body.Cut!.Value);
+            }
+        }
+
+        var merged = net.Where(entry => !entry.Value.Diff.IsEmpty && !dropped.Contains(entry.Key))
+            .Select(entry => new Frame(entry.Key, encodeMerged(entry.Key, entry.Value.Diff, Lsn.Max(entry.Value.Cut, lastCut ?? Lsn.Zero))))
+            .OrderBy(frame => frame.Length)
+            .ToList();
+        // Half of the bound must be free again, so that shrinking stays rare.
+        var room = (maxBytes / 2) - kept.Where(frame => !dropped.Contains(frame.SubscriptionId ?? "")).Sum(frame => (long)CountedLength(frame));
+        var fitting = merged.TakeWhile(frame => (room -= frame.Length) >= 0).ToList();
+        dropped.UnionWith(merged.Skip(fitting.Count).Select(frame => frame.SubscriptionId!));
+        // A dropped subscription is reset, so only its end still matters.
+        kept.RemoveAll(frame => dropped.Contains(frame.SubscriptionId ?? "") && frame.Body.Type != "error");
+        var ended = kept.Where(frame => frame.Body.Type == "error").Select(frame => frame.SubscriptionId!).ToHashSet();
+        var resets = dropped.Where(id => !ended.Contains(id)).Select(id => new Frame(id, FrameBody.Reset(ErrorCode.SlowConsumer)));
+        frames = new Queue<Frame>([.. kept, .. resets, .. fitting.OrderBy(frame => frame.Body.Cut!.Value)]);
+        if (lastCut is { } final)
+        {
+            frames.Enqueue(new Frame(null, FrameBody.OfCut(final)));
+        }
+
+        countedBytes = frames.Sum(frame => (long)CountedLength(frame));
+        return dropped;
+    }
+}
