@@ -2,6 +2,7 @@ using SyncEngine.Connectors.Outbox;
 using SyncEngine.Connectors.Targets;
 using SyncEngine.Observability;
 using SyncEngine.Postgres.Administration;
+using SyncEngine.Server.Cors;
 using SyncEngine.Server.Observability;
 using SyncEngine.Server.Options;
 

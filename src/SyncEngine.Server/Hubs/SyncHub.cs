@@ -5,6 +5,7 @@ using SyncEngine.Errors;
 using SyncEngine.Permissions;
 using SyncEngine.LiveQueries;
 using SyncEngine.Server.Authentication;
+using SyncEngine.Server.Channels;
 using SyncEngine.Server.Errors;
 using SyncEngine.Subscriptions;
 using SyncEngine.Tiers;
@@ -12,18 +13,20 @@ using SyncEngine.Tiers.SingleTable;
 
 namespace SyncEngine.Server.Hubs;
 
-/// <summary>CONTRACT §3: the hub <c>/sync</c>. Methods take exactly the arguments shown; a refusal is a HubException <c>code: text</c>.</summary>
-sealed class SyncHub(ChangeProcessor processor, SubscriptionService service, Channels.ChannelDoor channels, CallerAuthenticator callers, HubErrors errors) : Hub
+/// <summary>The hub <c>/sync</c> of docs/PROTOCOL.md. Methods take exactly the arguments shown; a refusal is a HubException <c>code: text</c>.</summary>
+sealed class SyncHub(ChangeProcessor processor, SubscriptionService service, ChannelFrames channels, CallerAuthenticator callers, HubErrors errors) : Hub
 {
     private const string OpenStreamKey = "open-stream";
     private const string PrincipalKey = "principal";
+
     // Small beside what a queue may hold, so that what a slow client does not read stays where it can be merged.
     private const int BatchBytes = 32 * 1024;
-    private static readonly TimeSpan longestWait = TimeSpan.FromMinutes(2);
+
+    private static readonly TimeSpan maxWait = TimeSpan.FromMinutes(2);
 
     public override Task OnConnectedAsync()
     {
-        Context.Items[OpenStreamKey] = new OpenStreamSlot();
+        Context.Items[OpenStreamKey] = new OpenStream();
         return Task.CompletedTask;
     }
 
@@ -36,14 +39,22 @@ sealed class SyncHub(ChangeProcessor processor, SubscriptionService service, Cha
     public IAsyncEnumerable<FrameBatch> Open(CancellationToken cancellationToken)
     {
         var opening = new TaskCompletionSource<ClientStream>(TaskCreationOptions.RunContinuationsAsynchronously);
-        return Slot.TryOpen(opening.Task)
+        return OwnStream.TryOpen(opening.Task)
             ? errors.Translated(OpenAsync(opening, cancellationToken), cancellationToken)
             : throw new SyncException(ErrorCode.InvalidRequest, "this connection has an open stream already");
     }
 
     /// <summary>Messages of a channel of the outbox's hub target, after the one with the id <paramref name="from"/>.</summary>
     public IAsyncEnumerable<FrameBatch> Channel(string name, string? from, CancellationToken cancellationToken) =>
-        errors.Translated(channels.BatchesAsync(() => CurrentPrincipal, name, from, cancellationToken), cancellationToken);
+        errors.Translated(ChannelAsync(name, from, cancellationToken), cancellationToken);
+
+    private async IAsyncEnumerable<FrameBatch> ChannelAsync(string name, string? from, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await foreach (var frames in channels.OfCallAsync(() => CurrentPrincipal, name, from, cancellationToken))
+        {
+            yield return new FrameBatch([.. frames.Select(frame => frame.Frame)]);
+        }
+    }
 
     private async IAsyncEnumerable<FrameBatch> StreamAsync(string subscriptionId, string? from, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -66,7 +77,7 @@ sealed class SyncHub(ChangeProcessor processor, SubscriptionService service, Cha
             }
             catch
             {
-                // Whoever attaches meanwhile is refused by its own connection's end.
+                // A call that attaches meanwhile is refused when this connection ends.
                 opening.SetCanceled(CancellationToken.None);
                 throw;
             }
@@ -78,7 +89,7 @@ sealed class SyncHub(ChangeProcessor processor, SubscriptionService service, Cha
         }
         finally
         {
-            Slot.Close();
+            OwnStream.Close();
         }
     }
 
@@ -88,7 +99,7 @@ sealed class SyncHub(ChangeProcessor processor, SubscriptionService service, Cha
     public async Task Detach(string subscriptionId) =>
         await processor.DetachAsync(await OpenStreamAsync(), Required(subscriptionId), Context.ConnectionAborted);
 
-    /// <summary>A newer token of the same principal.</summary>
+    /// <summary>Takes a newer token of the same principal, by the same authentication scheme as requests.</summary>
     public async Task Authenticate(string token)
     {
         var principal = await callers.AuthenticateAsync(Required(token), Context.ConnectionAborted);
@@ -98,17 +109,17 @@ sealed class SyncHub(ChangeProcessor processor, SubscriptionService service, Cha
         }
 
         Context.Items[PrincipalKey] = principal;
-        if (Slot.Opening is { } opening)
+        if (OwnStream.Opening is { } opening)
         {
             await service.AuthenticateAsync(await opening, principal, Context.ConnectionAborted);
         }
     }
 
-    /// <summary>What became of the transaction that called <c>sync.ack(id)</c> or <c>sync.reject(id, …)</c>.</summary>
+    /// <summary>The outcome of the transaction that called <c>sync.ack(id)</c> or <c>sync.reject(id, …)</c>.</summary>
     public async Task<object> Await(string id, int timeoutMs)
     {
         var timeout = timeoutMs < 0 ? TimeSpan.Zero : TimeSpan.FromMilliseconds(timeoutMs);
-        var answer = await processor.AwaitAsync(Required(id), timeout < longestWait ? timeout : longestWait, Context.ConnectionAborted);
+        var answer = await processor.AwaitAsync(Required(id), timeout < maxWait ? timeout : maxWait, Context.ConnectionAborted);
         return answer.Status switch
         {
             "confirmed" => new { status = answer.Status, cut = answer.Cut },
@@ -117,19 +128,20 @@ sealed class SyncHub(ChangeProcessor processor, SubscriptionService service, Cha
         };
     }
 
-    private Principal CurrentPrincipal => Context.Items.TryGetValue(PrincipalKey, out var newer) ? (Principal)newer! : Context.GetHttpContext()!.GetPrincipal();
+    private Principal CurrentPrincipal =>
+        Context.Items.TryGetValue(PrincipalKey, out var newer) ? (Principal)newer! : Context.GetHttpContext()!.GetPrincipal();
 
-    private OpenStreamSlot Slot => (OpenStreamSlot)Context.Items[OpenStreamKey]!;
+    private OpenStream OwnStream => (OpenStream)Context.Items[OpenStreamKey]!;
 
     private Task<ClientStream> OpenStreamAsync() =>
-        Slot.Opening ?? throw new SyncException(ErrorCode.InvalidRequest, "this connection has no open stream", hint: "Call Open() first.");
+        OwnStream.Opening ?? throw new SyncException(ErrorCode.InvalidRequest, "this connection has no open stream", hint: "Call Open() first.");
 
     private static string Required(string? value) =>
         string.IsNullOrEmpty(value) ? throw new SyncException(ErrorCode.InvalidRequest, "an argument is missing or empty") : value;
 
     private async IAsyncEnumerable<FrameBatch> ReadAsync(ClientStream stream, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        // SignalR waits for the transport between frames, so a client that stops reading is noticed by the queue, and its connection is cut.
+        // SignalR waits for the transport between frames, so the queue notices a client that stops reading. Its connection is then aborted.
         await using var cut = stream.Stalled.Register(static context => ((HubCallerContext)context!).Abort(), Context);
         try
         {
@@ -144,8 +156,8 @@ sealed class SyncHub(ChangeProcessor processor, SubscriptionService service, Cha
         }
     }
 
-    /// <summary>Holds a connection's open stream; calls of one connection run beside each other.</summary>
-    private sealed class OpenStreamSlot
+    /// <summary>A connection's open stream. Calls of one connection run concurrently.</summary>
+    private sealed class OpenStream
     {
         private Task<ClientStream>? opening;
 

@@ -5,6 +5,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using SyncEngine.Connectors.Outbox;
 using SyncEngine.Observability;
 using SyncEngine.Postgres.Administration;
+using SyncEngine.Server.Cors;
 using SyncEngine.Server.Observability;
 using SyncEngine.Server.Options;
 using SyncEngine.Tests.Server;

@@ -1,7 +1,13 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Security.Claims;
 using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using SyncEngine.Errors;
 using SyncEngine.Tests.Server.Authentication;
 using Xunit;
@@ -76,6 +82,26 @@ public sealed class EdgesTests
 
         using var response = await SendAsync(host, "/who", ("Authorization", $"Bearer {Tokens.Hs256(payload)}"));
         await ProblemAsync(response, status, code);
+    }
+
+    [Fact]
+    public async Task Another_scheme_of_the_framework_can_stand_in()
+    {
+        await using var host = await TestHost.StartAsync(
+            isEmbedded: false,
+            services => new AuthenticationBuilder(services.Configure<AuthenticationOptions>(options => options.DefaultScheme = HeaderScheme.Name))
+                .AddScheme<AuthenticationSchemeOptions, HeaderScheme>(HeaderScheme.Name, null),
+            secret);
+
+        using var known = await SendAsync(host, "/who", (HeaderScheme.Name, "app_user"));
+        Assert.Equal("""{"role":"app_user","query":""}""", await known.Content.ReadAsStringAsync(Cancellation));
+        using var superuser = await SendAsync(host, "/who", (HeaderScheme.Name, "root"));
+        await ProblemAsync(superuser, HttpStatusCode.Forbidden, "permission_denied");
+        using var refused = await SendAsync(host, "/who", (HeaderScheme.Name, ""));
+        await ProblemAsync(refused, HttpStatusCode.Unauthorized, "unauthenticated");
+        Assert.Equal("Header", refused.Headers.WwwAuthenticate.ToString());
+        using var unknown = await SendAsync(host, "/who", ("Authorization", $"Bearer {token}"));
+        await ProblemAsync(unknown, HttpStatusCode.Unauthorized, "unauthenticated");
     }
 
     [Fact]
@@ -218,6 +244,18 @@ public sealed class EdgesTests
     }
 
     [Fact]
+    public async Task A_refusal_can_be_read_by_a_page_that_may()
+    {
+        await using var host = await TestHost.StartAsync(isEmbedded: false, secret, ("SyncEngine:Cors:Origins", "https://app.example"));
+
+        using var response = await SendAsync(host, "/who", ("Origin", "https://app.example"));
+        await ProblemAsync(response, HttpStatusCode.Unauthorized, "unauthenticated");
+        Assert.Equal("https://app.example", response.Headers.GetValues("Access-Control-Allow-Origin").Single());
+        Assert.Equal("Retry-After,WWW-Authenticate", response.Headers.GetValues("Access-Control-Expose-Headers").Single());
+        Assert.Contains("Origin", response.Headers.Vary);
+    }
+
+    [Fact]
     public async Task A_preflight_needs_no_token()
     {
         await using var host = await TestHost.StartAsync(isEmbedded: false, secret, ("SyncEngine:Cors:Origins", "https://app.example"));
@@ -225,6 +263,9 @@ public sealed class EdgesTests
 
         using var response = await host.Client.SendAsync(request, Cancellation);
         Assert.Equal((HttpStatusCode.NoContent, "authorization"), (response.StatusCode, response.Headers.GetValues("Access-Control-Allow-Headers").Single()));
+        Assert.Equal(
+            ["https://app.example", "true", "600"],
+            ((string[])["Allow-Origin", "Allow-Credentials", "Max-Age"]).Select(name => response.Headers.GetValues($"Access-Control-{name}").Single()));
     }
 
     [Fact]
@@ -259,5 +300,23 @@ public sealed class EdgesTests
         Assert.Equal(code, problem.GetProperty("code").GetString());
         Assert.Equal((int)status, problem.GetProperty("status").GetInt32());
         return problem;
+    }
+
+    /// <summary>A scheme of somebody else: the role stands in a header.</summary>
+    private sealed class HeaderScheme(IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder)
+        : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
+    {
+        public const string Name = "X-Role";
+
+        protected override Task<AuthenticateResult> HandleAuthenticateAsync() => Task.FromResult(
+            Request.Headers[Name] is not [{ } role] ? AuthenticateResult.NoResult()
+            : role.Length == 0 ? AuthenticateResult.Fail("the role is empty")
+            : AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(new ClaimsIdentity([new("sub", "ada"), new("role", role)], Name)), Name)));
+
+        protected override Task HandleChallengeAsync(AuthenticationProperties properties)
+        {
+            Response.Headers.WWWAuthenticate = "Header";
+            return Task.CompletedTask;
+        }
     }
 }

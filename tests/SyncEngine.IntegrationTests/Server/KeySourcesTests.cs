@@ -2,7 +2,6 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging.Abstractions;
 using SyncEngine.Errors;
 using SyncEngine.Permissions;
 using SyncEngine.Postgres.Administration;
@@ -89,9 +88,8 @@ public sealed class KeySourcesTests : IAsyncLifetime
     private async Task<Principal> ValidateAsync(AuthenticationOptions options, string tokenIssuer)
     {
         using var http = KeySources.CreateClient();
-        using var ring = new KeyRing([], KeySources.Changing(options, http), time, NullLogger<KeyRing>.Instance);
-        var validator = new TokenValidator(options, ring, new Tokens.Roles(), time);
-        return await validator.ValidateAsync(Tokens.Es256($$"""{"iss":"{{tokenIssuer}}","sub":"ada","role":"app_user"}"""), TestContext.Current.CancellationToken);
+        await using var scheme = Tokens.Scheme(options, time, fetch: KeySources.Changing(options, http));
+        return await scheme.ValidateAsync(Tokens.Es256($$"""{"iss":"{{tokenIssuer}}","sub":"ada","role":"app_user"}"""), TestContext.Current.CancellationToken);
     }
 
     private async Task RefusedAsync(ErrorCode code, AuthenticationOptions options, string tokenIssuer) =>

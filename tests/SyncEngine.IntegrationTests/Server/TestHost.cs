@@ -10,6 +10,7 @@ using SyncEngine.Errors;
 using SyncEngine.Observability;
 using SyncEngine.Ports;
 using SyncEngine.Server.Authentication;
+using SyncEngine.Server.Cors;
 using SyncEngine.Server.Errors;
 using SyncEngine.Server.Observability;
 using SyncEngine.Server.Options;
@@ -35,7 +36,11 @@ sealed class TestHost : IAsyncDisposable
     /// <summary>Every line that was logged, whatever its level.</summary>
     public ConcurrentQueue<string> Log { get; }
 
-    public static async Task<TestHost> StartAsync(bool isEmbedded, params (string Key, string Value)[] configuration)
+    public static Task<TestHost> StartAsync(bool isEmbedded, params (string Key, string Value)[] configuration) =>
+        StartAsync(isEmbedded, _ => { }, configuration);
+
+    /// <param name="configure">Changes the services at the end.</param>
+    public static async Task<TestHost> StartAsync(bool isEmbedded, Action<IServiceCollection> configure, params (string Key, string Value)[] configuration)
     {
         var log = new ConcurrentQueue<string>();
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -52,6 +57,7 @@ sealed class TestHost : IAsyncDisposable
             .AddSyncCors(builder.Configuration)
             .AddSyncObservability(builder.Configuration)
             .AddSingleton<IHealthPart>(provider => new HealthPart("database", provider.GetRequiredService<TimeProvider>()));
+        configure(builder.Services);
         var app = builder.Build();
         app.UseSyncErrors();
         app.UseRouting();

@@ -1,7 +1,8 @@
 using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
-using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.DependencyInjection;
+using SyncEngine.Permissions;
 using SyncEngine.Ports;
 using SyncEngine.Server.Authentication;
 using SyncEngine.Server.Options;
@@ -34,8 +35,21 @@ static class Tokens
         return $"{input}.{Base64Url.EncodeToString(sign(Encoding.ASCII.GetBytes(input)))}";
     }
 
-    public static TokenValidator Validator(AuthenticationOptions options, TimeProvider time, IRoleCheck? roles = null, KeyFetch? fetch = null) =>
-        new(options, new KeyRing(KeySources.Fixed(options), fetch, time, NullLogger<KeyRing>.Instance), roles ?? new Roles(), time);
+    /// <summary>Authenticates tokens by the scheme that requests go through.</summary>
+    public static TokenScheme Scheme(AuthenticationOptions options, TimeProvider time, IRoleCheck? roles = null, KeyFetch? fetch = null) => new(new ServiceCollection()
+        .AddLogging()
+        .AddSingleton(time)
+        .AddSingleton(roles ?? new Roles())
+        .AddSyncAuthentication(options, fetch, isEmbedded: false)
+        .BuildServiceProvider());
+
+    public sealed class TokenScheme(ServiceProvider services) : IAsyncDisposable
+    {
+        public ValueTask<Principal> ValidateAsync(string token, CancellationToken cancellationToken) =>
+            services.GetRequiredService<CallerAuthenticator>().AuthenticateAsync(token, cancellationToken);
+
+        public ValueTask DisposeAsync() => services.DisposeAsync();
+    }
 
     /// <summary>Every role may be taken, but for those named.</summary>
     public sealed class Roles : IRoleCheck

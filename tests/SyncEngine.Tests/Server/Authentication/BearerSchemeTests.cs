@@ -13,7 +13,7 @@ using Xunit;
 
 namespace SyncEngine.Tests.Server.Authentication;
 
-public sealed class TokenValidatorTests
+public sealed class BearerSchemeTests
 {
     private const string Payload = """{"iss":"https://issuer","sub":"ada","role":"app_user","tenant":7}""";
 
@@ -244,8 +244,8 @@ public sealed class TokenValidatorTests
         foreach (var standing in Enum.GetValues<RoleStanding>())
         {
             roles.Others["app_user"] = standing;
-            var validator = Tokens.Validator(new() { Secret = Tokens.Secret }, time, roles);
-            var validate = () => validator.ValidateAsync(Tokens.Hs256(Payload), CancellationToken.None).AsTask();
+            await using var scheme = Tokens.Scheme(new() { Secret = Tokens.Secret }, time, roles);
+            var validate = () => scheme.ValidateAsync(Tokens.Hs256(Payload), CancellationToken.None).AsTask();
             if (standing == RoleStanding.MayBeTaken)
             {
                 Assert.Equal("app_user", (await validate()).Role);
@@ -275,7 +275,7 @@ public sealed class TokenValidatorTests
     [InlineData("short", "16 at least")]
     [InlineData("base64:%%%", "not base64")]
     [InlineData("base64:c2hvcnQ=", "16 at least")]
-    public void A_secret_that_is_none_is_told_at_start(string secret, string why)
+    public void A_secret_that_is_none_is_refused_at_start(string secret, string why)
     {
         var error = Assert.Throws<OperatorException>(() => KeySources.Fixed(new() { Secret = secret }));
         Assert.Contains(why, error.Message, StringComparison.Ordinal);
@@ -314,7 +314,7 @@ public sealed class TokenValidatorTests
 
     [Theory]
     [MemberData(nameof(WeakKeys))]
-    public void A_public_key_that_is_weak_or_private_or_none_is_told_at_start(string pem)
+    public void A_public_key_that_is_weak_or_private_or_none_is_refused_at_start(string pem)
     {
         var error = Assert.Throws<OperatorException>(() => KeySources.Fixed(new() { PublicKey = pem }));
         Assert.StartsWith("SyncEngine:Authentication:PublicKey", error.Message, StringComparison.Ordinal);
@@ -350,8 +350,11 @@ public sealed class TokenValidatorTests
         return $$"""{{{kid}}"kty":"EC","crv":"P-256","x":"{{Base64Url.EncodeToString(point.X)}}","y":"{{Base64Url.EncodeToString(point.Y)}}"}""";
     }
 
-    private Task<Principal> ValidateAsync(string token, AuthenticationOptions options) =>
-        Tokens.Validator(options, time).ValidateAsync(token, TestContext.Current.CancellationToken).AsTask();
+    private async Task<Principal> ValidateAsync(string token, AuthenticationOptions options)
+    {
+        await using var scheme = Tokens.Scheme(options, time);
+        return await scheme.ValidateAsync(token, TestContext.Current.CancellationToken);
+    }
 
     private async Task RefusedAsync(ErrorCode code, string token, AuthenticationOptions options) =>
         Assert.Equal(code, (await Assert.ThrowsAsync<SyncException>(() => ValidateAsync(token, options))).Code);
