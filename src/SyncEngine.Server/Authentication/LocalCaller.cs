@@ -5,7 +5,7 @@ namespace SyncEngine.Server.Authentication;
 /// <summary>Callers on this machine.</summary>
 static class LocalCaller
 {
-    /// <summary>True when the caller is on this machine. False for requests of a proxy, and under a foreign host name (DNS rebinding).</summary>
+    /// <summary>True for callers on this machine. False for requests of a proxy, or under a foreign host name (DNS rebinding).</summary>
     public static bool IsLocal(HttpContext context) =>
         context.Connection.RemoteIpAddress is var remote && (remote is null || IPAddress.IsLoopback(remote))
         && !context.Request.Headers.ContainsKey("Forwarded") && !context.Request.Headers.ContainsKey("X-Forwarded-For")

@@ -12,8 +12,8 @@ namespace SyncEngine.Server.Authentication;
 
 /// <summary>The one mapping from what a scheme of ASP.NET Core has authenticated to the principal that queries run as.</summary>
 /// <remarks>
-/// The claims of a token are its payload, unchanged. For any other scheme they are made from the identity: one member per claim type, with an
-/// array where a type occurs several times. Role, issuer and subject are read from these claims in the same way for all schemes.
+/// The claims of a token are its payload, unchanged. For any other scheme they are made from the identity: one member per claim type, with
+/// an array where a type occurs several times. Role, issuer and subject are read from these claims in the same way for all schemes.
 /// </remarks>
 sealed class PrincipalMapping(AuthenticationOptions options, IRoleCheck roles)
 {

@@ -10,8 +10,8 @@ namespace SyncEngine.Server.Authentication;
 
 /// <summary>Bounds requests per minute: of each principal, and of each address for callers without a name.</summary>
 /// <remarks>
-/// Stored: one window per caller of the last minute, at most <see cref="MaxCallers"/>. When full, new callers share one window. So a flood of
-/// names cannot take memory, and is bounded itself.
+/// Stored: one window per caller of the last minute, at most <see cref="MaxCallers"/>. When full, new callers share one window. So a flood
+/// of names cannot take memory, and is bounded itself.
 /// </remarks>
 sealed class RequestRateLimit(LimitOptions limits) : IRateLimiterPolicy<string>
 {
@@ -37,7 +37,7 @@ sealed class RequestRateLimit(LimitOptions limits) : IRateLimiterPolicy<string>
             ErrorCode.RateLimited, $"more than {limits.RequestsPerMinute} requests in a minute", hint: $"Try again in {seconds} s.");
     };
 
-    /// <summary>The caller's window. Refused tokens count for their address. What the engine itself could not decide is not counted.</summary>
+    /// <summary>The caller's window. Refused tokens count for their address; requests that could not be decided are not counted.</summary>
     public RateLimitPartition<string> GetPartition(HttpContext httpContext) =>
         httpContext.Features.Get<RefusedCaller>() is { Refusal.Code.Class: not ErrorClass.SignIn }
             ? RateLimitPartition.GetNoLimiter(Unlimited)
@@ -51,15 +51,20 @@ sealed class RequestRateLimit(LimitOptions limits) : IRateLimiterPolicy<string>
         }
 
         var key = callers.Count < MaxCallers || callers.ContainsKey(caller) ? caller : NewCallers;
-        return RateLimitPartition.Get(
-            key,
-            name => callers[name] = new CallerWindow(limits.RequestsPerMinute, ended => callers.TryRemove(KeyValuePair.Create(name, ended))));
+        return RateLimitPartition.Get(key, Begin);
+    }
+
+    private CallerWindow Begin(string caller)
+    {
+        var begun = new CallerWindow(limits.RequestsPerMinute, ended => callers.TryRemove(KeyValuePair.Create(caller, ended)));
+        callers[caller] = begun;
+        return begun;
     }
 
     private static string CallerOf(System.Net.IPAddress? address, Principal? principal) =>
         principal is null or { Issuer: null, Subject: null } ? $"address {address}" : $"principal {CallerMiddleware.KeyOf(principal)}";
 
-    /// <summary>The framework's window, which reports its end. The framework drops it some seconds after a minute without requests.</summary>
+    /// <summary>The framework's window, with a report of its end: some seconds after a minute without requests.</summary>
     private sealed class CallerWindow(int requests, Action<CallerWindow> ended) : ReplenishingRateLimiter
     {
         // The owner of the partitions replenishes all of them with one timer.

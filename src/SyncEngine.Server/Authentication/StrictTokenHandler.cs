@@ -8,7 +8,7 @@ namespace SyncEngine.Server.Authentication;
 /// <summary>The JWT library's handler with the checks that it lacks before it, and reasons that a caller may read after it.</summary>
 /// <remarks>
 /// The library checks signature, issuer and audience. Added here: the strict reading of <see cref="TokenText"/>, keys that verify one
-/// algorithm each, and dates on the injected clock. A token without <c>exp</c> never expires, as with PostgREST, unless RequireExpiry is set.
+/// algorithm each, and dates on the injected clock. A token without <c>exp</c> never expires, unless RequireExpiry is set.
 /// </remarks>
 sealed class StrictTokenHandler : JsonWebTokenHandler
 {
@@ -100,7 +100,9 @@ sealed class StrictTokenHandler : JsonWebTokenHandler
         SecurityTokenInvalidIssuerException => TokenText.Refused("it is of another issuer"),
         SecurityTokenInvalidAudienceException => TokenText.Refused("it is for another audience"),
         SecurityTokenInvalidSignatureException or SecurityTokenSignatureKeyNotFoundException when keys.IsUnavailable => new SyncException(
-            ErrorCode.SourceUnavailable, "the keys that tokens are verified with cannot be read at present", hint: "Try again in a moment."),
+            ErrorCode.SourceUnavailable,
+            "the keys that tokens are verified with cannot be read at present",
+            hint: "Try again in a moment."),
         SecurityTokenSignatureKeyNotFoundException => TokenText.Refused("no key fits its algorithm, key id and signature"),
         SecurityTokenInvalidSignatureException => TokenText.Refused("its signature is wrong"),
         _ => TokenText.Refused("it is not a valid JSON Web Token"),

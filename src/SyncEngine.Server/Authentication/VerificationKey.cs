@@ -85,7 +85,8 @@ sealed record VerificationKey(string? Id, string Algorithm, SecurityKey Key, boo
     private static VerificationKey? TryJsonWebKey(JsonElement key)
     {
         var isForSignatures = (Member(key, "use") ?? "sig") is "sig"
-            && (!key.TryGetProperty("key_ops", out var operations) || operations.EnumerateArray().Any(operation => operation.ValueEquals("verify")));
+            && (!key.TryGetProperty("key_ops", out var operations)
+                || operations.EnumerateArray().Any(operation => operation.ValueEquals("verify")));
         if (!isForSignatures)
         {
             return null;
@@ -115,7 +116,7 @@ sealed record VerificationKey(string? Id, string Algorithm, SecurityKey Key, boo
 
     private static VerificationKey FromSecret(string? id, byte[] secret)
     {
-        // The JWT library takes no secret shorter than the hash. HMAC itself pads a secret with zeros, so zeros do not change it (RFC 2104).
+        // The JWT library takes no secret shorter than the hash. HMAC itself pads with zeros, so these change nothing (RFC 2104).
         var padded = new byte[Math.Max(secret.Length, RecommendedSecretBytes)];
         secret.CopyTo(padded, 0);
         var isShort = secret.Length < RecommendedSecretBytes;

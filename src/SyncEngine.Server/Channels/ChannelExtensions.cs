@@ -38,7 +38,7 @@ static class ChannelExtensions
 
     private static ChannelFeedOptions FeedOptions(LimitOptions limits) => new(limits.SubscriptionsPerPrincipal, limits.ConcurrentReads);
 
-    /// <summary>GET /channels/{name}/events: frames as Server-Sent Events. event = the frame's type, id = that of the last message.</summary>
+    /// <summary>GET /channels/{name}/events: frames as Server-Sent Events, with the last message's id as id.</summary>
     private static async Task EventsAsync(HttpContext context, ChannelFrames channels, TimeProvider time)
     {
         var name = NameIn(context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget);
@@ -66,6 +66,6 @@ static class ChannelExtensions
         while (await frames.MoveNextAsync());
     }
 
-    /// <summary>The channel's name in the target as it was sent. The decoded path keeps %2F, so there "a%2Fb" and "a%252Fb" are the same.</summary>
+    /// <summary>The channel's name in the target as it was sent. In the decoded path "a%2Fb" and "a%252Fb" are the same.</summary>
     internal static string NameIn(string target) => Uri.UnescapeDataString(target.Split('?')[0].TrimEnd('/').Split('/')[^2]);
 }

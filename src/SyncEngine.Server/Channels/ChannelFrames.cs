@@ -6,7 +6,7 @@ using SyncEngine.Server.Errors;
 
 namespace SyncEngine.Server.Channels;
 
-/// <summary>Frames of channels for clients. An error that ends a stream is its last frame, because a hub's exception carries no hint.</summary>
+/// <summary>Frames of channels for clients. An error that ends a stream is its last frame, as a hub's exception carries no hint.</summary>
 sealed class ChannelFrames(ChannelFeed feed, ILogger<ChannelFrames> logger)
 {
     /// <summary>Frames for the hub. Only what is wrong with the call itself is thrown.</summary>

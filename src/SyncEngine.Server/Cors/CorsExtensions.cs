@@ -14,8 +14,8 @@ static class CorsExtensions
         var options = OptionsBinder.Bind<CorsOptions>(configuration, CorsOptions.Section);
         if (options.Origins.FirstOrDefault(origin => !IsOrigin(origin)) is { } wrong)
         {
-            throw new OperatorException(
-                $"{CorsOptions.Section}:{nameof(CorsOptions.Origins)} holds \"{wrong}\", which is not an origin such as https://app.example.com");
+            const string Key = $"{CorsOptions.Section}:{nameof(CorsOptions.Origins)}";
+            throw new OperatorException($"{Key} holds \"{wrong}\", which is not an origin such as https://app.example.com");
         }
 
         return services.AddCors().AddSingleton(options).AddSingleton<OriginGate>().AddSingleton<ICorsPolicyProvider, OriginPolicy>();

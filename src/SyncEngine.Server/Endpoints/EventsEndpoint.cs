@@ -8,7 +8,7 @@ using SyncEngine.Tiers.SingleTable;
 
 namespace SyncEngine.Server.Endpoints;
 
-/// <summary>GET /subscribe/{id}/events: the frames as Server-Sent Events. event = the frame's type, id = its cut where a client may resume.</summary>
+/// <summary>GET /subscribe/{id}/events: frames as Server-Sent Events, with the cut as id where a client may resume.</summary>
 static class EventsEndpoint
 {
     public static void MapEvents(this IEndpointRouteBuilder routes) => routes.MapGet("/subscribe/{id}/events", StreamAsync).RequirePrincipal();
@@ -26,11 +26,12 @@ static class EventsEndpoint
         }
     }
 
-    private static async IAsyncEnumerable<ServerEvent> EventsAsync(FrameQueue queue, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    private static async IAsyncEnumerable<ServerEvent> EventsAsync(
+        FrameQueue queue, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         await foreach (var frame in queue.ReadAllAsync(cancellationToken))
         {
-            // An empty id clears the browser's Last-Event-ID, so that nobody resumes in the middle; none leaves it as it is.
+            // An empty id clears the browser's Last-Event-ID, so that no client resumes in the middle. Without an id it stays.
             yield return new ServerEvent(frame, frame.Body switch
             {
                 { Cut: { } cut, IsPartial: false } => cut.ToString(),

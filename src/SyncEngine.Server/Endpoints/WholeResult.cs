@@ -4,7 +4,7 @@ using SyncEngine.Planning;
 
 namespace SyncEngine.Server.Endpoints;
 
-/// <summary>Puts frames together to whole results, as any client does. Rows are kept as JSON by their key, in order where the query orders.</summary>
+/// <summary>Builds whole results from frames, as any client does. Rows are kept as JSON by key, in order where the query orders.</summary>
 sealed class WholeResult(QueryPlan plan)
 {
     private readonly int[] key = [.. plan.Key.Select(name => IndexOf(plan, name))];
@@ -13,7 +13,7 @@ sealed class WholeResult(QueryPlan plan)
     private readonly List<JsonElement> parts = [];
     private bool isLive;
 
-    /// <summary>The whole result after the frame, when it has one that the client has not been told.</summary>
+    /// <summary>The whole result after the frame; null while it is incomplete.</summary>
     public ReadOnlyMemory<byte>? Apply(ReadOnlyMemory<byte> frame)
     {
         using var document = JsonDocument.Parse(frame);
@@ -111,7 +111,8 @@ sealed class WholeResult(QueryPlan plan)
         }
     }
 
-    private static IEnumerable<JsonElement> Items(JsonElement part, string name) => part.TryGetProperty(name, out var list) ? list.EnumerateArray() : [];
+    private static IEnumerable<JsonElement> Items(JsonElement part, string name) =>
+        part.TryGetProperty(name, out var list) ? list.EnumerateArray() : [];
 
     private string KeyOf(JsonElement row) => string.Join('\u001f', key.Select(column => row[column].GetRawText()));
 

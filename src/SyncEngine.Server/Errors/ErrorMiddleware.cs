@@ -36,7 +36,8 @@ sealed class ErrorMiddleware(RequestDelegate next, ILogger<ErrorMiddleware> logg
                 {
                     StatusCodes.Status413PayloadTooLarge => "the request is too large",
                     StatusCodes.Status415UnsupportedMediaType => "the request's content type is not application/json",
-                    _ when error.InnerException is JsonException json => $"the request's body is not the JSON that is expected{PlaceOf(json)}",
+                    _ when error.InnerException is JsonException json =>
+                        $"the request's body is not the JSON that is expected{PlaceOf(json)}",
                     _ => "the request cannot be read",
                 }),
                 error.StatusCode);

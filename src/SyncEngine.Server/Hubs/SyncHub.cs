@@ -13,7 +13,7 @@ using SyncEngine.Tiers.SingleTable;
 
 namespace SyncEngine.Server.Hubs;
 
-/// <summary>The hub <c>/sync</c> of docs/PROTOCOL.md. Methods take exactly the arguments shown; a refusal is a HubException <c>code: text</c>.</summary>
+/// <summary>The hub <c>/sync</c> of docs/PROTOCOL.md. A refusal is a HubException <c>code: text</c>.</summary>
 sealed class SyncHub(ChangeProcessor processor, SubscriptionService service, ChannelFrames channels, CallerAuthenticator callers, HubErrors errors) : Hub
 {
     private const string OpenStreamKey = "open-stream";
@@ -48,7 +48,8 @@ sealed class SyncHub(ChangeProcessor processor, SubscriptionService service, Cha
     public IAsyncEnumerable<FrameBatch> Channel(string name, string? from, CancellationToken cancellationToken) =>
         errors.Translated(ChannelAsync(name, from, cancellationToken), cancellationToken);
 
-    private async IAsyncEnumerable<FrameBatch> ChannelAsync(string name, string? from, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private async IAsyncEnumerable<FrameBatch> ChannelAsync(
+        string name, string? from, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await foreach (var frames in channels.OfCallAsync(() => CurrentPrincipal, name, from, cancellationToken))
         {
@@ -56,7 +57,8 @@ sealed class SyncHub(ChangeProcessor processor, SubscriptionService service, Cha
         }
     }
 
-    private async IAsyncEnumerable<FrameBatch> StreamAsync(string subscriptionId, string? from, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private async IAsyncEnumerable<FrameBatch> StreamAsync(
+        string subscriptionId, string? from, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var stream = await processor.StreamAsync(CurrentPrincipal, Required(subscriptionId), from, cancellationToken);
         await foreach (var batch in ReadAsync(stream, cancellationToken))
@@ -65,7 +67,8 @@ sealed class SyncHub(ChangeProcessor processor, SubscriptionService service, Cha
         }
     }
 
-    private async IAsyncEnumerable<FrameBatch> OpenAsync(TaskCompletionSource<ClientStream> opening, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private async IAsyncEnumerable<FrameBatch> OpenAsync(
+        TaskCompletionSource<ClientStream> opening, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         try
         {
@@ -134,7 +137,8 @@ sealed class SyncHub(ChangeProcessor processor, SubscriptionService service, Cha
     private OpenStream OwnStream => (OpenStream)Context.Items[OpenStreamKey]!;
 
     private Task<ClientStream> OpenStreamAsync() =>
-        OwnStream.Opening ?? throw new SyncException(ErrorCode.InvalidRequest, "this connection has no open stream", hint: "Call Open() first.");
+        OwnStream.Opening
+        ?? throw new SyncException(ErrorCode.InvalidRequest, "this connection has no open stream", hint: "Call Open() first.");
 
     private static string Required(string? value) =>
         string.IsNullOrEmpty(value) ? throw new SyncException(ErrorCode.InvalidRequest, "an argument is missing or empty") : value;

@@ -176,9 +176,9 @@ public sealed class AccessTests(AccessEngine shared) : IClassFixture<AccessEngin
 
         await open.Hub!.AuthenticateAsync(Token.Of(Claims("blue", TimeSpan.FromHours(1))));
 
-        // The policy reads the claim: what it shows now is told as a new snapshot.
+        // The policy reads the claim: what it shows now comes as a new snapshot.
         await open.UntilAsync(() => result.Stage == Client.ResultStage.Live && result.Rows.SequenceEqual(["[3002]"]), "the other tenant's row");
-        await Assert.ThrowsAsync<HubException>(() => open.Hub!.AuthenticateAsync(Tenant("red", "somebody else")));
+        await Assert.ThrowsAsync<HubException>(() => open.Hub!.AuthenticateAsync(Tenant("red", "another subject")));
         await Assert.ThrowsAsync<HubException>(() => open.Hub!.AuthenticateAsync("rubbish"));
         await engine.ExecuteAsync("INSERT INTO notes VALUES (3003, 'blue', 'b')");
         await open.UntilAsync(() => result.Rows.Length == 2, "both rows");
@@ -221,7 +221,7 @@ public sealed class AccessTests(AccessEngine shared) : IClassFixture<AccessEngin
         await using var none = await AgainAsync(wider, []);
     }
 
-    /// <summary>A changed rule snapshots again or ends the subscription; a client that has been told so subscribes again.</summary>
+    /// <summary>A changed rule snapshots again or ends the subscription; a client whose subscription ended subscribes again.</summary>
     private async Task<Watch> AgainAsync(Watch watch, string[] rows)
     {
         await watch.UntilAsync(() => watch.HasEnded || watch.Result.Rows.SequenceEqual(rows), "the rule's effect", mayEnd: true);
@@ -294,7 +294,7 @@ public sealed class AccessTests(AccessEngine shared) : IClassFixture<AccessEngin
 
     [Theory]
     [MemberData(nameof(BadTokens), DisableDiscoveryEnumeration = true)]
-    public async Task A_bad_token_is_nobody(string kind, string token)
+    public async Task A_bad_token_is_unauthenticated(string kind, string token)
     {
         var answer = await engine.GetAsync("/schema", token);
         Assert.True(answer.Outcome == "401 unauthenticated", $"{kind}: {answer.Outcome}");

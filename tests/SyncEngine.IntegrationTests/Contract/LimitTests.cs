@@ -7,7 +7,7 @@ using Xunit;
 
 namespace SyncEngine.IntegrationTests.Contract;
 
-/// <summary>The bounds of CONTRACT §4, with small ones so that they are met.</summary>
+/// <summary>The limits of docs/CONFIGURATION.md, set low so that tests reach them.</summary>
 public sealed class LimitTests(PostgresFixture postgres)
 {
     [Fact]
@@ -145,7 +145,7 @@ public sealed class LimitTests(PostgresFixture postgres)
 
         await using var watch = await engine.StreamAsync(Engine.Read(answer));
         await watch.UntilAsync(() => watch.Result.Code is not null, "a refusal", mayEnd: true);
-        // While somebody wants it, the engine tries again.
+        // The engine tries again while the subscription exists.
         await engine.DeleteAsync("/subscribe/" + watch.Subscription.SubscriptionId);
         return $"503 {watch.Result.Code}";
     }
@@ -154,10 +154,10 @@ public sealed class LimitTests(PostgresFixture postgres)
 /// <summary>A client that speaks bytes: for what no proper one sends, and for not reading.</summary>
 sealed class RawClient : IDisposable
 {
-    private static readonly TimeSpan patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan timeout = TimeSpan.FromSeconds(60);
 
     private readonly Socket socket = new(SocketType.Stream, ProtocolType.Tcp) { ReceiveBufferSize = 4096, NoDelay = true };
-    private readonly CancellationTokenSource giveUp = new(patience, TimeProvider.System);
+    private readonly CancellationTokenSource giveUp = new(timeout, TimeProvider.System);
 
     public static async Task<RawClient> ConnectAsync(Uri server)
     {

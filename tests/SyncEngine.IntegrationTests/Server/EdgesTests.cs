@@ -121,7 +121,7 @@ public sealed class EdgesTests
     }
 
     [Fact]
-    public async Task Disabled_authentication_lets_everybody_in_and_says_so_loudly()
+    public async Task Disabled_authentication_admits_every_caller_and_warns()
     {
         await using var host = await TestHost.StartAsync(isEmbedded: false, ($"{Section}:Disabled", "true"));
 
@@ -302,7 +302,7 @@ public sealed class EdgesTests
         return problem;
     }
 
-    /// <summary>A scheme of somebody else: the role stands in a header.</summary>
+    /// <summary>A scheme of an application: a header names the role.</summary>
     private sealed class HeaderScheme(IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder)
         : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
     {
