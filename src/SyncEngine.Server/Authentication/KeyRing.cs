@@ -21,18 +21,29 @@ sealed class KeyConfiguration(IReadOnlyList<VerificationKey> keys) : BaseConfigu
 /// Stored: the keys last read, used for up to <see cref="maxAge"/> while the endpoint does not answer. After a crash: read again.
 /// Why not the library's ConfigurationManager: docs/decisions/authentication-by-the-framework.md.
 /// </remarks>
-sealed class KeyRing(IReadOnlyList<VerificationKey> fixedKeys, KeyFetch? fetch, TimeProvider time, ILogger<KeyRing> logger)
-    : BaseConfigurationManager, IDisposable
+sealed class KeyRing : BaseConfigurationManager, IDisposable
 {
     private static readonly TimeSpan refreshInterval = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan minPause = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan maxAge = TimeSpan.FromHours(24);
     private static readonly KeyConfiguration empty = new([]);
 
+    private readonly IReadOnlyList<VerificationKey> fixedKeys;
+    private readonly KeyFetch? fetch;
+    private readonly TimeProvider time;
+    private readonly ILogger<KeyRing> logger;
     private readonly SemaphoreSlim gate = new(1);
     private volatile FetchedKeys? fetched;
     private volatile bool isRefreshRequested;
     private DateTimeOffset lastAttempt = DateTimeOffset.MinValue; // guarded by the gate
+
+    /// <param name="fetch">Reads the keys that can change; null when all are fixed.</param>
+    public KeyRing(IReadOnlyList<VerificationKey> fixedKeys, KeyFetch? fetch, TimeProvider time, ILogger<KeyRing> logger)
+    {
+        (this.fixedKeys, this.fetch, this.time, this.logger) = (fixedKeys, fetch, time, logger);
+        // A key that its issuer has withdrawn verifies nothing, also not for an hour.
+        UseLastKnownGoodConfiguration = false;
+    }
 
     /// <summary>Some key is a shared secret with fewer bytes than RFC 7518 asks for.</summary>
     public bool HasShortSecret => fixedKeys.Any(key => key.IsShortSecret);

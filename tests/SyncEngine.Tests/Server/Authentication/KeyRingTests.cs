@@ -86,14 +86,16 @@ public sealed class KeyRingTests : IAsyncDisposable
         fetches++;
         return isDown
             ? throw new HttpRequestException("down")
-            : Task.FromResult<IReadOnlyList<VerificationKey>>([.. published.Select(id => VerificationKey.FromSecret(Tokens.Secret) with { Id = id })]);
+            : Task.FromResult<IReadOnlyList<VerificationKey>>(
+                [.. published.Select(id => VerificationKey.FromSecret(Tokens.Secret) with { Id = id })]);
     }
 
     private async Task<bool> IsFoundAsync(string keyId)
     {
         try
         {
-            await scheme.ValidateAsync(Tokens.Hs256("""{"role":"app_user"}""", $$"""{"alg":"HS256","kid":"{{keyId}}"}"""), TestContext.Current.CancellationToken);
+            var token = Tokens.Hs256("""{"role":"app_user"}""", $$"""{"alg":"HS256","kid":"{{keyId}}"}""");
+            await scheme.ValidateAsync(token, TestContext.Current.CancellationToken);
             return true;
         }
         catch (SyncException refusal) when (refusal.Code == ErrorCode.Unauthenticated)

@@ -63,7 +63,8 @@ public sealed class PrincipalMappingTests
     private static async Task<Principal> MapAsync(AuthenticationOptions options, params Claim[] claims)
     {
         var mapping = new PrincipalMapping(options, new Tokens.Roles { Others = { ["root"] = RoleStanding.Superuser } });
-        return await mapping.MapAsync(new ClaimsPrincipal(new ClaimsIdentity(claims, "Cookies")), end, TestContext.Current.CancellationToken);
+        var user = new ClaimsPrincipal(new ClaimsIdentity(claims, "Cookies"));
+        return await mapping.MapAsync(user, end, TestContext.Current.CancellationToken);
     }
 
     private static async Task RefusedAsync(AuthenticationOptions options, params Claim[] claims) =>

@@ -24,10 +24,15 @@ static class Tokens
     public static string Rs256(string payload, string header = """{"alg":"RS256"}""", RSA? key = null) =>
         Assemble(header, payload, input => (key ?? Rsa).SignData(input, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1));
 
-    public static string Es256(string payload, string header = """{"alg":"ES256"}""", ECDsa? key = null, DSASignatureFormat format = DSASignatureFormat.IeeeP1363FixedFieldConcatenation) =>
+    public static string Es256(
+        string payload,
+        string header = """{"alg":"ES256"}""",
+        ECDsa? key = null,
+        DSASignatureFormat format = DSASignatureFormat.IeeeP1363FixedFieldConcatenation) =>
         Assemble(header, payload, input => (key ?? Curve).SignData(input, HashAlgorithmName.SHA256, format));
 
-    public static string Assemble(string header, string payload, Func<byte[], byte[]> sign) => Assemble(Encoding.UTF8.GetBytes(header), Encoding.UTF8.GetBytes(payload), sign);
+    public static string Assemble(string header, string payload, Func<byte[], byte[]> sign) =>
+        Assemble(Encoding.UTF8.GetBytes(header), Encoding.UTF8.GetBytes(payload), sign);
 
     public static string Assemble(byte[] header, byte[] payload, Func<byte[], byte[]> sign)
     {
@@ -36,12 +41,13 @@ static class Tokens
     }
 
     /// <summary>Authenticates tokens by the scheme that requests go through.</summary>
-    public static TokenScheme Scheme(AuthenticationOptions options, TimeProvider time, IRoleCheck? roles = null, KeyFetch? fetch = null) => new(new ServiceCollection()
-        .AddLogging()
-        .AddSingleton(time)
-        .AddSingleton(roles ?? new Roles())
-        .AddSyncAuthentication(options, fetch, isEmbedded: false)
-        .BuildServiceProvider());
+    public static TokenScheme Scheme(AuthenticationOptions options, TimeProvider time, IRoleCheck? roles = null, KeyFetch? fetch = null) =>
+        new(new ServiceCollection()
+            .AddLogging()
+            .AddSingleton(time)
+            .AddSingleton(roles ?? new Roles())
+            .AddSyncAuthentication(options, fetch, isEmbedded: false)
+            .BuildServiceProvider());
 
     public sealed class TokenScheme(ServiceProvider services) : IAsyncDisposable
     {
