@@ -30,14 +30,17 @@ public sealed partial class HouseTests
         ["Observability"] = [],
         ["Values"] = [],
         ["Changes"] = [],
-        ["Tiers"] = ["Values", "Changes", "Errors", "LiveQueries"],
+        ["Tiers"] = ["Values", "Changes", "Errors"],
+        ["Options"] = [],
         ["Sql"] = ["Values", "Changes", "Errors", "Ports"],
         ["Permissions"] = ["Values", "Sql", "Errors"],
         ["Ports"] = ["Values", "Changes", "Errors", "Permissions", "Sql.Catalog"],
-        ["Planning"] = ["Values", "Changes", "Errors", "Permissions", "Ports", "Sql", "Tiers"],
-        ["Delivery"] = ["Values", "Changes", "Errors", "Observability", "Permissions", "Tiers", "LiveQueries", "Subscriptions"],
-        ["LiveQueries"] = ["Values", "Changes", "Errors", "Observability", "Permissions", "Planning", "Ports", "Tiers", "Delivery", "Subscriptions"],
-        ["Subscriptions"] = ["Values", "Changes", "Errors", "Permissions", "Planning", "LiveQueries", "Delivery"],
+        ["Loop"] = ["Changes", "Errors", "Observability", "Options", "Ports"],
+        ["Planning"] = ["Values", "Changes", "Errors", "Permissions", "Ports", "Sql", "Tiers", "Options"],
+        ["Delivery"] = ["Values", "Changes", "Errors", "Observability", "Options", "Permissions", "Loop", "Tiers"],
+        ["LiveQueries"] = ["Values", "Changes", "Errors", "Loop", "Permissions", "Planning", "Ports", "Tiers", "Delivery", "Sql.Catalog"],
+        ["Subscriptions"] = ["Changes", "Errors", "Loop", "Permissions", "Planning", "LiveQueries", "Delivery"],
+        ["Schema"] = ["Errors", "LiveQueries", "Planning", "Sql.Catalog", "Subscriptions"],
     };
 
     [Fact]

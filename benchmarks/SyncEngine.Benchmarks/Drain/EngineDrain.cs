@@ -8,13 +8,10 @@ using SyncEngine.Benchmarks.Engine;
 using SyncEngine.Changes;
 using SyncEngine.Delivery;
 using SyncEngine.Observability;
+using SyncEngine.Options;
 using SyncEngine.Permissions;
 using SyncEngine.Ports;
 using SyncEngine.Postgres.Replication;
-using SyncEngine.LiveQueries;
-using SyncEngine.Subscriptions;
-using SyncEngine.Tiers;
-using SyncEngine.Tiers.SingleTable;
 using SyncEngine.Values;
 
 namespace SyncEngine.Benchmarks.Drain;
@@ -45,20 +42,21 @@ internal static class EngineDrain
         using var metrics = new EngineMetrics();
         // Room for the whole backlog: a stream that is reset would be read again from a table that is not empty any more.
         var options = new EngineOptions { AuditInterval = TimeSpan.Zero, MaxQueuedBytes = 1024 * 1024 * 1024 };
-        await using var processor = new ChangeProcessor(new StartedSource(source, backlog), new EmptyTable(backlog), options, metrics, TimeProvider.System);
+        await using var engine = new LiveQueryEngine(new StartedSource(source, backlog), new EmptyTable(backlog), options, metrics, TimeProvider.System);
+        var service = new StreamService(engine);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var processing = processor.RunAsync(stop.Token);
+        var processing = engine.RunAsync(stop.Token);
         var plan = RoomQuery.PlanFor(backlog.Table);
         var streams = new List<ClientStream>();
         for (var i = 0; i < Streams; i++)
         {
-            streams.Add(await processor.OpenAsync(Principal.Engine, cancellationToken));
+            streams.Add(await service.OpenAsync(Principal.Engine, cancellationToken));
         }
 
         for (var i = 0; i < Queries; i++)
         {
-            var subscription = await processor.RegisterAsync(Principal.Engine, plan, [(firstRoom + i).ToString(CultureInfo.InvariantCulture)], cancellationToken);
-            await processor.AttachAsync(streams[i % Streams], subscription.Id, null, cancellationToken);
+            var subscription = await engine.RegisterAsync(Principal.Engine, plan, [(firstRoom + i).ToString(CultureInfo.InvariantCulture)], cancellationToken);
+            await service.AttachAsync(streams[i % Streams], subscription.Id, null, cancellationToken);
         }
 
         // Every query is live before the first transaction comes.
@@ -74,14 +72,14 @@ internal static class EngineDrain
         var due = firstRoom == 0 ? backlog.Rows : 0;
         var began = Stopwatch.GetTimestamp();
         var streaming = source.RunAsync(stop.Token);
-        while (processor.Position < backlog.End || Volatile.Read(ref delivered) < due)
+        while (engine.Position < backlog.End || Volatile.Read(ref delivered) < due)
         {
             await timer.WaitForNextTickAsync(cancellationToken);
             if (Stopwatch.GetElapsedTime(began) > patience)
             {
                 await stop.CancelAsync();
                 await Task.WhenAll(processing, streaming);
-                throw new InvalidOperationException($"after {patience} at {processor.Position} of {backlog.End}, {delivered} of {due} rows delivered; source: {source.Status}");
+                throw new InvalidOperationException($"after {patience} at {engine.Position} of {backlog.End}, {delivered} of {due} rows delivered; source: {source.Status}");
             }
 
             if (processing.IsCompleted || streaming.IsCompleted)
@@ -104,7 +102,7 @@ internal static class EngineDrain
                 {
                     Interlocked.Add(ref delivered, diff.Added.Count);
                 }
-                else if (frame.Body.Type == "live")
+                else if (frame.Body.Type == FrameType.Live)
                 {
                     Interlocked.Increment(ref live);
                 }

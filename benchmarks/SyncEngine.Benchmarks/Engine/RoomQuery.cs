@@ -1,10 +1,6 @@
 using System.Collections.Immutable;
-using SyncEngine.Delivery;
 using SyncEngine.Permissions;
 using SyncEngine.Planning;
-using SyncEngine.LiveQueries;
-using SyncEngine.Subscriptions;
-using SyncEngine.Tiers;
 using SyncEngine.Tiers.SingleTable;
 using SyncEngine.Tiers.SingleTable.Predicates;
 using SyncEngine.Values;

@@ -7,7 +7,6 @@ using SyncEngine.Benchmarks.Running;
 using SyncEngine.Changes;
 using SyncEngine.Delivery;
 using SyncEngine.LiveQueries;
-using SyncEngine.Subscriptions;
 using SyncEngine.Tiers;
 using SyncEngine.Tiers.SingleTable;
 using SyncEngine.Values;
@@ -32,20 +31,18 @@ internal sealed class MatchBenchmark : IBenchmark
             var relations = new RelationMap();
             var reading = new ChangeReader(Chunk([Relation()]), relations);
             reading.Read();
-            var matcher = new TableMatcher();
-            var template = matcher.TemplateFor(plan.SingleTable!, relations);
+            var tier = new SingleTableTier(relations, scannedPerTable: 0);
             var empty = GC.GetTotalMemory(forceFullCollection: true);
             var queries = new LiveQuery[count];
             for (var i = 0; i < count; i++)
             {
                 queries[i] = new LiveQuery(plan, [i.ToString(CultureInfo.InvariantCulture)], 1024 * 1024);
-                queries[i].Operands = plan.SingleTable!.OperandsOf(queries[i].Parameters);
             }
 
             var built = GC.GetTotalMemory(forceFullCollection: true);
             foreach (var query in queries)
             {
-                template.Add(query);
+                tier.Add(plan.Tier, query, known: null);
             }
 
             var indexed = GC.GetTotalMemory(forceFullCollection: true);
@@ -64,7 +61,8 @@ internal sealed class MatchBenchmark : IBenchmark
             {
                 var random = new Random(queriesCount);
                 var chunks = Enumerable.Range(0, 100).Select(chunk => Chunk(Enumerable.Range(0, Changes / 100).Select(i => Insert((chunk * Changes) + i, room(random))))).ToList();
-                var step = new TransactionStep();
+                var transaction = new CommittedTransaction(1, Lsn.Zero, new Lsn(1), 0, [Table], 0, NoMessages.Instance);
+                List<ResultChange> answers = [];
                 List<double> rounds = [];
                 for (var round = 0; round < of.Options.Rounds + 9; round++)
                 {
@@ -76,8 +74,9 @@ internal sealed class MatchBenchmark : IBenchmark
                         {
                             if (!decodeOnly)
                             {
-                                matcher.Process(change, step);
-                                step.End();
+                                tier.OnRow(change);
+                                tier.Complete(transaction, answers);
+                                answers.Clear();
                             }
                         }
                     }
@@ -90,6 +89,17 @@ internal sealed class MatchBenchmark : IBenchmark
         }
 
         return Task.CompletedTask;
+    }
+
+    private sealed class NoMessages : IMessageSpool
+    {
+        public static readonly NoMessages Instance = new();
+
+        public IEnumerable<ReadOnlyMemory<byte>> Read() => [];
+
+        public void Dispose()
+        {
+        }
     }
 
     private static byte[] Relation() =>

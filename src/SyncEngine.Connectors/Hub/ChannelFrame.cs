@@ -5,10 +5,6 @@ using System.Text.Json;
 using SyncEngine.Delivery;
 using SyncEngine.Errors;
 using SyncEngine.Postgres.Channels;
-using SyncEngine.LiveQueries;
-using SyncEngine.Subscriptions;
-using SyncEngine.Tiers;
-using SyncEngine.Tiers.SingleTable;
 
 namespace SyncEngine.Connectors.Hub;
 
@@ -21,7 +17,7 @@ public readonly record struct ChannelFrame(Frame Frame, string? ResumeId)
     public static ChannelFrame Message(string channel, ChannelMessage message)
     {
         var id = IdText(message.Id);
-        return Of("message", id, json =>
+        return Of(FrameType.Message, id, json =>
         {
             json.WriteString("channel", channel);
             json.WriteStartObject("message");
@@ -44,13 +40,13 @@ public readonly record struct ChannelFrame(Frame Frame, string? ResumeId)
 
     /// <summary>Everything held has been sent.</summary>
     /// <param name="last">The last message that the client has; null for none.</param>
-    public static ChannelFrame Live(long? last) => Of("live", last is { } id ? IdText(id) : null, json => json.WriteString("id", last is { } told ? IdText(told) : null));
+    public static ChannelFrame Live(long? last) => Of(FrameType.Live, last is { } id ? IdText(id) : null, json => json.WriteString("id", last is { } told ? IdText(told) : null));
 
     public static ChannelFrame Reset() => new(new Frame(null, FrameBody.Reset(ErrorCode.MustRefetch)), "");
 
     public static ChannelFrame Error(SyncException error) => new(new Frame(null, FrameBody.Error(error)), null);
 
-    private static ChannelFrame Of(string type, string? resumeId, Action<Utf8JsonWriter> writeMembers)
+    private static ChannelFrame Of(FrameType type, string? resumeId, Action<Utf8JsonWriter> writeMembers)
     {
         var buffer = new ArrayBufferWriter<byte>();
         using (var json = new Utf8JsonWriter(buffer, relaxed))

@@ -6,7 +6,7 @@ namespace SyncEngine.Connectors.Outbox;
 
 /// <summary>The commit order of outbox rows, from the stream of changes. It remembers the last <see cref="Remembered"/> rows.</summary>
 /// <remarks>An outbox that is not published, or in another database, is never told of; then there is no epoch, and nobody waits.</remarks>
-public sealed class StreamCommitOrder(ChangeProcessor processor) : ICommitOrder, IInsertObserver
+public sealed class StreamCommitOrder(LiveQueryEngine engine) : ICommitOrder, IInsertObserver
 {
     private const int Remembered = 100_000;
 
@@ -32,7 +32,7 @@ public sealed class StreamCommitOrder(ChangeProcessor processor) : ICommitOrder,
         }
     }
 
-    public Task FollowAsync(uint relationOid, CancellationToken cancellationToken) => processor.ObserveAsync(relationOid, this, cancellationToken);
+    public Task FollowAsync(uint relationOid, CancellationToken cancellationToken) => engine.ObserveAsync(relationOid, this, cancellationToken);
 
     public long? PlaceOf(long sequenceId)
     {

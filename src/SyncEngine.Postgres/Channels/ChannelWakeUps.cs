@@ -1,5 +1,4 @@
 using Npgsql;
-using SyncEngine.Postgres.Replication;
 using SyncEngine.Postgres.Sessions;
 
 namespace SyncEngine.Postgres.Channels;

@@ -5,7 +5,6 @@ using Npgsql.Replication;
 using Npgsql.Replication.Internal;
 using NpgsqlTypes;
 using SyncEngine.Changes;
-using SyncEngine.Changes.PgOutput;
 using SyncEngine.Ports;
 using SyncEngine.Postgres.Sessions;
 

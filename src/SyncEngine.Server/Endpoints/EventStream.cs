@@ -2,10 +2,6 @@ using System.Buffers;
 using System.IO.Pipelines;
 using System.Text;
 using SyncEngine.Delivery;
-using SyncEngine.LiveQueries;
-using SyncEngine.Subscriptions;
-using SyncEngine.Tiers;
-using SyncEngine.Tiers.SingleTable;
 
 namespace SyncEngine.Server.Endpoints;
 
@@ -104,7 +100,7 @@ static class EventStream
     private static void Write(IBufferWriter<byte> output, ServerEvent item)
     {
         output.Write("event: "u8);
-        output.Write(Encoding.ASCII.GetBytes(item.Frame.Body.Type));
+        output.Write(item.Frame.Body.Type.Name());
         if (item.Id is not null)
         {
             output.Write("\nid: "u8);

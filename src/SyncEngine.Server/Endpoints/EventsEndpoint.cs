@@ -1,28 +1,26 @@
 using System.Runtime.CompilerServices;
 using SyncEngine.Delivery;
-using SyncEngine.LiveQueries;
 using SyncEngine.Server.Authentication;
-using SyncEngine.Subscriptions;
-using SyncEngine.Tiers;
-using SyncEngine.Tiers.SingleTable;
 
 namespace SyncEngine.Server.Endpoints;
 
 /// <summary>GET /subscribe/{id}/events: frames as Server-Sent Events, with the cut as id where a client may resume.</summary>
 static class EventsEndpoint
 {
-    public static void MapEvents(this IEndpointRouteBuilder routes) => routes.MapGet("/subscribe/{id}/events", StreamAsync).RequirePrincipal();
+    public static void MapEvents(this IEndpointRouteBuilder routes) =>
+        routes.MapGet("/subscribe/{id}/events", StreamAsync).RequirePrincipal();
 
-    private static async Task StreamAsync(string id, HttpContext context, ChangeProcessor processor, TimeProvider time)
+    private static async Task StreamAsync(string id, HttpContext context, StreamService streams, TimeProvider time)
     {
-        var stream = await processor.StreamAsync(context.GetPrincipal(), id, EventStream.ResumeIdOf(context.Request), context.RequestAborted);
+        var from = EventStream.ResumeIdOf(context.Request);
+        var stream = await streams.StreamAsync(context.GetPrincipal(), id, from, context.RequestAborted);
         try
         {
             await EventStream.WriteAsync(context, EventsAsync(stream.Queue), stream.Stalled, time);
         }
         finally
         {
-            await processor.CloseAsync(stream, CancellationToken.None);
+            await streams.CloseAsync(stream, CancellationToken.None);
         }
     }
 
@@ -35,7 +33,7 @@ static class EventsEndpoint
             yield return new ServerEvent(frame, frame.Body switch
             {
                 { Cut: { } cut, IsPartial: false } => cut.ToString(),
-                { Type: "reset" or "snapshot" or "diff" } => "",
+                { Type: FrameType.Reset or FrameType.Snapshot or FrameType.Diff } => "",
                 _ => null,
             });
         }

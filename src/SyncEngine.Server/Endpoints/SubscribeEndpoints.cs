@@ -7,9 +7,6 @@ using SyncEngine.LiveQueries;
 using SyncEngine.Ports;
 using SyncEngine.Server.Authentication;
 using SyncEngine.Server.Options;
-using SyncEngine.Subscriptions;
-using SyncEngine.Tiers;
-using SyncEngine.Tiers.SingleTable;
 
 namespace SyncEngine.Server.Endpoints;
 
@@ -33,9 +30,9 @@ static class SubscribeEndpoints
         return Results.Json(Answer(subscription), json, statusCode: StatusCodes.Status201Created);
     }
 
-    private static async Task<IResult> UnsubscribeAsync(string id, HttpContext context, ChangeProcessor processor)
+    private static async Task<IResult> UnsubscribeAsync(string id, HttpContext context, SubscriptionService service)
     {
-        await processor.UnregisterAsync(context.GetPrincipal(), id, context.RequestAborted);
+        await service.UnsubscribeAsync(context.GetPrincipal(), id, context.RequestAborted);
         return Results.NoContent();
     }
 

@@ -4,11 +4,7 @@ using System.Text.Json;
 using SyncEngine.Delivery;
 using SyncEngine.Errors;
 using SyncEngine.Planning;
-using SyncEngine.LiveQueries;
 using SyncEngine.Server.Authentication;
-using SyncEngine.Subscriptions;
-using SyncEngine.Tiers;
-using SyncEngine.Tiers.SingleTable;
 
 namespace SyncEngine.Server.Endpoints;
 
@@ -25,7 +21,8 @@ static class SubscribeSocket
 
     public static void MapSubscribeSocket(this IEndpointRouteBuilder routes) => routes.MapGet("/subscribe", RunAsync).RequirePrincipal();
 
-    private static async Task RunAsync(HttpContext context, ChangeProcessor processor, SubscriptionService service, RequestReader reader, TimeProvider time)
+    private static async Task RunAsync(
+        HttpContext context, StreamService streams, SubscriptionService service, RequestReader reader, TimeProvider time)
     {
         if (!context.WebSockets.IsWebSocketRequest)
         {
@@ -38,8 +35,9 @@ static class SubscribeSocket
         using var closed = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         try
         {
-            var subscription = await service.SubscribeAsync(principal, await ReceiveAsync(socket, reader, time, closed.Token), closed.Token);
-            var stream = await processor.StreamAsync(principal, subscription.Id, null, closed.Token);
+            var request = await ReceiveAsync(socket, reader, time, closed.Token);
+            var subscription = await service.SubscribeAsync(principal, request, closed.Token);
+            var stream = await streams.StreamAsync(principal, subscription.Id, null, closed.Token);
             await using var cut = stream.Stalled.Register(socket.Abort);
             var watching = WatchAsync(socket, closed);
             try
@@ -50,9 +48,10 @@ static class SubscribeSocket
             {
                 await closed.CancelAsync();
                 await watching;
-                await processor.CloseAsync(stream, CancellationToken.None);
-                await processor.UnregisterAsync(principal, subscription.Id, CancellationToken.None).ContinueWith(
-                    _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+                await streams.CloseAsync(stream, CancellationToken.None);
+                // It may have ended by itself.
+                await service.UnsubscribeAsync(principal, subscription.Id, CancellationToken.None)
+                    .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
         catch (SyncException refused)
@@ -116,13 +115,13 @@ static class SubscribeSocket
         var result = new WholeResult(plan);
         await foreach (var frame in stream.Queue.ReadAllAsync(cancellationToken))
         {
-            if (frame.Body.Type == "error")
+            if (frame.Body.Type == FrameType.Error)
             {
                 await socket.SendAsync(Encode(frame), WebSocketMessageType.Text, endOfMessage: true, cancellationToken);
                 return;
             }
 
-            if (result.Apply(Encode(frame)) is { } answer)
+            if (result.Apply(frame.Body.Type, Encode(frame)) is { } answer)
             {
                 await socket.SendAsync(answer, WebSocketMessageType.Text, endOfMessage: true, cancellationToken);
             }

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
+using SyncEngine.Delivery;
 using SyncEngine.Planning;
 
 namespace SyncEngine.Server.Endpoints;
@@ -14,24 +15,24 @@ sealed class WholeResult(QueryPlan plan)
     private bool isLive;
 
     /// <summary>The whole result after the frame; null while it is incomplete.</summary>
-    public ReadOnlyMemory<byte>? Apply(ReadOnlyMemory<byte> frame)
+    public ReadOnlyMemory<byte>? Apply(FrameType type, ReadOnlyMemory<byte> frame)
     {
         using var document = JsonDocument.Parse(frame);
         var root = document.RootElement;
-        switch (root.GetProperty("type").GetString())
+        switch (type)
         {
-            case "reset":
+            case FrameType.Reset:
                 snapshot = [];
                 isLive = false;
                 return null;
-            case "snapshot":
+            case FrameType.Snapshot:
                 foreach (var row in root.GetProperty("rows").EnumerateArray())
                 {
                     snapshot.Add((KeyOf(row), row.Clone()));
                 }
 
                 return null;
-            case "live":
+            case FrameType.Live:
                 if (!isLive)
                 {
                     rows = snapshot;
@@ -40,7 +41,7 @@ sealed class WholeResult(QueryPlan plan)
 
                 isLive = true;
                 return Answer(root.GetProperty("cut").GetString()!);
-            case "diff":
+            case FrameType.Diff:
                 parts.Add(root.Clone());
                 if (root.TryGetProperty("more", out _))
                 {

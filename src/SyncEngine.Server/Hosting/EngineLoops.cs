@@ -3,7 +3,6 @@ using SyncEngine.Ports;
 using SyncEngine.Postgres.Administration;
 using SyncEngine.Postgres.Catalog;
 using SyncEngine.Postgres.Replication;
-using SyncEngine.Sql.Catalog;
 
 namespace SyncEngine.Server.Hosting;
 
@@ -14,8 +13,8 @@ namespace SyncEngine.Server.Hosting;
 sealed partial class EngineLoops(
     ReplicationSource source,
     CatalogReader catalog,
-    ChangeProcessor processor,
-    SubscriptionService subscriptions,
+    LiveQueryEngine engine,
+    SchemaFollower schema,
     PublicationSetup publication,
     ReplicationOptions replication,
     EngineMetrics metrics,
@@ -26,10 +25,10 @@ sealed partial class EngineLoops(
     {
         metrics.Gauge("sync_slot_lag_bytes", "WAL written that the stream has not delivered.", () => source.Status.LagBytes);
         metrics.Gauge("sync_slot_retained_bytes", "WAL that the server keeps for the slot.", () => source.Status.RetainedBytes);
-        metrics.Gauge("sync_cut", "The position of the stream, in bytes.", () => processor.Position.Value);
-        processor.Instrument();
-        processor.Mismatch += (query, added, updated, removed) => Log.Mismatch(logger, query, added, updated, removed);
-        subscriptions.RefreshFailed += failure => Log.RefreshFailed(logger, failure.Message);
+        metrics.Gauge("sync_cut", "The position of the stream, in bytes.", () => engine.Position.Value);
+        engine.RegisterGauges();
+        engine.Mismatch += (query, added, updated, removed) => Log.Mismatch(logger, query, added, updated, removed);
+        schema.RefreshFailed += failure => Log.RefreshFailed(logger, failure.Message);
         await catalog.RefreshAsync(stoppingToken);
         var publishWanted = System.Threading.Channels.Channel.CreateBounded<bool>(
             new System.Threading.Channels.BoundedChannelOptions(1) { FullMode = System.Threading.Channels.BoundedChannelFullMode.DropWrite });
@@ -42,8 +41,8 @@ sealed partial class EngineLoops(
         [
             source.RunAsync(stoppingToken),
             catalog.RunAsync(stoppingToken),
-            processor.RunAsync(stoppingToken),
-            subscriptions.RunAsync(stoppingToken),
+            engine.RunAsync(stoppingToken),
+            schema.RunAsync(stoppingToken),
             PublishAsync(publishWanted.Reader, stoppingToken),
         ];
         var ended = await Task.WhenAny(loops);

@@ -60,7 +60,9 @@ static class EngineServices
         services.AddSingleton<IQueryAnalyst, QueryAnalyst>();
         services.AddSingleton<ISnapshotReader, SnapshotReader>();
         services.AddSingleton<QueryPlanner>();
-        services.AddSingleton<ChangeProcessor>();
+        services.AddSingleton<LiveQueryEngine>();
+        services.AddSingleton<StreamService>();
+        services.AddSingleton<SchemaFollower>();
         services.AddSingleton<SubscriptionService>();
         services.AddSingleton(new PublicationSetup(dataSource, replication));
         services.AddSingleton(provider => new DemoWrites(provider.GetRequiredService<NpgsqlDataSource>()));

@@ -1,5 +1,4 @@
 using Npgsql;
-using SyncEngine.Postgres.Administration;
 using SyncEngine.Server.Commands;
 using SyncEngine.Server.Options;
 

@@ -70,7 +70,7 @@ static class ServerHost
             await app.Services.GetRequiredService<Connectors.Hub.ChannelFeed>().FarewellAsync();
             if (missing is null)
             {
-                await FarewellAsync(app.Services.GetRequiredService<ChangeProcessor>());
+                await DrainAsync(app.Services.GetRequiredService<StreamService>());
             }
 
             await app.StopAsync(CancellationToken.None);
@@ -118,12 +118,12 @@ static class ServerHost
     }
 
     /// <summary>Sockets are cut as soon as the host stops, so that their streams have to be told before.</summary>
-    private static async Task FarewellAsync(ChangeProcessor processor)
+    private static async Task DrainAsync(StreamService streams)
     {
         using var patience = new CancellationTokenSource(farewell, TimeProvider.System);
         try
         {
-            await processor.FarewellAsync(patience.Token);
+            await streams.DrainAsync(patience.Token);
             // The last frames are in their sockets' pipes now; nothing tells when they have left.
             await Task.Delay(parting, TimeProvider.System, patience.Token);
         }

@@ -3,18 +3,20 @@ using Microsoft.AspNetCore.SignalR;
 using SyncEngine.Delivery;
 using SyncEngine.Errors;
 using SyncEngine.Permissions;
-using SyncEngine.LiveQueries;
 using SyncEngine.Server.Authentication;
 using SyncEngine.Server.Channels;
 using SyncEngine.Server.Errors;
-using SyncEngine.Subscriptions;
-using SyncEngine.Tiers;
-using SyncEngine.Tiers.SingleTable;
 
 namespace SyncEngine.Server.Hubs;
 
 /// <summary>The hub <c>/sync</c> of docs/PROTOCOL.md. A refusal is a HubException <c>code: text</c>.</summary>
-sealed class SyncHub(ChangeProcessor processor, SubscriptionService service, ChannelFrames channels, CallerAuthenticator callers, HubErrors errors) : Hub
+sealed class SyncHub(
+    StreamService streams,
+    LiveQueryEngine engine,
+    SubscriptionService service,
+    ChannelFrames channels,
+    CallerAuthenticator callers,
+    HubErrors errors) : Hub
 {
     private const string OpenStreamKey = "open-stream";
     private const string PrincipalKey = "principal";
@@ -60,7 +62,7 @@ sealed class SyncHub(ChangeProcessor processor, SubscriptionService service, Cha
     private async IAsyncEnumerable<FrameBatch> StreamAsync(
         string subscriptionId, string? from, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var stream = await processor.StreamAsync(CurrentPrincipal, Required(subscriptionId), from, cancellationToken);
+        var stream = await streams.StreamAsync(CurrentPrincipal, Required(subscriptionId), from, cancellationToken);
         await foreach (var batch in ReadAsync(stream, cancellationToken))
         {
             yield return batch;
@@ -75,7 +77,7 @@ sealed class SyncHub(ChangeProcessor processor, SubscriptionService service, Cha
             ClientStream stream;
             try
             {
-                stream = await processor.OpenAsync(CurrentPrincipal, cancellationToken);
+                stream = await streams.OpenAsync(CurrentPrincipal, cancellationToken);
                 opening.SetResult(stream);
             }
             catch
@@ -97,10 +99,10 @@ sealed class SyncHub(ChangeProcessor processor, SubscriptionService service, Cha
     }
 
     public async Task Attach(string subscriptionId, string? from) =>
-        await processor.AttachAsync(await OpenStreamAsync(), Required(subscriptionId), from, Context.ConnectionAborted);
+        await streams.AttachAsync(await OpenStreamAsync(), Required(subscriptionId), from, Context.ConnectionAborted);
 
     public async Task Detach(string subscriptionId) =>
-        await processor.DetachAsync(await OpenStreamAsync(), Required(subscriptionId), Context.ConnectionAborted);
+        await streams.DetachAsync(await OpenStreamAsync(), Required(subscriptionId), Context.ConnectionAborted);
 
     /// <summary>Takes a newer token of the same principal, by the same authentication scheme as requests.</summary>
     public async Task Authenticate(string token)
@@ -122,7 +124,7 @@ sealed class SyncHub(ChangeProcessor processor, SubscriptionService service, Cha
     public async Task<object> Await(string id, int timeoutMs)
     {
         var timeout = timeoutMs < 0 ? TimeSpan.Zero : TimeSpan.FromMilliseconds(timeoutMs);
-        var answer = await processor.AwaitAsync(Required(id), timeout < maxWait ? timeout : maxWait, Context.ConnectionAborted);
+        var answer = await engine.AwaitAsync(Required(id), timeout < maxWait ? timeout : maxWait, Context.ConnectionAborted);
         return answer.Status switch
         {
             "confirmed" => new { status = answer.Status, cut = answer.Cut },
@@ -156,7 +158,7 @@ sealed class SyncHub(ChangeProcessor processor, SubscriptionService service, Cha
         }
         finally
         {
-            await processor.CloseAsync(stream, CancellationToken.None);
+            await streams.CloseAsync(stream, CancellationToken.None);
         }
     }
 

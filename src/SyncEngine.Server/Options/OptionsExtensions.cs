@@ -1,3 +1,4 @@
+using SyncEngine.Options;
 using SyncEngine.Postgres.Administration;
 
 namespace SyncEngine.Server.Options;

@@ -12,7 +12,7 @@ public readonly record struct Commit(ulong Xid, Lsn EndLsn, IReadOnlyList<uint> 
 /// <remarks>
 /// A commit that one snapshot has seen is seen by every later one, so it is dropped once no read that began before that snapshot's answer is
 /// under way. Only a prefix is dropped: what was committed after an unseen commit is needed to tell that a snapshot is no prefix of the stream.
-/// Bounded by calling <see cref="Settle"/> regularly. Source: DESIGN "From snapshot to stream".
+/// Bounded by calling <see cref="MarkSeen"/> regularly. The rule: docs/decisions/snapshot-to-stream.md.
 /// </remarks>
 public sealed class CommitLog
 {
@@ -40,15 +40,15 @@ public sealed class CommitLog
     /// <summary>The delivered commits on record, in commit order.</summary>
     public IEnumerable<Commit> All => entries.Select(entry => entry.Commit);
 
-    /// <summary>Notes what a snapshot has seen.</summary>
-    public void Settle(PgSnapshot snapshot)
+    /// <summary>Notes the commits that a snapshot shows: every later one shows them, too.</summary>
+    public void MarkSeen(PgSnapshot snapshot)
     {
         for (var i = 0; i < entries.Count; i++)
         {
             var entry = entries[i];
-            if (entry.SettledAt == long.MaxValue && snapshot.Sees(entry.Commit.Xid))
+            if (entry.SeenAt == long.MaxValue && snapshot.Sees(entry.Commit.Xid))
             {
-                entries[i] = entry with { SettledAt = nextRead };
+                entries[i] = entry with { SeenAt = nextRead };
             }
         }
 
@@ -61,15 +61,15 @@ public sealed class CommitLog
     private void Prune()
     {
         var oldestRead = readsUnderWay.First?.Value ?? nextRead;
-        var settled = 0;
-        while (settled < entries.Count && entries[settled].SettledAt <= oldestRead)
+        var seen = 0;
+        while (seen < entries.Count && entries[seen].SeenAt <= oldestRead)
         {
-            settled++;
+            seen++;
         }
 
-        entries.RemoveRange(0, settled);
+        entries.RemoveRange(0, seen);
     }
 
-    /// <param name="SettledAt">The number of the first read whose snapshot surely sees the commit.</param>
-    private readonly record struct Entry(Commit Commit, long SettledAt);
+    /// <param name="SeenAt">The number of the first read whose snapshot surely sees the commit.</param>
+    private readonly record struct Entry(Commit Commit, long SeenAt);
 }

@@ -1,8 +1,4 @@
 using SyncEngine.Changes;
-using SyncEngine.LiveQueries;
-using SyncEngine.Subscriptions;
-using SyncEngine.Tiers;
-using SyncEngine.Tiers.SingleTable;
 
 namespace SyncEngine.Delivery;
 
@@ -14,16 +10,16 @@ enum AttachmentState
     /// <summary>Its rows are those of the stream's cut.</summary>
     Live,
 
-    /// <summary>Its rows are those of an earlier cut, and the client was told so.</summary>
+    /// <summary>Its rows are those of an earlier cut, and the client has been sent <c>stale</c>.</summary>
     Stale,
 }
 
-/// <summary>One subscription on one stream. Owned by the change processor.</summary>
-sealed class Attachment(Subscription subscription, LiveQuery query, ClientStream stream)
+/// <summary>One subscription on one stream. Owned by the loop.</summary>
+sealed class Attachment(string subscriptionId, Audience audience, ClientStream stream)
 {
-    public Subscription Subscription { get; } = subscription;
+    public string SubscriptionId { get; } = subscriptionId;
 
-    public LiveQuery Query { get; } = query;
+    public Audience Audience { get; } = audience;
 
     public ClientStream Stream { get; } = stream;
 
@@ -32,10 +28,10 @@ sealed class Attachment(Subscription subscription, LiveQuery query, ClientStream
     /// <summary>The last cut that the client has applied, while joining by replay.</summary>
     public Lsn? From { get; set; }
 
-    /// <summary>The client was told that the query fails at present.</summary>
-    public bool IsToldStale { get; set; }
+    /// <summary>The client has been sent <c>stale</c> since its rows were last right.</summary>
+    public bool IsMarkedStale { get; set; }
 
-    /// <summary>While set, the stream tells no cut above it, so that this attachment can join at a cut not yet told.</summary>
+    /// <summary>While set, the stream sends no cut above it, so that this attachment can join at a cut not yet sent.</summary>
     public Lsn? HoldAt { get; set; }
 
     public DateTimeOffset HoldUntil { get; set; }

@@ -1,20 +1,16 @@
 using SyncEngine.Changes;
 using SyncEngine.Permissions;
-using SyncEngine.LiveQueries;
-using SyncEngine.Subscriptions;
-using SyncEngine.Tiers;
-using SyncEngine.Tiers.SingleTable;
 
 namespace SyncEngine.Delivery;
 
 /// <summary>
-/// One stream of frames to one client, with the subscriptions attached to it: frames leave in the order of their cuts, and a cut is told when
-/// every live attachment has reached it. Owned by the change processor; only <see cref="Queue"/> is touched by the connection.
+/// One stream of frames to one client, with the subscriptions attached to it. Frames leave in the order of their cuts, and a cut is sent when
+/// every live attachment has reached it. Owned by the loop; the connection touches <see cref="Queue"/> alone.
 /// </summary>
 /// <param name="isSingle">It serves one subscription and ends with it; otherwise it is a connection's open stream, which begins with a cut.</param>
 public sealed class ClientStream(string id, Principal principal, bool isSingle, int maxQueuedBytes)
 {
-    private readonly List<HeldFrame> held = [];
+    private readonly List<PendingFrame> pending = [];
     private readonly CancellationTokenSource stalled = new();
 
     public string Id { get; } = id;
@@ -30,10 +26,10 @@ public sealed class ClientStream(string id, Principal principal, bool isSingle, 
 
     internal Dictionary<string, Attachment> Attachments { get; } = [];
 
-    /// <summary>The last cut told; it only rises.</summary>
-    internal Lsn Told { get; set; }
+    /// <summary>The last cut that was sent; it only rises.</summary>
+    internal Lsn LastSentCut { get; set; }
 
-    internal DateTimeOffset ToldAt { get; set; }
+    internal DateTimeOffset LastSentCutAt { get; set; }
 
     /// <summary>Attachments that hold the stream at a cut.</summary>
     internal int HoldCount { get; set; }
@@ -44,100 +40,100 @@ public sealed class ClientStream(string id, Principal principal, bool isSingle, 
 
     internal DateTimeOffset MovedAt { get; set; }
 
-    internal bool HasHeld => held.Count > 0;
+    internal bool HasPending => pending.Count > 0;
 
     internal void Stall() => stalled.Cancel();
 
-    /// <summary>Puts a frame in line, after everything of its own subscription and behind nothing with a higher cut.</summary>
-    internal void Hold(string? subscriptionId, FrameBody? body, Lsn? cut, Lsn? rightUpTo = null)
+    /// <summary>Queues a frame behind everything of its own subscription, and before frames of others with a higher cut.</summary>
+    internal void Enqueue(string? subscriptionId, FrameBody? body, Lsn? cut, Lsn? knownUpTo = null)
     {
         var at = cut ?? Lsn.Zero;
-        var index = held.Count;
-        while (index > 0 && held[index - 1].OrderedAt > at && held[index - 1].SubscriptionId != subscriptionId)
+        var index = pending.Count;
+        while (index > 0 && pending[index - 1].Position > at && pending[index - 1].SubscriptionId != subscriptionId)
         {
             index--;
         }
 
         if (index > 0)
         {
-            at = Lsn.Max(at, held[index - 1].OrderedAt);
+            at = Lsn.Max(at, pending[index - 1].Position);
         }
 
-        held.Insert(index, new HeldFrame(at, rightUpTo, subscriptionId, body));
+        pending.Insert(index, new PendingFrame(at, knownUpTo, subscriptionId, body));
     }
 
-    /// <summary>Forgets what waits for one subscription (it is reset or ends).</summary>
-    internal void Drop(string subscriptionId) => held.RemoveAll(entry => entry.SubscriptionId == subscriptionId);
+    /// <summary>Drops the pending frames of one subscription: it is reset or ends.</summary>
+    internal void Drop(string subscriptionId) => pending.RemoveAll(entry => entry.SubscriptionId == subscriptionId);
 
-    /// <summary>Forgets what waits for a subscription that the client has taken off the stream, in the queue too: nothing more of it comes.</summary>
-    internal void Leave(string subscriptionId)
+    /// <summary>Drops every frame of a subscription that the client has taken off the stream, queued ones too.</summary>
+    internal void Forget(string subscriptionId)
     {
         Drop(subscriptionId);
         Queue.Drop(subscriptionId);
     }
 
-    /// <summary>The highest cut, at or below the one given, that lies in no held diff's gap.</summary>
-    internal Lsn Outside(Lsn limit)
+    /// <summary>The highest cut, at or below the one given, that lies in no pending diff's gap.</summary>
+    internal Lsn OutsideGaps(Lsn limit)
     {
         // From the last to the first: a lower limit can only fall into the gaps of earlier frames.
-        for (var i = held.Count - 1; i >= 0 && held[i].OrderedAt > Told; i--)
+        for (var i = pending.Count - 1; i >= 0 && pending[i].Position > LastSentCut; i--)
         {
-            limit = held[i].HasInGap(limit) ? held[i].RightUpTo!.Value : limit;
+            limit = pending[i].IsGap(limit) ? pending[i].KnownUpTo!.Value : limit;
         }
 
         return limit;
     }
 
-    /// <summary>Lets the stream go on past the gaps: whoever has one is stale in it, and live again behind its last diff.</summary>
-    internal void ShowGaps(FrameBody stale)
+    /// <summary>Lets the stream go on past the gaps: a subscription is stale in its gap, and live again after its last diff.</summary>
+    internal void MarkGapsStale(FrameBody stale)
     {
-        foreach (var id in held.Where(entry => entry.RightUpTo is not null).Select(entry => entry.SubscriptionId).Distinct().ToList())
+        foreach (var id in pending.Where(entry => entry.KnownUpTo is not null).Select(entry => entry.SubscriptionId).Distinct().ToList())
         {
-            var last = held.FindLastIndex(entry => entry.SubscriptionId == id);
-            if (held[last].Body is null or { Type: "diff" })
+            var last = pending.FindLastIndex(entry => entry.SubscriptionId == id);
+            if (pending[last].Body is null or { Type: FrameType.Diff })
             {
-                held.Insert(last + 1, new HeldFrame(held[last].OrderedAt, null, id, FrameBody.Live(held[last].OrderedAt)));
+                pending.Insert(last + 1, new PendingFrame(pending[last].Position, null, id, FrameBody.Live(pending[last].Position)));
             }
 
-            var first = held.FindIndex(entry => entry.SubscriptionId == id && entry.RightUpTo is not null);
-            var known = held[first].RightUpTo!.Value;
+            var first = pending.FindIndex(entry => entry.SubscriptionId == id && entry.KnownUpTo is not null);
+            var known = pending[first].KnownUpTo!.Value;
             for (var i = first; i <= last; i++)
             {
-                held[i] = held[i].SubscriptionId == id ? held[i] with { RightUpTo = null } : held[i];
+                pending[i] = pending[i].SubscriptionId == id ? pending[i] with { KnownUpTo = null } : pending[i];
             }
 
-            while (first > 0 && held[first - 1].OrderedAt > known)
+            while (first > 0 && pending[first - 1].Position > known)
             {
                 first--;
             }
 
-            held.Insert(first, new HeldFrame(known, null, id, stale));
+            pending.Insert(first, new PendingFrame(known, null, id, stale));
         }
     }
 
-    /// <summary>Takes the frames up to a cut out of the line.</summary>
-    internal List<HeldFrame> Release(Lsn limit)
+    /// <summary>Takes the frames up to a cut.</summary>
+    internal List<PendingFrame> Release(Lsn limit)
     {
         var count = 0;
-        while (count < held.Count && held[count].OrderedAt <= limit)
+        while (count < pending.Count && pending[count].Position <= limit)
         {
             count++;
         }
 
-        var released = held.GetRange(0, count);
-        held.RemoveRange(0, count);
+        var released = pending.GetRange(0, count);
+        pending.RemoveRange(0, count);
         return released;
     }
 }
 
-/// <summary>A frame in line on a stream.</summary>
-/// <param name="OrderedAt">It leaves when the stream may tell this cut.</param>
-/// <param name="RightUpTo">
-/// Set when it comes from a read: the rows before it are those of the cuts up to there, the rows after it those of its own cut. At the cuts
-/// between, its gap, the client does not have them.
+/// <summary>A frame that waits on its stream until a cut may be sent.</summary>
+/// <param name="Position">It leaves when the stream may send this cut.</param>
+/// <param name="KnownUpTo">
+/// Set when it comes from a read: the rows before it are those of the cuts up to there, the rows after it those of its own cut. Between them
+/// is its gap: at those cuts the client does not have the rows.
 /// </param>
-/// <param name="Body">Null where the read has changed nothing, and only the gap matters.</param>
-readonly record struct HeldFrame(Lsn OrderedAt, Lsn? RightUpTo, string? SubscriptionId, FrameBody? Body)
+/// <param name="Body">Null where the read changed nothing, and only the gap matters.</param>
+readonly record struct PendingFrame(Lsn Position, Lsn? KnownUpTo, string? SubscriptionId, FrameBody? Body)
 {
-    public bool HasInGap(Lsn cut) => RightUpTo is { } known && known < cut && cut < OrderedAt;
+    public bool IsGap(Lsn cut) => KnownUpTo is { } known && known < cut && cut < Position;
 }

@@ -4,22 +4,20 @@ using System.Text;
 using System.Text.Json;
 using SyncEngine.Changes;
 using SyncEngine.Errors;
-using SyncEngine.LiveQueries;
-using SyncEngine.Subscriptions;
 using SyncEngine.Tiers;
-using SyncEngine.Tiers.SingleTable;
 using SyncEngine.Values;
 
 namespace SyncEngine.Delivery;
 
 /// <summary>
-/// What a frame says, without the subscription it is for: encoded once and shared by every subscription that gets it. CONTRACT §3 has the members.
+/// The content of a frame, without the subscription it is for: encoded once and shared by every subscription that gets it. docs/PROTOCOL.md has
+/// the members.
 /// </summary>
 public sealed class FrameBody
 {
     private readonly byte[] tail;
 
-    private FrameBody(string type, Lsn? cut, byte[] tail, RowDiff? diff = null, bool isPartial = false)
+    private FrameBody(FrameType type, Lsn? cut, byte[] tail, RowDiff? diff = null, bool isPartial = false)
     {
         Type = type;
         Cut = cut;
@@ -28,7 +26,7 @@ public sealed class FrameBody
         IsPartial = isPartial;
     }
 
-    public string Type { get; }
+    public FrameType Type { get; }
 
     /// <summary>The cut that the rows are at after this frame.</summary>
     public Lsn? Cut { get; }
@@ -39,29 +37,26 @@ public sealed class FrameBody
     /// <summary>Length in bytes of what is shared.</summary>
     public int Length => tail.Length;
 
-    /// <summary>The JSON members after <c>type</c> and <c>sub</c>, each with a comma before it.</summary>
-    internal ReadOnlySpan<byte> Tail => tail;
-
     /// <summary>The change itself, so that a full queue can merge several.</summary>
     internal RowDiff? Diff { get; }
 
-    /// <summary>A frame that is not of a query, such as the hub's channels have.</summary>
+    /// <summary>A frame with members of the caller's own, such as those of the hub's channels.</summary>
     /// <param name="members">JSON members after <c>type</c>, each with a comma before it.</param>
-    public static FrameBody Of(string type, byte[] members) => new(type, null, members);
+    public static FrameBody Of(FrameType type, byte[] members) => new(type, null, members);
 
-    internal static FrameBody OfCut(Lsn cut) => new("cut", cut, Encoding.ASCII.GetBytes($",\"cut\":\"{cut}\""));
+    internal static FrameBody OfCut(Lsn cut) => new(FrameType.Cut, cut, Encoding.ASCII.GetBytes($",\"cut\":\"{cut}\""));
 
     internal static FrameBody Live(Lsn cut, byte[]? plan = null)
     {
         var text = $",\"cut\":\"{cut}\"";
-        return new("live", cut, plan is null ? Encoding.ASCII.GetBytes(text) : [.. Encoding.ASCII.GetBytes(text + ",\"plan\":"), .. plan]);
+        return new(FrameType.Live, cut, plan is null ? Encoding.ASCII.GetBytes(text) : [.. Encoding.ASCII.GetBytes(text + ",\"plan\":"), .. plan]);
     }
 
-    public static FrameBody Reset(ErrorCode code) => new("reset", null, Encoding.ASCII.GetBytes($",\"code\":\"{code.Name}\""));
+    public static FrameBody Reset(ErrorCode code) => new(FrameType.Reset, null, Encoding.ASCII.GetBytes($",\"code\":\"{code.Name}\""));
 
-    internal static FrameBody Stale(SyncException error) => new("stale", null, Members(error));
+    internal static FrameBody Stale(SyncException error) => new(FrameType.Stale, null, Members(error));
 
-    public static FrameBody Error(SyncException error) => new("error", null, Members(error));
+    public static FrameBody Error(SyncException error) => new(FrameType.Error, null, Members(error));
 
     /// <summary>A result in chunks of about <paramref name="chunkBytes"/>; at least one.</summary>
     internal static IReadOnlyList<FrameBody> Snapshot(IReadOnlyList<EncodedRow> rows, int chunkBytes)
@@ -81,7 +76,7 @@ public sealed class FrameBody
             }
 
             buffer.Write(next < rows.Count ? "],\"more\":true"u8 : "]"u8);
-            frames.Add(new FrameBody("snapshot", null, buffer.WrittenSpan.ToArray(), isPartial: true));
+            frames.Add(new FrameBody(FrameType.Snapshot, null, buffer.WrittenSpan.ToArray(), isPartial: true));
         }
         while (next < rows.Count);
         return frames;
@@ -109,7 +104,7 @@ public sealed class FrameBody
     internal void WriteTo(IBufferWriter<byte> output, string? subscriptionId)
     {
         output.Write("{\"type\":\""u8);
-        output.Write(Encoding.ASCII.GetBytes(Type));
+        output.Write(Type.Name());
         output.Write("\""u8);
         if (subscriptionId is not null)
         {
@@ -182,7 +177,7 @@ public sealed class FrameBody
             WriteList("updated", diff.Updated.Count, index => diff.Updated[index].Json, "updatedAt", diff.UpdatedAt);
             WriteList("removed", diff.Removed.Count, index => diff.Removed[index].Json, null, null);
             // The whole diff hangs on a single frame only: parts are not merged.
-            parts.Add(new FrameBody("diff", cut, buffer.WrittenSpan.ToArray(), parts.Count == 0 ? diff : null));
+            parts.Add(new FrameBody(FrameType.Diff, cut, buffer.WrittenSpan.ToArray(), parts.Count == 0 ? diff : null));
             return parts;
         }
 
@@ -194,7 +189,7 @@ public sealed class FrameBody
                 if (buffer.WrittenCount >= chunkBytes)
                 {
                     buffer.Write(",\"more\":true"u8);
-                    parts.Add(new FrameBody("diff", cut, buffer.WrittenSpan.ToArray(), isPartial: true));
+                    parts.Add(new FrameBody(FrameType.Diff, cut, buffer.WrittenSpan.ToArray(), isPartial: true));
                     buffer.ResetWrittenCount();
                     buffer.Write(head);
                 }

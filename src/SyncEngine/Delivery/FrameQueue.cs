@@ -1,19 +1,17 @@
+using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using SyncEngine.Changes;
 using SyncEngine.Errors;
-using SyncEngine.LiveQueries;
-using SyncEngine.Subscriptions;
 using SyncEngine.Tiers;
-using SyncEngine.Tiers.SingleTable;
 
 namespace SyncEngine.Delivery;
 
 /// <summary>
-/// The frames that wait for one connection. The change processor offers, the connection takes; nobody waits for a slow connection.
+/// The frames that wait for one connection. The loop offers, the connection takes; a slow connection delays no other.
 /// </summary>
 /// <remarks>
 /// Backpressure: past <paramref name="maxBytes"/> the diffs are merged to one net diff per subscription, labelled with the last cut; what is
-/// still too much makes <see cref="Offer"/> answer with the subscriptions to reset. Snapshot chunks are shared by all who get them and do not count.
+/// still too much makes <see cref="Offer"/> return the subscriptions to reset. Snapshot chunks are shared by all who get them and do not count.
 /// </remarks>
 public sealed class FrameQueue(int maxBytes)
 {
@@ -31,7 +29,7 @@ public sealed class FrameQueue(int maxBytes)
         {
             lock (gate)
             {
-                return frames.Where(frame => frame.Body.Type == "snapshot").Sum(frame => (long)frame.Length);
+                return frames.Where(frame => frame.Body.Type == FrameType.Snapshot).Sum(frame => (long)frame.Length);
             }
         }
     }
@@ -53,7 +51,7 @@ public sealed class FrameQueue(int maxBytes)
         }
     }
 
-    /// <summary>Appends frames. Returns the subscriptions whose frames did not fit: their reset is in line already, each needs a new snapshot.</summary>
+    /// <summary>Appends frames. Returns the subscriptions whose frames did not fit: their reset is queued already, each needs a new snapshot.</summary>
     internal IReadOnlyCollection<string> Offer(IReadOnlyList<Frame> offered, Func<string, RowDiff, Lsn, FrameBody> encodeMerged)
     {
         IReadOnlyCollection<string> dropped = [];
@@ -80,7 +78,7 @@ public sealed class FrameQueue(int maxBytes)
         return dropped;
     }
 
-    /// <summary>Forgets what waits for one subscription: the client has taken it off the stream.</summary>
+    /// <summary>Drops the frames of one subscription: the client has taken it off the stream.</summary>
     internal void Drop(string subscriptionId)
     {
         lock (gate)
@@ -90,7 +88,7 @@ public sealed class FrameQueue(int maxBytes)
         }
     }
 
-    /// <summary>Ends the queue: what waits may still be taken, nothing more is accepted.</summary>
+    /// <summary>Ends the queue: queued frames may still be taken, nothing more is accepted.</summary>
     public void Complete()
     {
         lock (gate)
@@ -101,7 +99,7 @@ public sealed class FrameQueue(int maxBytes)
         signal.Writer.TryWrite(true);
     }
 
-    /// <summary>Forgets what waits and ends the queue.</summary>
+    /// <summary>Drops every frame and ends the queue.</summary>
     public void Abandon()
     {
         lock (gate)
@@ -115,7 +113,7 @@ public sealed class FrameQueue(int maxBytes)
     }
 
     /// <summary>Takes the frames one by one until the queue is completed and empty.</summary>
-    public async IAsyncEnumerable<Frame> ReadAllAsync([System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<Frame> ReadAllAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await foreach (var batch in ReadBatchesAsync(maxBatchBytes: 1, cancellationToken))
         {
@@ -123,8 +121,8 @@ public sealed class FrameQueue(int maxBytes)
         }
     }
 
-    /// <summary>Takes what waits, at least one frame and no more than fit the bytes, until the queue is completed and empty.</summary>
-    public async IAsyncEnumerable<Frame[]> ReadBatchesAsync(int maxBatchBytes, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <summary>Takes queued frames, at least one and no more than fit the bytes, until the queue is completed and empty.</summary>
+    public async IAsyncEnumerable<Frame[]> ReadBatchesAsync(int maxBatchBytes, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -191,12 +189,12 @@ public sealed class FrameQueue(int maxBytes)
         }
     }
 
-    private static int CountedLength(in Frame frame) => frame.Body.Type == "snapshot" ? 0 : frame.Length;
+    private static int CountedLength(in Frame frame) => frame.Body.Type == FrameType.Snapshot ? 0 : frame.Length;
 
     /// <summary>
-    /// Merges what waits. Frames that are no plain diff or cut stay, a subscription's diffs before one of its own stay before it; the other diffs
+    /// Merges the queue. Frames that are no plain diff or cut stay, a subscription's diffs before one of its own stay before it; the other diffs
     /// become one per subscription, and the cuts one at the end. A subscription whose diffs cannot be merged (ordered, or in parts), or the
-    /// largest ones while it is still too much, is reset ahead of that cut: no cut covers rows that it lacks.
+    /// largest ones while it is still too much, is reset before that cut: no cut covers rows that it lacks.
     /// </summary>
     private HashSet<string> Shrink(Func<string, RowDiff, Lsn, FrameBody> encodeMerged)
     {
@@ -216,7 +214,7 @@ public sealed class FrameQueue(int maxBytes)
 
                 lastCut = frame.Body.Cut;
             }
-            else if (frame.Body.Type != "diff")
+            else if (frame.Body.Type != FrameType.Diff)
             {
                 if (net.Remove(id, out var before) && !before.Diff.IsEmpty)
                 {
@@ -244,8 +242,8 @@ public sealed class FrameQueue(int maxBytes)
         var fitting = merged.TakeWhile(frame => (room -= frame.Length) >= 0).ToList();
         dropped.UnionWith(merged.Skip(fitting.Count).Select(frame => frame.SubscriptionId!));
         // A dropped subscription is reset, so only its end still matters.
-        kept.RemoveAll(frame => dropped.Contains(frame.SubscriptionId ?? "") && frame.Body.Type != "error");
-        var ended = kept.Where(frame => frame.Body.Type == "error").Select(frame => frame.SubscriptionId!).ToHashSet();
+        kept.RemoveAll(frame => dropped.Contains(frame.SubscriptionId ?? "") && frame.Body.Type != FrameType.Error);
+        var ended = kept.Where(frame => frame.Body.Type == FrameType.Error).Select(frame => frame.SubscriptionId!).ToHashSet();
         var resets = dropped.Where(id => !ended.Contains(id)).Select(id => new Frame(id, FrameBody.Reset(ErrorCode.SlowConsumer)));
         frames = new Queue<Frame>([.. kept, .. resets, .. fitting.OrderBy(frame => frame.Body.Cut!.Value)]);
         if (lastCut is { } final)

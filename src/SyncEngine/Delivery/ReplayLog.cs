@@ -1,19 +1,15 @@
 using SyncEngine.Changes;
-using SyncEngine.LiveQueries;
-using SyncEngine.Subscriptions;
-using SyncEngine.Tiers;
-using SyncEngine.Tiers.SingleTable;
 
 namespace SyncEngine.Delivery;
 
 /// <summary>
-/// The diffs of one result since a cut, for clients that come back. Bounded by age and bytes; what is older is answered with a new snapshot.
+/// The diffs of one result since a cut, for clients that come back. Bounded by age and bytes; an older cut is answered with a new snapshot.
 /// </summary>
 sealed class ReplayLog(int maxBytes)
 {
     private readonly Queue<(DateTimeOffset At, Lsn Cut, IReadOnlyList<FrameBody> Frames)> diffs = new();
 
-    /// <summary>Held at present.</summary>
+    /// <summary>Bytes held at present.</summary>
     public long Bytes { get; private set; }
 
     /// <summary>Diffs after this cut are all here.</summary>

@@ -1,12 +1,8 @@
 using SyncEngine.Changes;
-using SyncEngine.LiveQueries;
-using SyncEngine.Subscriptions;
-using SyncEngine.Tiers;
-using SyncEngine.Tiers.SingleTable;
 
 namespace SyncEngine.Delivery;
 
-/// <summary>All replay logs together: bounded by age and by bytes, the oldest diffs going first whoever they belong to. Owned by the change processor.</summary>
+/// <summary>All replay logs together: bounded by age and by bytes, the oldest diffs of all go first. Owned by the loop.</summary>
 sealed class ReplaySet(TimeSpan window, long maxBytes)
 {
     private readonly Queue<(DateTimeOffset At, ReplayLog Log)> kept = new();
@@ -24,7 +20,7 @@ sealed class ReplaySet(TimeSpan window, long maxBytes)
         }
     }
 
-    /// <summary>The log holds nothing from now on but what comes after the cut.</summary>
+    /// <summary>Empties a log: from now on it holds what comes after the cut.</summary>
     public void Restart(ReplayLog log, Lsn cut)
     {
         bytes -= log.Bytes;

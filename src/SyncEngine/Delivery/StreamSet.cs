@@ -1,71 +1,89 @@
 using SyncEngine.Changes;
 using SyncEngine.Errors;
-using SyncEngine.Observability;
-using SyncEngine.LiveQueries;
-using SyncEngine.Subscriptions;
-using SyncEngine.Tiers;
-using SyncEngine.Tiers.SingleTable;
+using SyncEngine.Loop;
 
 namespace SyncEngine.Delivery;
 
 /// <summary>
-/// All open streams: decides what each may be told now. Frames leave in the order of their cuts; a cut is told when every live attachment of
-/// the stream has reached it. Owned by the change processor.
+/// All open streams: decides which frames each may be sent now. Frames leave in the order of their cuts, and a cut is sent when every live
+/// attachment of the stream has reached it. Owned by the loop.
 /// </summary>
 /// <remarks>Backpressure: frames are offered, never awaited; a stream whose queue is full has subscriptions reset, one whose client stopped reading is closed.</remarks>
-sealed class StreamSet(EngineOptions options, EngineMetrics metrics)
+sealed class StreamSet(EngineContext context)
 {
     private const int FramesWithOwnCuts = 32;
 
+    private readonly Options.EngineOptions options = context.Options;
+    private readonly Observability.EngineMetrics metrics = context.Metrics;
+    private readonly Timeline timeline = context.Timeline;
     private readonly HashSet<ClientStream> streams = [];
     private readonly List<ClientStream> dirty = [];
-    // Streams whose frames wait for one another, as no cut lies outside every gap; since when.
-    private readonly Dictionary<ClientStream, DateTimeOffset> heldBack = [];
+
+    // Streams whose frames wait for one another, because no cut lies outside every gap; since when.
+    private readonly Dictionary<ClientStream, DateTimeOffset> blocked = [];
     private FrameBody? lastCut;
 
     public int Count => streams.Count;
 
     public IReadOnlyCollection<ClientStream> All => streams;
 
-    /// <summary>Queries that are behind and shown by somebody: they hold the cuts of their streams back. Nearly always none.</summary>
-    public HashSet<LiveQuery> Behind { get; } = [];
+    /// <summary>Results that are behind and shown on a stream: they hold the cuts of their streams back. Nearly always none.</summary>
+    public HashSet<Audience> Behind { get; } = [];
 
-    /// <summary>Attachments that were reset because they did not fit; they join again once their queue is empty.</summary>
+    /// <summary>Attachments that were reset because their queue was full; they join again once it is empty.</summary>
     public HashSet<Attachment> AwaitingRoom { get; } = [];
 
-    public void Add(ClientStream stream, DateTimeOffset now)
+    public void Add(ClientStream stream)
     {
         streams.Add(stream);
-        stream.MovedAt = now;
+        stream.MovedAt = timeline.Now;
     }
 
     public void Remove(ClientStream stream)
     {
         streams.Remove(stream);
-        heldBack.Remove(stream);
+        blocked.Remove(stream);
         AwaitingRoom.RemoveWhere(attachment => ReferenceEquals(attachment.Stream, stream));
     }
 
-    /// <summary>Puts a frame in line for one attachment.</summary>
-    /// <param name="rightUpTo">For a live attachment's diff from a read: the last cut at which the rows before it are right.</param>
-    public void Send(Attachment attachment, FrameBody body, Lsn? rightUpTo = null)
+    /// <summary>Queues a frame for one attachment.</summary>
+    /// <param name="knownUpTo">For a live attachment's diff from a read: the last cut at which the rows before it are right.</param>
+    public void Send(Attachment attachment, FrameBody body, Lsn? knownUpTo = null)
     {
-        attachment.Stream.Hold(attachment.Subscription.Id, body, body.Cut, rightUpTo);
+        attachment.Stream.Enqueue(attachment.SubscriptionId, body, body.Cut, knownUpTo);
         Touch(attachment.Stream);
     }
 
-    /// <summary>A read found the rows of a live attachment unchanged at a cut; what they were since <paramref name="rightUpTo"/> nobody knows.</summary>
-    public void Skip(Attachment attachment, Lsn rightUpTo, Lsn cut)
+    /// <summary>A read found the rows of a live attachment unchanged at a cut; between <paramref name="knownUpTo"/> and there they are unknown.</summary>
+    public void Skip(Attachment attachment, Lsn knownUpTo, Lsn cut)
     {
-        attachment.Stream.Hold(attachment.Subscription.Id, null, cut, rightUpTo);
+        attachment.Stream.Enqueue(attachment.SubscriptionId, null, cut, knownUpTo);
         Touch(attachment.Stream);
     }
 
-    /// <summary>Its rows are forgotten: drops what waits and says so.</summary>
+    /// <summary>Makes the client forget the rows: drops pending frames and queues a reset.</summary>
     public void Reset(Attachment attachment, ErrorCode code)
     {
         JoinAgain(attachment);
         Send(attachment, FrameBody.Reset(code));
+    }
+
+    /// <summary>Marks the result as behind: its streams send no cut above <paramref name="knownUpTo"/> until it has caught up or is stale.</summary>
+    public void FallBehind(Audience audience, Lsn knownUpTo)
+    {
+        audience.IsBehind = true;
+        audience.KnownUpTo = knownUpTo;
+        audience.BehindSince = timeline.Now;
+        if (!audience.IsEmpty)
+        {
+            Behind.Add(audience);
+        }
+    }
+
+    public void CatchUp(Audience audience)
+    {
+        audience.IsBehind = false;
+        Behind.Remove(audience);
     }
 
     public void MakeStale(Attachment attachment, SyncException reason)
@@ -75,28 +93,28 @@ sealed class StreamSet(EngineOptions options, EngineMetrics metrics)
             attachment.State = AttachmentState.Stale;
         }
 
-        if (!attachment.IsToldStale)
+        if (!attachment.IsMarkedStale)
         {
-            attachment.IsToldStale = true;
+            attachment.IsMarkedStale = true;
             Send(attachment, FrameBody.Stale(reason));
         }
     }
 
     /// <summary>
-    /// Makes the attachment live at a cut at which its rows are right, when the stream has told none above it. Otherwise the stream is held
+    /// Makes the attachment live at a cut at which its rows are right, when the stream has sent none above it. Otherwise the stream is held
     /// where it is for a moment, so that the next read can join.
     /// </summary>
-    public bool TryGoLive(Attachment attachment, Lsn cut, IEnumerable<FrameBody> before, byte[]? plan, DateTimeOffset now)
+    public bool TryGoLive(Attachment attachment, Lsn cut, IEnumerable<FrameBody> before, byte[]? plan)
     {
-        if (cut < attachment.Stream.Told)
+        if (cut < attachment.Stream.LastSentCut)
         {
             if (attachment.HoldAt is null)
             {
-                attachment.HoldAt = attachment.Stream.Told;
+                attachment.HoldAt = attachment.Stream.LastSentCut;
                 attachment.Stream.HoldCount++;
             }
 
-            attachment.HoldUntil = now + options.MaxHold;
+            attachment.HoldUntil = timeline.Now + options.MaxHold;
             return false;
         }
 
@@ -107,20 +125,53 @@ sealed class StreamSet(EngineOptions options, EngineMetrics metrics)
 
         Send(attachment, FrameBody.Live(cut, plan));
         attachment.State = AttachmentState.Live;
-        attachment.IsToldStale = false;
+        attachment.IsMarkedStale = false;
         Unhold(attachment);
         return true;
     }
 
-    /// <summary>Where reads meet at no cut for too long, the stream goes on and shows them as stale in between.</summary>
-    public void ShowGaps(DateTimeOffset now, SyncException reason)
+    /// <summary>Lets streams go on whose reads have met at no cut for too long: the subscriptions are stale in between.</summary>
+    private void MarkGapsStale(SyncException reason)
     {
-        foreach (var (stream, _) in heldBack.Where(entry => now - entry.Value > options.MaxHold).ToList())
+        foreach (var (stream, _) in blocked.Where(entry => timeline.Now - entry.Value > options.MaxHold).ToList())
         {
-            heldBack.Remove(stream);
-            stream.ShowGaps(FrameBody.Stale(reason));
+            blocked.Remove(stream);
+            stream.MarkGapsStale(FrameBody.Stale(reason));
             Touch(stream);
         }
+    }
+
+    /// <summary>
+    /// Marks results as stale that stay behind for too long: until then they hold the cuts of their streams back. A result alone on its stream
+    /// delays no other and has more time.
+    /// </summary>
+    public void MarkLaggingStale(SyncException reason)
+    {
+        MarkGapsStale(reason);
+        foreach (var audience in Behind)
+        {
+            foreach (var attachment in audience.Attachments)
+            {
+                var limit = attachment.Stream.Attachments.Count > 1 ? options.MaxHold : options.MaxHold * 5;
+                if (attachment.State == AttachmentState.Live && timeline.Now - audience.BehindSince > limit)
+                {
+                    MakeStale(attachment, reason);
+                }
+            }
+        }
+    }
+
+    /// <summary>Takes the attachments whose client has read everything since they were reset for want of room.</summary>
+    public IReadOnlyList<Attachment> TakeThoseWithRoom()
+    {
+        if (AwaitingRoom.Count == 0)
+        {
+            return [];
+        }
+
+        var ready = AwaitingRoom.Where(attachment => attachment.Stream.Queue.IsEmpty).ToList();
+        AwaitingRoom.ExceptWith(ready);
+        return ready;
     }
 
     public void Touch(ClientStream stream)
@@ -133,7 +184,7 @@ sealed class StreamSet(EngineOptions options, EngineMetrics metrics)
     }
 
     /// <summary>Sends what may be sent on the streams that were touched.</summary>
-    public void FlushTouched(Lsn position, DateTimeOffset now)
+    public void FlushTouched()
     {
         // Flushing may touch streams again (a reset); those wait for the next round.
         if (dirty.Count == 0)
@@ -146,18 +197,20 @@ sealed class StreamSet(EngineOptions options, EngineMetrics metrics)
         foreach (var stream in round)
         {
             stream.IsQueuedForFlush = false;
-            Flush(stream, position, now);
+            Flush(stream);
         }
     }
 
-    /// <summary>Tells the position to the streams that have not heard of one for the interval, and closes those that are stuck.</summary>
-    public IReadOnlyList<ClientStream> Tick(Lsn position, DateTimeOffset now)
+    /// <summary>Sends the position to the streams that were sent none for the interval.</summary>
+    /// <returns>The streams whose client has stopped reading.</returns>
+    public IReadOnlyList<ClientStream> Tick()
     {
+        var now = timeline.Now;
         List<ClientStream> stalled = [];
         foreach (var stream in streams)
         {
             // A little less than the interval: the promise is within it, and ticks are discrete.
-            if ((stream.Told < position || stream.HasHeld) && now - stream.ToldAt >= options.CutInterval * 0.8)
+            if ((stream.LastSentCut < timeline.Position || stream.HasPending) && now - stream.LastSentCutAt >= options.CutInterval * 0.8)
             {
                 Touch(stream);
             }
@@ -177,7 +230,20 @@ sealed class StreamSet(EngineOptions options, EngineMetrics metrics)
         return stalled;
     }
 
-    /// <summary>The attachment no longer holds its stream where it is.</summary>
+    /// <summary>Takes an attachment off its stream and its result.</summary>
+    public void Detach(Attachment attachment)
+    {
+        attachment.Stream.Attachments.Remove(attachment.SubscriptionId);
+        attachment.Audience.Attachments.Remove(attachment);
+        AwaitingRoom.Remove(attachment);
+        Unhold(attachment);
+        if (attachment.Audience.IsEmpty)
+        {
+            Behind.Remove(attachment.Audience);
+        }
+    }
+
+    /// <summary>Ends the hold of an attachment on its stream.</summary>
     public static void Unhold(Attachment attachment)
     {
         if (attachment.HoldAt is not null)
@@ -188,33 +254,34 @@ sealed class StreamSet(EngineOptions options, EngineMetrics metrics)
     }
 
     /// <summary>Sends what may be sent on one stream.</summary>
-    public void Flush(ClientStream stream, Lsn position, DateTimeOffset now)
+    public void Flush(ClientStream stream)
     {
-        var limit = Limit(stream, position, now);
+        var now = timeline.Now;
+        var limit = Limit(stream);
         var hasLive = !stream.IsSingle || stream.Attachments.Values.Any(attachment => attachment.State == AttachmentState.Live);
         var reached = limit;
-        limit = stream.Outside(limit);
+        limit = stream.OutsideGaps(limit);
         if (limit == reached)
         {
-            heldBack.Remove(stream);
+            blocked.Remove(stream);
         }
         else
         {
-            heldBack.TryAdd(stream, now);
+            blocked.TryAdd(stream, now);
         }
 
-        var frames = WithCuts(stream.Release(limit), stream.Told, mayTell: hasLive && limit >= stream.Told);
-        var isDue = now - stream.ToldAt >= options.CutInterval * 0.8;
-        if (hasLive && limit >= stream.Told && (frames.Exists(frame => frame.Body.Type == "diff") || (limit > stream.Told && (isDue || frames.Count > 0))))
+        var frames = WithCuts(stream.Release(limit), stream.LastSentCut, maySend: hasLive && limit >= stream.LastSentCut);
+        var isDue = now - stream.LastSentCutAt >= options.CutInterval * 0.8;
+        if (hasLive && limit >= stream.LastSentCut && (frames.Exists(frame => frame.Body.Type == FrameType.Diff) || (limit > stream.LastSentCut && (isDue || frames.Count > 0))))
         {
             frames.Add(CutFrame(limit));
             metrics.Cuts.Add(1);
-            stream.Told = limit;
-            stream.ToldAt = now;
+            stream.LastSentCut = limit;
+            stream.LastSentCutAt = now;
         }
         else if (frames.Exists(frame => frame.Body.Cut is not null))
         {
-            stream.Told = Lsn.Max(stream.Told, limit);
+            stream.LastSentCut = Lsn.Max(stream.LastSentCut, limit);
         }
 
         if (frames.Count == 0)
@@ -236,29 +303,29 @@ sealed class StreamSet(EngineOptions options, EngineMetrics metrics)
 
     private void JoinAgain(Attachment attachment)
     {
-        attachment.Stream.Drop(attachment.Subscription.Id);
+        attachment.Stream.Drop(attachment.SubscriptionId);
         attachment.State = AttachmentState.Joining;
-        attachment.IsToldStale = false;
+        attachment.IsMarkedStale = false;
         attachment.From = null;
         metrics.Resets.Add(1);
     }
 
     /// <summary>
-    /// Marks the cuts between frames: each follows its diffs at once, unless a later diff has it in its gap or (of a replay) it was passed before.
-    /// A stream that is far behind gets only the last mark, which covers all before it.
+    /// Puts cuts between frames: each follows its diffs at once, unless it lies in the gap of a later diff or (in a replay) was passed before.
+    /// A stream that is far behind gets only the last cut, which covers all before it.
     /// </summary>
-    private List<Frame> WithCuts(List<HeldFrame> released, Lsn told, bool mayTell)
+    private List<Frame> WithCuts(List<PendingFrame> released, Lsn lastSent, bool maySend)
     {
         var frames = new List<Frame>(released.Count + 2);
-        mayTell &= released.Count <= FramesWithOwnCuts;
+        maySend &= released.Count <= FramesWithOwnCuts;
         Lsn? unmarked = null;
         for (var i = 0; i < released.Count; i++)
         {
             var (at, _, id, body) = released[i];
-            if (mayTell && unmarked is { } cut && at > cut)
+            if (maySend && unmarked is { } cut && at > cut)
             {
                 unmarked = null;
-                if (cut > told && !released.Exists(entry => entry.HasInGap(cut)))
+                if (cut > lastSent && !released.Exists(entry => entry.IsGap(cut)))
                 {
                     frames.Add(CutFrame(cut));
                 }
@@ -267,14 +334,14 @@ sealed class StreamSet(EngineOptions options, EngineMetrics metrics)
             if (body is not null)
             {
                 frames.Add(new Frame(id, body));
-                unmarked = body.Type == "diff" ? at : unmarked;
+                unmarked = body.Type == FrameType.Diff ? at : unmarked;
             }
         }
 
         return frames;
     }
 
-    /// <summary>Every stream is told of the same cut by the same bytes.</summary>
+    /// <summary>Encodes a cut once for every stream.</summary>
     private Frame CutFrame(Lsn cut)
     {
         if (lastCut?.Cut != cut)
@@ -286,8 +353,9 @@ sealed class StreamSet(EngineOptions options, EngineMetrics metrics)
     }
 
     /// <summary>The highest cut that every live attachment has reached.</summary>
-    private Lsn Limit(ClientStream stream, Lsn position, DateTimeOffset now)
+    private Lsn Limit(ClientStream stream)
     {
+        var position = timeline.Position;
         if (Behind.Count == 0 && stream.HoldCount == 0)
         {
             return position;
@@ -296,14 +364,14 @@ sealed class StreamSet(EngineOptions options, EngineMetrics metrics)
         var limit = position;
         foreach (var attachment in stream.Attachments.Values)
         {
-            if (attachment.State == AttachmentState.Live && attachment.Query.IsBehind)
+            if (attachment.State == AttachmentState.Live && attachment.Audience.IsBehind)
             {
-                limit = Lsn.Min(limit, attachment.Query.Progress);
+                limit = Lsn.Min(limit, attachment.Audience.KnownUpTo);
             }
             else if (attachment.HoldAt is { } hold)
             {
                 limit = Lsn.Min(limit, hold);
-                if (now >= attachment.HoldUntil)
+                if (timeline.Now >= attachment.HoldUntil)
                 {
                     Unhold(attachment);
                 }

@@ -1,37 +1,33 @@
 using System.Text;
 using System.Text.Json;
 using SyncEngine.Changes;
-using SyncEngine.LiveQueries;
-using SyncEngine.Subscriptions;
-using SyncEngine.Tiers;
-using SyncEngine.Tiers.SingleTable;
 
 namespace SyncEngine.Delivery;
 
-/// <summary>What became of an awaited transaction.</summary>
-public sealed record Acknowledgement(string Status, string? Cut = null, string? Reason = null)
+/// <summary>The outcome of an awaited transaction.</summary>
+public sealed record WriteConfirmation(string Status, string? Cut = null, string? Reason = null)
 {
-    public static readonly Acknowledgement Timeout = new("timeout");
+    public static readonly WriteConfirmation Timeout = new("timeout");
 }
 
 /// <summary>
-/// The ids that transactions acknowledged or rejected (<c>sync.ack</c>, <c>sync.reject</c>), and who waits for them. Ids are remembered for
-/// two minutes and at most <see cref="MaxRemembered"/> of them. Owned by the change processor.
+/// The ids that transactions confirmed or rejected (<c>sync.ack</c>, <c>sync.reject</c>), and the callers that wait for them. Ids are remembered
+/// for two minutes, at most <see cref="MaxRemembered"/> of them. Owned by the loop.
 /// </summary>
-sealed class Acknowledgements
+sealed class WriteConfirmations
 {
     private const int MaxRemembered = 100_000;
-    private static readonly TimeSpan memory = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan retention = TimeSpan.FromMinutes(2);
 
-    private readonly Dictionary<string, Acknowledgement> known = [];
+    private readonly Dictionary<string, WriteConfirmation> known = [];
     private readonly Queue<(DateTimeOffset At, string Id)> ages = new();
-    private readonly Dictionary<string, List<TaskCompletionSource<Acknowledgement>>> waiting = [];
+    private readonly Dictionary<string, List<TaskCompletionSource<WriteConfirmation>>> waiting = [];
 
     public void OnTransactionalMessage(ReadOnlySpan<byte> prefix, ReadOnlySpan<byte> content, Lsn cut, DateTimeOffset now)
     {
         if (prefix.SequenceEqual("sync.ack"u8))
         {
-            Learn(Encoding.UTF8.GetString(content), new Acknowledgement("confirmed", Cut: cut.ToString()), now);
+            Remember(Encoding.UTF8.GetString(content), new WriteConfirmation("confirmed", Cut: cut.ToString()), now);
         }
         else if (prefix.SequenceEqual("sync.reject"u8))
         {
@@ -52,17 +48,17 @@ sealed class Acknowledgements
             if (document.RootElement.TryGetProperty("id", out var id) && id.GetString() is { } text)
             {
                 var reason = document.RootElement.TryGetProperty("reason", out var why) ? why.GetString() : null;
-                Learn(text, new Acknowledgement("rejected", Reason: reason), now);
+                Remember(text, new WriteConfirmation("rejected", Reason: reason), now);
             }
         }
         catch (Exception malformed) when (malformed is JsonException or InvalidOperationException)
         {
-            // Anybody may emit a message under this prefix; one that is no rejection, or JSON of another shape, is nobody's.
+            // Any session may emit a message under this prefix; one of another shape is ignored.
         }
     }
 
     /// <summary>The answer, now or later; <paramref name="waiter"/> is completed at most once.</summary>
-    public void Await(string id, TaskCompletionSource<Acknowledgement> waiter)
+    public void Await(string id, TaskCompletionSource<WriteConfirmation> waiter)
     {
         if (known.TryGetValue(id, out var answer))
         {
@@ -78,7 +74,7 @@ sealed class Acknowledgements
         waiters.Add(waiter);
     }
 
-    public void Abandon(string id, TaskCompletionSource<Acknowledgement> waiter)
+    public void Abandon(string id, TaskCompletionSource<WriteConfirmation> waiter)
     {
         if (waiting.TryGetValue(id, out var waiters) && waiters.Remove(waiter) && waiters.Count == 0)
         {
@@ -88,14 +84,14 @@ sealed class Acknowledgements
 
     public void Forget(DateTimeOffset now)
     {
-        while (ages.TryPeek(out var oldest) && (oldest.At + memory < now || ages.Count > MaxRemembered))
+        while (ages.TryPeek(out var oldest) && (oldest.At + retention < now || ages.Count > MaxRemembered))
         {
             ages.Dequeue();
             known.Remove(oldest.Id);
         }
     }
 
-    private void Learn(string id, Acknowledgement answer, DateTimeOffset now)
+    private void Remember(string id, WriteConfirmation answer, DateTimeOffset now)
     {
         if (!known.TryAdd(id, answer))
         {

@@ -1,177 +1,134 @@
 using SyncEngine.Changes;
-using SyncEngine.Delivery;
 using SyncEngine.Errors;
-using SyncEngine.Observability;
+using SyncEngine.Loop;
 using SyncEngine.Permissions;
 using SyncEngine.Ports;
-using SyncEngine.Subscriptions;
-using SyncEngine.Tiers;
-using SyncEngine.Tiers.SingleTable;
 
 namespace SyncEngine.LiveQueries;
 
-/// <summary>
-/// Decides which results are read from Postgres when, a few at a time: at most one read under way and one wanted per live query. Owned by
-/// the change processor; the answers come back to it through <paramref name="post"/>.
-/// </summary>
-sealed class ResultReader(
-    ISnapshotReader reader,
-    CommitLog log,
-    EngineOptions options,
-    EngineMetrics metrics,
-    TimeProvider time,
-    Action<Action> post,
-    Action<LiveQuery> answered)
+/// <summary>Reads results from PostgreSQL, a few at a time: at most one read under way and one wanted per live query.</summary>
+/// <remarks>
+/// Lifecycle: reads run beside the loop and touch nothing that the loop owns; their answers come back through <paramref name="requests"/>.
+/// Bounded by <c>ConcurrentReads</c>. <see cref="WhenIdleAsync"/> waits for the last one.
+/// </remarks>
+sealed class ResultReader(EngineContext context, ISnapshotReader snapshots, LoopQueue requests, ReadQueue queue, LiveQueryUpdater updater)
 {
-    // A requery known to answer faster than this may share a snapshot with others; a slow one would make them wait.
-    private static readonly TimeSpan quick = TimeSpan.FromMilliseconds(5);
+    private readonly List<Task> tasks = [];
+    private int underWay;
+    private bool isTrimming;
 
-    private readonly LinkedList<LiveQuery> wanted = [];
-    private readonly HashSet<Task> underWay = [];
+    /// <summary>The answer to a query's read is in <see cref="LiveQuery.Read"/>. Raised on the loop.</summary>
+    public event Action<LiveQuery>? Answered;
 
-    public int WantedCount => wanted.Count;
-
-    public void Want(LiveQuery query)
+    /// <summary>Starts the reads that may start now.</summary>
+    public void Start(CancellationToken cancellationToken)
     {
-        if (!query.IsReadWanted)
-        {
-            query.IsReadWanted = true;
-            wanted.AddLast(query);
-        }
-    }
-
-    /// <summary>Starts what may start now. <paramref name="position"/> is what the stream has delivered.</summary>
-    public void Start(Lsn position, DateTimeOffset now, CancellationToken cancellationToken)
-    {
-        while (underWay.Count < options.ConcurrentReads && TakeBatch(now) is { Count: > 0 } batch)
+        tasks.RemoveAll(task => task.IsCompleted);
+        while (underWay < context.Options.ConcurrentReads
+            && queue.Take(context.Options.ReadBatch, context.Timeline.Now) is { Count: > 0 } batch)
         {
             foreach (var query in batch)
             {
-                query.IsReadWanted = false;
-                query.Read = new PendingRead(position, log.BeginRead()) { Plan = query.Plan };
-                query.Template?.BeginRead(query);
+                context.Metrics.Reads.Add(1, new("mode", query.Plan.Tier.Mode), new("why", ReasonOf(query)));
+                query.Read = new PendingRead(context.Timeline.Position, context.Timeline.Commits.BeginRead(), query.Plan);
+                query.Result.BeginRead();
+                updater.Raise(query, LiveQueryEvent.ReadStarted);
             }
 
-            foreach (var query in batch)
-            {
-                metrics.Reads.Add(1, new("mode", query.Plan.Tier.Mode), new("why", Why(query)));
-            }
-
-            var task = ReadAsync(batch, cancellationToken);
-            underWay.Add(task);
-            // The continuation runs on the processor's own loop.
-            _ = task.ContinueWith(done => post(() => underWay.Remove(done)), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            underWay++;
+            tasks.Add(ReadAsync(batch, cancellationToken));
         }
     }
 
-    /// <summary>Ends a read, whatever became of it.</summary>
-    public void End(LiveQuery query)
+    /// <summary>Takes a snapshot without rows, so that the record of commits can be trimmed although nothing is read. At most one at a time.</summary>
+    public void TrimCommits(CancellationToken cancellationToken)
     {
-        if (query.Read is { } read)
+        if (!isTrimming)
         {
-            log.EndRead(read.LogEntry);
-            query.Read = null;
-            query.Template?.EndRead(query);
+            isTrimming = true;
+            tasks.Add(TrimAsync(context.Timeline.Commits.BeginRead(), cancellationToken));
         }
     }
 
-    public void Forget(LiveQuery query)
+    public Task WhenIdleAsync() => Task.WhenAll(tasks);
+
+    private static string ReasonOf(LiveQuery query) => query.State.Rows switch
     {
-        if (query.IsReadWanted)
-        {
-            query.IsReadWanted = false;
-            wanted.Remove(query);
-        }
-
-        End(query);
-    }
-
-    public Task WhenIdleAsync() => Task.WhenAll(underWay);
-
-    private static string Why(LiveQuery query) => query.State is null ? "first" : query.IsBehind ? "changed" : "again";
-
-    private List<LiveQuery> TakeBatch(DateTimeOffset now)
-    {
-        List<LiveQuery> batch = [];
-        Principal? reader = null;
-        var node = wanted.First;
-        while (node is not null && batch.Count < options.ReadBatch)
-        {
-            var next = node.Next;
-            var query = node.Value;
-            if (query.CanRead && query.NotReadBefore <= now && (reader is null || IsSameReader(reader, query.Plan.Reader)))
-            {
-                var mayShare = query.Plan.SingleTable is not null || (query.LastReadTook > TimeSpan.Zero && query.LastReadTook < quick);
-                if (batch.Count == 0 || mayShare)
-                {
-                    batch.Add(query);
-                    wanted.Remove(node);
-                    reader = query.Plan.Reader;
-                }
-
-                if (!mayShare)
-                {
-                    break;
-                }
-            }
-
-            node = next;
-        }
-
-        return batch;
-    }
-
-    private static bool IsSameReader(Principal left, Principal right) => left.Role == right.Role && left.Claims == right.Claims;
+        RowsState.Unknown => "first",
+        RowsState.Behind => "changed",
+        _ => "again",
+    };
 
     private async Task ReadAsync(List<LiveQuery> batch, CancellationToken cancellationToken)
     {
-        // Leaves the loop at once: what follows runs beside it and touches no shared state.
+        // Leaves the loop at once: it runs beside it and touches no shared state.
         List<(LiveQuery Query, PendingRead Read)> reads = [.. batch.Select(query => (query, query.Read!))];
-        SnapshotRequest[] requests =
+        SnapshotRequest[] asked =
         [
             .. batch.Select(query => new SnapshotRequest(
                 query.Plan.ReadSql, query.Parameters, query.Plan.ParameterTypes, query.Plan.Tables, query.Plan.NewEncoder())),
         ];
         var principal = batch[0].Plan.Reader;
         await Task.Yield();
-        var started = time.GetTimestamp();
-        SnapshotRead? answer = null;
-        SyncException? failure = null;
-        try
+        var started = context.Timeline.Time.GetTimestamp();
+        var (answer, failure) = await AskAsync(asked, principal, cancellationToken);
+        var duration = context.Timeline.Time.GetElapsedTime(started) / batch.Count;
+        requests.Post(() =>
         {
-            answer = await reader.ReadAsync(requests, principal, cancellationToken);
-        }
-        catch (SyncException refused)
-        {
-            failure = refused;
-        }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-        {
-            failure = new SyncException(ErrorCode.ShuttingDown, "the engine is shutting down");
-        }
-        catch (Exception unexpected)
-        {
-            failure = new SyncException(ErrorCode.SourceUnavailable, "the read failed unexpectedly", unexpected.GetType().Name);
-        }
-
-        var took = time.GetElapsedTime(started) / batch.Count;
-        post(() =>
-        {
+            underWay--;
             for (var i = 0; i < reads.Count; i++)
             {
                 var (query, read) = reads[i];
                 if (!ReferenceEquals(query.Read, read))
                 {
-                    // Given up meanwhile.
+                    // Cancelled meanwhile.
                     continue;
                 }
 
-                query.LastReadTook = took;
+                query.LastReadDuration = duration;
                 read.Snapshot = answer?.Snapshot;
                 read.UpperBound = answer?.UpperBound ?? Lsn.Zero;
                 read.Result = answer?.Results[i] ?? new SnapshotResult(null, failure);
-                answered(query);
+                Answered?.Invoke(query);
             }
+        });
+    }
+
+    private async Task<(SnapshotRead? Answer, SyncException? Failure)> AskAsync(
+        SnapshotRequest[] asked, Principal principal, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return (await snapshots.ReadAsync(asked, principal, cancellationToken), null);
+        }
+        catch (SyncException refused)
+        {
+            return (null, refused);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            return (null, new SyncException(ErrorCode.ShuttingDown, "the engine is shutting down"));
+        }
+        catch (Exception unexpected)
+        {
+            return (null, new SyncException(ErrorCode.SourceUnavailable, "the read failed unexpectedly", unexpected.GetType().Name));
+        }
+    }
+
+    private async Task TrimAsync(LinkedListNode<long> read, CancellationToken cancellationToken)
+    {
+        await Task.Yield();
+        var (answer, _) = await AskAsync([], Principal.Engine, cancellationToken);
+        // Without an answer the next round of maintenance tries again.
+        requests.Post(() =>
+        {
+            if (answer is not null)
+            {
+                context.Timeline.Commits.MarkSeen(answer.Snapshot);
+            }
+
+            context.Timeline.Commits.EndRead(read);
+            isTrimming = false;
         });
     }
 }

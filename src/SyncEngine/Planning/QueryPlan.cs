@@ -53,8 +53,6 @@ public sealed record QueryPlan
     /// <summary>Its reads are not all known: any change may change the answer.</summary>
     public bool ReadsAnything { get; init; }
 
-    internal SyncEngine.Tiers.SingleTable.SingleTablePlan? SingleTable => Tier as SyncEngine.Tiers.SingleTable.SingleTablePlan;
-
     /// <summary>Makes an encoder for one read's rows.</summary>
     public required Func<RowEncoder> NewEncoder { get; init; }
 

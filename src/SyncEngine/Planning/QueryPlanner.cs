@@ -3,6 +3,7 @@ using System.Collections.Immutable;
 using System.Text;
 using System.Text.Json;
 using SyncEngine.Errors;
+using SyncEngine.Options;
 using SyncEngine.Permissions;
 using SyncEngine.Ports;
 using SyncEngine.Sql;

@@ -1,15 +1,12 @@
-using SyncEngine.Delivery;
-using SyncEngine.LiveQueries;
-using SyncEngine.Subscriptions;
-using SyncEngine.Tiers.SingleTable;
+using System.Runtime.InteropServices;
 using SyncEngine.Values;
 
 namespace SyncEngine.Tiers;
 
 /// <summary>
-/// Which rows a live result holds at its cut: per key a hash of the row, and for an ordered result the keys in order. No rows are kept.
+/// The rows of a live result at its cut: per key a hash of the row, and for an ordered result the keys in order. No row is kept whole.
 /// </summary>
-/// <remarks>One writer: the change processor. Memory: about 100 bytes and the key's bytes per row.</remarks>
+/// <remarks>One writer: the engine's loop. Memory: about 100 bytes and the key's bytes per row.</remarks>
 sealed class ResultState(bool isOrdered)
 {
     private readonly Dictionary<RowKey, RowHash> rows = [];
@@ -17,12 +14,15 @@ sealed class ResultState(bool isOrdered)
 
     public int Count => rows.Count;
 
+    /// <summary>Bytes held, about: the entry, the key object and the key's bytes of each row.</summary>
+    public long Bytes { get; private set; }
+
     public IEnumerable<RowKey> Keys => rows.Keys;
 
     public bool Contains(RowKey key) => rows.ContainsKey(key);
 
-    /// <summary>Applies a transaction's net changes by key to an unordered result and tells what changed.</summary>
-    public RowDiff Apply(PendingChanges changes)
+    /// <summary>Applies a transaction's net changes by key to an unordered result, and returns what changed.</summary>
+    public RowDiff Apply(NetChanges changes)
     {
         List<EncodedRow> added = [], updated = [];
         List<RowKey> removed = [];
@@ -38,7 +38,7 @@ sealed class ResultState(bool isOrdered)
 
             foreach (var key in removed)
             {
-                rows.Remove(key);
+                Remove(key);
             }
         }
 
@@ -46,7 +46,7 @@ sealed class ResultState(bool isOrdered)
         {
             if (json is null)
             {
-                if (rows.Remove(key))
+                if (Remove(key))
                 {
                     removed.Add(key);
                 }
@@ -55,9 +55,10 @@ sealed class ResultState(bool isOrdered)
             }
 
             var hash = RowHash.Of(json);
-            ref var known = ref System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(rows, key, out var existed);
+            ref var known = ref CollectionsMarshal.GetValueRefOrAddDefault(rows, key, out var existed);
             if (!existed)
             {
+                Bytes += BytesOf(key);
                 added.Add(new EncodedRow(key, json));
             }
             else if (known != hash)
@@ -71,7 +72,7 @@ sealed class ResultState(bool isOrdered)
         return new RowDiff(added, updated, removed);
     }
 
-    /// <summary>Makes the state that of a whole result as Postgres returned it and tells what changed.</summary>
+    /// <summary>Makes the state that of a whole result as PostgreSQL returned it, and returns what changed.</summary>
     public RowDiff Replace(IReadOnlyList<EncodedRow> result)
     {
         var present = new HashSet<RowKey>(result.Count);
@@ -83,7 +84,7 @@ sealed class ResultState(bool isOrdered)
         List<RowKey> removed = [.. rows.Keys.Where(key => !present.Contains(key))];
         foreach (var key in removed)
         {
-            rows.Remove(key);
+            Remove(key);
         }
 
         var moved = isOrdered ? MovedKeys(result) : null;
@@ -93,9 +94,10 @@ sealed class ResultState(bool isOrdered)
         {
             var row = result[index];
             var hash = RowHash.Of(row.Json);
-            ref var known = ref System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(rows, row.Key, out var existed);
+            ref var known = ref CollectionsMarshal.GetValueRefOrAddDefault(rows, row.Key, out var existed);
             if (!existed)
             {
+                Bytes += BytesOf(row.Key);
                 added.Add(row);
                 addedAt.Add(index);
             }
@@ -115,6 +117,19 @@ sealed class ResultState(bool isOrdered)
 
         return isOrdered ? new RowDiff(added, updated, removed, addedAt, updatedAt) : new RowDiff(added, updated, removed);
     }
+
+    private bool Remove(RowKey key)
+    {
+        if (!rows.Remove(key))
+        {
+            return false;
+        }
+
+        Bytes -= BytesOf(key);
+        return true;
+    }
+
+    private static long BytesOf(RowKey key) => 100 + key.Json.Length;
 
     /// <summary>
     /// The surviving keys that must be taken out and put back for the order to come out right: all but a longest run of survivors whose

@@ -1,12 +1,8 @@
-using SyncEngine.Delivery;
-using SyncEngine.LiveQueries;
-using SyncEngine.Subscriptions;
-using SyncEngine.Tiers.SingleTable;
 using SyncEngine.Values;
 
 namespace SyncEngine.Tiers;
 
-/// <summary>What one step changed in a result: whole rows that came or changed, keys that went. A key is in one list at most.</summary>
+/// <summary>The change of a result in one step: whole rows that came or changed, keys that went. A key is in one list at most.</summary>
 /// <param name="AddedAt">For an ordered result each added row's final index, else null; likewise <paramref name="UpdatedAt"/>.</param>
 sealed record RowDiff(
     IReadOnlyList<EncodedRow> Added,

@@ -1,15 +1,11 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
-using SyncEngine.Delivery;
-using SyncEngine.LiveQueries;
-using SyncEngine.Subscriptions;
-using SyncEngine.Tiers.SingleTable;
 
 namespace SyncEngine.Tiers;
 
 /// <summary>
 /// 128 bits that stand for a row's content, so that a result can be compared without keeping its rows. Two different rows share one with a
-/// probability of 2^-128; it comes from SHA-256 so that nobody can write rows that collide on purpose.
+/// probability of 2^-128. It comes from SHA-256, so that rows cannot be made to collide on purpose.
 /// </summary>
 readonly record struct RowHash(ulong High, ulong Low)
 {

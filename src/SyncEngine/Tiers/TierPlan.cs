@@ -1,8 +1,4 @@
 using System.Collections.Immutable;
-using SyncEngine.Delivery;
-using SyncEngine.LiveQueries;
-using SyncEngine.Subscriptions;
-using SyncEngine.Tiers.SingleTable;
 
 namespace SyncEngine.Tiers;
 

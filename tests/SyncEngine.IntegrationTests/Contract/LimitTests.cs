@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
-using SyncEngine.IntegrationTests.Client;
 using SyncEngine.IntegrationTests.Replication;
 using Xunit;
 

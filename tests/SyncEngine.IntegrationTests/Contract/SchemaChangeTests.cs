@@ -1,5 +1,4 @@
 using System.Net;
-using SyncEngine.IntegrationTests.Client;
 using SyncEngine.IntegrationTests.Replication;
 using Xunit;
 

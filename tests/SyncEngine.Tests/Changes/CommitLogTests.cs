@@ -11,7 +11,7 @@ public sealed class CommitLogTests
     public void A_commit_that_a_snapshot_has_seen_is_dropped()
     {
         Record(10, 11);
-        log.Settle(new PgSnapshot(12, 12, []));
+        log.MarkSeen(new PgSnapshot(12, 12, []));
         Assert.Equal(0, log.Count);
     }
 
@@ -19,10 +19,10 @@ public sealed class CommitLogTests
     public void Only_a_prefix_is_dropped_so_that_a_long_fork_can_be_told()
     {
         Record(10, 11, 12);
-        log.Settle(new PgSnapshot(11, 13, [11]));
+        log.MarkSeen(new PgSnapshot(11, 13, [11]));
         Assert.Equal([11UL, 12UL], log.All.Select(commit => commit.Xid));
         Assert.Equal([11UL], log.NotSeenBy(new PgSnapshot(11, 13, [11])).Select(commit => commit.Xid));
-        log.Settle(new PgSnapshot(13, 13, []));
+        log.MarkSeen(new PgSnapshot(13, 13, []));
         Assert.Equal(0, log.Count);
     }
 
@@ -32,7 +32,7 @@ public sealed class CommitLogTests
         var early = log.BeginRead();
         Record(10);
         var late = log.BeginRead();
-        log.Settle(new PgSnapshot(11, 11, []));
+        log.MarkSeen(new PgSnapshot(11, 11, []));
         log.EndRead(late);
         Assert.Equal(1, log.Count);
         log.EndRead(early);
@@ -44,7 +44,7 @@ public sealed class CommitLogTests
     {
         var first = log.BeginRead();
         Record(10);
-        log.Settle(new PgSnapshot(11, 11, []));
+        log.MarkSeen(new PgSnapshot(11, 11, []));
         var second = log.BeginRead();
         log.EndRead(first);
         Assert.Equal(0, log.Count);

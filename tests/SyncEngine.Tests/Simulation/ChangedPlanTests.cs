@@ -2,12 +2,9 @@ using System.Collections.Immutable;
 using SyncEngine.Delivery;
 using SyncEngine.Errors;
 using SyncEngine.Observability;
+using SyncEngine.Options;
 using SyncEngine.Permissions;
 using SyncEngine.Planning;
-using SyncEngine.LiveQueries;
-using SyncEngine.Subscriptions;
-using SyncEngine.Tiers;
-using SyncEngine.Tiers.SingleTable;
 using Xunit;
 
 namespace SyncEngine.Tests.Simulation;
@@ -23,7 +20,8 @@ public sealed class ChangedPlanTests : IDisposable
     private readonly ModelDatabase database;
     private readonly ModelSource source;
     private readonly ModelReader reader;
-    private readonly ChangeProcessor processor;
+    private readonly LiveQueryEngine engine;
+    private readonly StreamService streams;
     private readonly ManualTime time = new();
 
     public ChangedPlanTests()
@@ -32,7 +30,8 @@ public sealed class ChangedPlanTests : IDisposable
         database = new ModelDatabase(random);
         source = new ModelSource(database, random);
         reader = new ModelReader(database, random);
-        processor = new ChangeProcessor(source, reader, new EngineOptions(), metrics, time);
+        engine = new LiveQueryEngine(source, reader, new EngineOptions(), metrics, time);
+        streams = new StreamService(engine);
         source.Connect(isContinuation: false);
     }
 
@@ -43,10 +42,10 @@ public sealed class ChangedPlanTests : IDisposable
         var own = Stream(alice, before);
         var other = Stream(bob, before);
         Settle();
-        Do(processor.ReplacePlansAsync(Followed(before, before with { DependsOnClaims = true, Identity = "items all, alice" }), CancellationToken.None));
+        Do(engine.ReplacePlansAsync(Followed(before, before with { DependsOnClaims = true, Identity = "items all, alice" }), CancellationToken.None));
         Settle();
-        Assert.DoesNotContain("error", Types(own));
-        Assert.Equal("error", Types(other)[^1]);
+        Assert.DoesNotContain(FrameType.Error, Types(own));
+        Assert.Equal(FrameType.Error, Types(other)[^1]);
     });
 
     [Fact]
@@ -56,25 +55,25 @@ public sealed class ChangedPlanTests : IDisposable
         var (one, two) = (shared with { Reader = alice, Identity = "alice" }, shared with { Reader = bob, Identity = "bob" });
         ClientStream[] streams = [Stream(alice, one), Stream(bob, two)];
         Settle();
-        Do(processor.ReplacePlansAsync(Followed(one, shared), CancellationToken.None));
-        Do(processor.ReplacePlansAsync(Followed(two, shared with { Reader = bob }), CancellationToken.None));
+        Do(engine.ReplacePlansAsync(Followed(one, shared), CancellationToken.None));
+        Do(engine.ReplacePlansAsync(Followed(two, shared with { Reader = bob }), CancellationToken.None));
         Settle();
-        Assert.All(streams, stream => Assert.Contains("live", Types(stream)));
+        Assert.All(streams, stream => Assert.Contains(FrameType.Live, Types(stream)));
         source.Interrupt();
         Settle();
-        Assert.All(streams, stream => Assert.Equal("stale", Types(stream)[^1]));
+        Assert.All(streams, stream => Assert.Equal(FrameType.Stale, Types(stream)[^1]));
         source.Connect(isContinuation: false);
         Settle();
-        Assert.All(streams, stream => Assert.Contains("live", Types(stream)));
+        Assert.All(streams, stream => Assert.Contains(FrameType.Live, Types(stream)));
     });
 
     [Fact]
     public void Nothing_can_be_attached_to_a_stream_that_has_ended() => context.Run(() =>
     {
-        var subscription = Do(processor.RegisterAsync(alice, ModelQuery.Named("items all").Plan, [], CancellationToken.None));
-        var stream = Do(processor.OpenAsync(alice, CancellationToken.None));
-        Do(processor.CloseAsync(stream, CancellationToken.None));
-        var refused = Assert.Throws<SyncException>(() => Do(processor.AttachAsync(stream, subscription.Id, null, CancellationToken.None)));
+        var subscription = Do(engine.RegisterAsync(alice, ModelQuery.Named("items all").Plan, [], CancellationToken.None));
+        var stream = Do(streams.OpenAsync(alice, CancellationToken.None));
+        Do(streams.CloseAsync(stream, CancellationToken.None));
+        var refused = Assert.Throws<SyncException>(() => Do(streams.AttachAsync(stream, subscription.Id, null, CancellationToken.None)));
         Assert.Equal(ErrorCode.InvalidRequest, refused.Code);
     });
 
@@ -83,23 +82,23 @@ public sealed class ChangedPlanTests : IDisposable
     private static Dictionary<QueryPlan, PlanOutcome> Followed(QueryPlan doubtful, QueryPlan plan) =>
         new(ReferenceEqualityComparer.Instance) { [doubtful] = new PlanOutcome(plan, null) };
 
-    private static List<string> Types(ClientStream stream)
+    private static List<FrameType> Types(ClientStream stream)
     {
-        List<string> types = [];
+        List<FrameType> types = [];
         while (stream.Queue.TryTake(out var frame))
         {
             types.Add(frame.Body.Type);
         }
 
         // The marks between them do not matter here.
-        types.RemoveAll(type => type == "cut");
+        types.RemoveAll(type => type == FrameType.Cut);
         return types;
     }
 
     private ClientStream Stream(Principal principal, QueryPlan plan)
     {
-        var subscription = Do(processor.RegisterAsync(principal, plan, ImmutableArray<string?>.Empty, CancellationToken.None));
-        return Do(processor.StreamAsync(principal, subscription.Id, null, CancellationToken.None));
+        var subscription = Do(engine.RegisterAsync(principal, plan, ImmutableArray<string?>.Empty, CancellationToken.None));
+        return Do(streams.StreamAsync(principal, subscription.Id, null, CancellationToken.None));
     }
 
     private T Do<T>(Task<T> task)
@@ -128,7 +127,7 @@ public sealed class ChangedPlanTests : IDisposable
 
     private void Round()
     {
-        processor.RunRound(isTick: true, CancellationToken.None);
+        engine.RunRound(isTick: true, CancellationToken.None);
         context.Drain();
     }
 }

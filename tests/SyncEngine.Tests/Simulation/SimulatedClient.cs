@@ -4,16 +4,13 @@ using System.Text.Json;
 using SyncEngine.Changes;
 using SyncEngine.Delivery;
 using SyncEngine.Permissions;
-using SyncEngine.LiveQueries;
-using SyncEngine.Subscriptions;
-using SyncEngine.Tiers;
-using SyncEngine.Tiers.SingleTable;
 
 namespace SyncEngine.Tests.Simulation;
 
 /// <summary>One connection: an open stream with attached subscriptions or a stream of a single one, read fast or slowly.</summary>
-sealed class SimulatedClient(string name, ChangeProcessor processor, ModelDatabase database, Random random)
+sealed class SimulatedClient(string name, LiveQueryEngine engine, ModelDatabase database, Random random)
 {
+    private readonly StreamService streams = new(engine);
     private readonly Dictionary<string, Replica> attached = [];
     private readonly Dictionary<string, Replica> left = [];
     private readonly Dictionary<string, (ModelQuery Query, ImmutableArray<string?> Parameters)> subscribed = [];
@@ -132,7 +129,7 @@ sealed class SimulatedClient(string name, ChangeProcessor processor, ModelDataba
         var query = ModelQuery.All[random.Next(ModelQuery.All.Length)];
         ImmutableArray<string?> parameters = [.. Enumerable.Range(0, query.ParameterCount)
             .Select(_ => random.Next(8) is var value && value < 7 ? (value % 4).ToString(System.Globalization.CultureInfo.InvariantCulture) : null)];
-        var subscription = await processor.RegisterAsync(Principal.Engine, query.Plan, parameters, CancellationToken.None);
+        var subscription = await engine.RegisterAsync(Principal.Engine, query.Plan, parameters, CancellationToken.None);
         subscribed.Add(subscription.Id, (query, parameters));
         left.Add(subscription.Id, new Replica($"{name}/{subscribed.Count}", query, parameters, database));
     }
@@ -142,26 +139,26 @@ sealed class SimulatedClient(string name, ChangeProcessor processor, ModelDataba
         var id = left.Keys.ElementAt(random.Next(left.Count));
         left.Remove(id);
         subscribed.Remove(id);
-        await processor.UnregisterAsync(Principal.Engine, id, CancellationToken.None);
+        await engine.UnregisterAsync(Principal.Engine, id, CancellationToken.None);
     }
 
     private async Task OpenAsync()
     {
-        var opened = await processor.OpenAsync(Principal.Engine, CancellationToken.None);
+        var opened = await streams.OpenAsync(Principal.Engine, CancellationToken.None);
         Begin(opened);
     }
 
     private async Task StreamAsync()
     {
         var (id, from) = ChooseLeft();
-        var opened = await processor.StreamAsync(Principal.Engine, id, from, CancellationToken.None);
+        var opened = await streams.StreamAsync(Principal.Engine, id, from, CancellationToken.None);
         Begin(opened);
     }
 
     private async Task AttachAsync()
     {
         var (id, from) = ChooseLeft();
-        await processor.AttachAsync(stream!, id, from, CancellationToken.None);
+        await streams.AttachAsync(stream!, id, from, CancellationToken.None);
     }
 
     private (string Id, string? From) ChooseLeft()
@@ -180,7 +177,7 @@ sealed class SimulatedClient(string name, ChangeProcessor processor, ModelDataba
         // From the call on its frames are ignored; after the answer none comes.
         leaving = attached.Keys.ElementAt(random.Next(attached.Count));
         attached.Remove(leaving, out var replica);
-        await processor.DetachAsync(stream!, leaving, CancellationToken.None);
+        await streams.DetachAsync(stream!, leaving, CancellationToken.None);
         left.Add(leaving, replica!);
         leaving = null;
     }
@@ -195,7 +192,7 @@ sealed class SimulatedClient(string name, ChangeProcessor processor, ModelDataba
         }
 
         attached.Clear();
-        await processor.CloseAsync(closing, CancellationToken.None);
+        await streams.CloseAsync(closing, CancellationToken.None);
     }
 
     private void Begin(ClientStream opened)

@@ -1,9 +1,10 @@
 using SyncEngine.Observability;
+using SyncEngine.Options;
 
 namespace SyncEngine.Tests.Simulation;
 
 /// <summary>
-/// The whole change processor among models of everything around it, stepped by draws from one seed. Throws at the first thing that the
+/// The whole engine among models of everything around it, stepped by draws from one seed. Throws at the first thing that the
 /// contract does not allow.
 /// </summary>
 sealed class World : IDisposable
@@ -17,7 +18,7 @@ sealed class World : IDisposable
     private readonly ModelDatabase database;
     private readonly ModelSource source;
     private readonly ModelReader reader;
-    private readonly ChangeProcessor processor;
+    private readonly LiveQueryEngine engine;
     private readonly List<SimulatedClient> clients = [];
     private readonly List<Task> underWay = [];
     private readonly bool hasFaults;
@@ -41,11 +42,11 @@ sealed class World : IDisposable
             ReadBatch = 1 + random.Next(5),
             AuditInterval = random.Next(2) == 0 ? TimeSpan.Zero : TimeSpan.FromMilliseconds(500),
         };
-        processor = new ChangeProcessor(source, reader, options, metrics, time);
-        processor.Mismatch += (query, added, updated, removed) => mismatch = $"{query}: {added} added, {updated} updated, {removed} removed";
+        engine = new LiveQueryEngine(source, reader, options, metrics, time);
+        engine.Mismatch += (query, added, updated, removed) => mismatch = $"{query}: {added} added, {updated} updated, {removed} removed";
         for (var i = 0; i < 3; i++)
         {
-            clients.Add(new SimulatedClient($"client {i}", processor, database, random) { Pace = random.Next(3) == 0 ? 1 : int.MaxValue });
+            clients.Add(new SimulatedClient($"client {i}", engine, database, random) { Pace = random.Next(3) == 0 ? 1 : int.MaxValue });
         }
     }
 
@@ -131,7 +132,7 @@ sealed class World : IDisposable
     {
         var isTick = sinceTick >= tick;
         sinceTick = isTick ? TimeSpan.Zero : sinceTick;
-        while (processor.RunRound(isTick, CancellationToken.None))
+        while (engine.RunRound(isTick, CancellationToken.None))
         {
             isTick = false;
         }

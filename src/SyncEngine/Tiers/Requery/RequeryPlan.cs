@@ -1,8 +1,3 @@
-using SyncEngine.Delivery;
-using SyncEngine.LiveQueries;
-using SyncEngine.Subscriptions;
-using SyncEngine.Tiers.SingleTable;
-
 namespace SyncEngine.Tiers.Requery;
 
 /// <summary>PostgreSQL runs the query again when a relation that it reads has changed, and the engine compares the rows.</summary>

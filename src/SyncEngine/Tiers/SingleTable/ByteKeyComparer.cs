@@ -1,6 +1,3 @@
-using SyncEngine.Delivery;
-using SyncEngine.LiveQueries;
-using SyncEngine.Subscriptions;
 using SyncEngine.Values;
 
 namespace SyncEngine.Tiers.SingleTable;

@@ -1,8 +1,5 @@
 using System.Collections.Immutable;
 using System.Text;
-using SyncEngine.Delivery;
-using SyncEngine.LiveQueries;
-using SyncEngine.Subscriptions;
 using SyncEngine.Tiers.SingleTable.Predicates;
 using SyncEngine.Values;
 

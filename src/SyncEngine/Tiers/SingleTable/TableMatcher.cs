@@ -1,9 +1,6 @@
 using System.Buffers.Binary;
 using SyncEngine.Changes;
-using SyncEngine.Delivery;
-using SyncEngine.Planning;
-using SyncEngine.LiveQueries;
-using SyncEngine.Subscriptions;
+using SyncEngine.Changes.PgOutput;
 using SyncEngine.Tiers.SingleTable.Predicates;
 
 namespace SyncEngine.Tiers.SingleTable;
@@ -11,7 +8,7 @@ namespace SyncEngine.Tiers.SingleTable;
 /// <summary>The old and the new image of one row change, their columns located.</summary>
 readonly ref struct RowImages(RowView oldView, bool hasOld, RowView newView, bool hasNew)
 {
-    /// <summary>What tells the row's earlier key: an old image was sent.</summary>
+    /// <summary>An old image was sent: it has the row's earlier key.</summary>
     public bool HasOld { get; } = hasOld;
 
     public RowView OldView { get; } = oldView;
@@ -24,17 +21,23 @@ readonly ref struct RowImages(RowView oldView, bool hasOld, RowView newView, boo
 /// <summary>One table: the templates that its changes are tried against.</summary>
 sealed class TableMatcher
 {
-    private readonly Dictionary<string, QueryTemplate> templates = [];
+    private readonly Dictionary<string, Template> templates = [];
     private ColumnSlice[] oldSlices = [];
     private ColumnSlice[] newSlices = [];
     private byte[] merged = [];
+
+    public IReadOnlyCollection<Template> Templates => templates.Values;
+
+    public bool IsEmpty => templates.Count == 0;
+
+    /// <summary>Results that every change of the table is tried against.</summary>
     public int ScannedCount => templates.Values.Sum(template => template.ScannedCount);
 
-    public QueryTemplate TemplateFor(SingleTablePlan plan, RelationMap relations)
+    public Template TemplateFor(SingleTablePlan plan, RelationMap relations)
     {
         if (!templates.TryGetValue(plan.TemplateKey, out var template))
         {
-            template = new QueryTemplate(plan);
+            template = new Template(plan);
             templates.Add(plan.TemplateKey, template);
             if (relations.TryGet(plan.RelationOid, out var relation))
             {
@@ -45,20 +48,20 @@ sealed class TableMatcher
         return template;
     }
 
-    public void RemoveIfUnused(QueryTemplate template)
+    public void RemoveIfUnused(Template template)
     {
-        if (template.Queries.Count == 0)
+        if (template.Results.Count == 0)
         {
             templates.Remove(template.Plan.TemplateKey);
         }
     }
 
     /// <summary>The relation as the stream now describes it. Returns the templates that no longer fit it.</summary>
-    public IReadOnlyList<QueryTemplate> Bind(Relation described) => [.. templates.Values.Where(template => !template.Bind(described))];
+    public IReadOnlyList<Template> Bind(Relation described) => [.. templates.Values.Where(template => !template.Bind(described))];
 
     public void Process(scoped in ChangeReader change, TransactionStep step)
     {
-        var hasOld = change.OldKind != Changes.PgOutput.OldTupleKind.None;
+        var hasOld = change.OldKind != OldTupleKind.None;
         var hasNew = change.Kind != ChangeKind.Delete;
         RowView oldView = default, newView = default;
         if (hasOld)
@@ -69,7 +72,7 @@ sealed class TableMatcher
         if (hasNew)
         {
             newView = Locate(change.New, ref newSlices);
-            if (change.OldKind == Changes.PgOutput.OldTupleKind.Full && HasUnchanged(newSlices.AsSpan(0, change.New.ColumnCount)))
+            if (change.OldKind == OldTupleKind.Full && HasUnchanged(newSlices.AsSpan(0, change.New.ColumnCount)))
             {
                 newView = Merge(oldView, newView, change.New.ColumnCount);
             }

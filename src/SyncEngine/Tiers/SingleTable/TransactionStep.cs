@@ -1,36 +1,32 @@
-using SyncEngine.Delivery;
-using SyncEngine.LiveQueries;
-using SyncEngine.Subscriptions;
-
 namespace SyncEngine.Tiers.SingleTable;
 
-/// <summary>What the transaction being processed does to incremental queries. Reused from transaction to transaction.</summary>
+/// <summary>The net changes of the transaction under way, by result. Reused from transaction to transaction.</summary>
 sealed class TransactionStep
 {
-    private readonly List<LiveQuery> touched = [];
-    private readonly HashSet<QueryTemplate> templates = [];
+    private readonly List<SingleTableResult> touched = [];
+    private readonly HashSet<Template> templates = [];
 
-    public IReadOnlyList<LiveQuery> Touched => touched;
+    public IReadOnlyList<SingleTableResult> Touched => touched;
 
-    public PendingChanges Touch(LiveQuery query)
+    public NetChanges Touch(SingleTableResult result)
     {
-        if (query.Pending is null)
+        if (result.Pending is null)
         {
-            query.Pending = new PendingChanges();
-            touched.Add(query);
+            result.Pending = new NetChanges();
+            touched.Add(result);
         }
 
-        return query.Pending;
+        return result.Pending;
     }
 
-    /// <summary>The template keeps something that ends with the transaction.</summary>
-    public void Clean(QueryTemplate template) => templates.Add(template);
+    /// <summary>Notes that the template keeps something that ends with the transaction.</summary>
+    public void CleanAfter(Template template) => templates.Add(template);
 
     public void End()
     {
-        foreach (var query in touched)
+        foreach (var result in touched)
         {
-            query.Pending = null;
+            result.Pending = null;
         }
 
         touched.Clear();

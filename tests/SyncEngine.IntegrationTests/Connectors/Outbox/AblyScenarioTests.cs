@@ -3,7 +3,6 @@ using System.Text.Json;
 using Dapper;
 using Npgsql;
 using SyncEngine.AblySimulator;
-using SyncEngine.IntegrationTests.Replication;
 using Xunit;
 
 namespace SyncEngine.IntegrationTests.Connectors.Outbox;

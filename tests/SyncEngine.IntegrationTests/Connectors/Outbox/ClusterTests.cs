@@ -1,4 +1,3 @@
-using SyncEngine.Connectors.Targets;
 using SyncEngine.IntegrationTests.Replication;
 using Xunit;
 

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Configuration;
+using SyncEngine.Options;
 using SyncEngine.Postgres.Administration;
 using SyncEngine.Server.Options;
 using Xunit;

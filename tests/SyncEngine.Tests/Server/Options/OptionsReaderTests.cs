@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Configuration;
 using SyncEngine.Postgres.Administration;
-using SyncEngine.Postgres.Embedded;
 using SyncEngine.Server.Options;
 using Xunit;
 

@@ -5,7 +5,6 @@ using SyncEngine.Sql;
 using SyncEngine.Sql.Binding;
 using SyncEngine.Sql.Catalog;
 using SyncEngine.Sql.Parsing;
-using SyncEngine.Sql.Syntax;
 using SyncEngine.Values;
 using Xunit;
 

@@ -1,8 +1,5 @@
 using System.Diagnostics;
 using SyncEngine.Changes;
-using SyncEngine.Delivery;
-using SyncEngine.LiveQueries;
-using SyncEngine.Subscriptions;
 
 namespace SyncEngine.Tiers.SingleTable.Predicates;
 

@@ -1,7 +1,4 @@
 using System.Diagnostics;
-using SyncEngine.Delivery;
-using SyncEngine.LiveQueries;
-using SyncEngine.Subscriptions;
 using SyncEngine.Values;
 
 namespace SyncEngine.Tiers.SingleTable.Predicates;

@@ -1,7 +1,4 @@
 using System.Collections.Immutable;
-using SyncEngine.Delivery;
-using SyncEngine.LiveQueries;
-using SyncEngine.Subscriptions;
 
 namespace SyncEngine.Tiers.SingleTable.Predicates;
 

@@ -1,7 +1,4 @@
 using SyncEngine.Changes;
-using SyncEngine.Delivery;
-using SyncEngine.LiveQueries;
-using SyncEngine.Subscriptions;
 
 namespace SyncEngine.Tiers.SingleTable.Predicates;
 

@@ -1,7 +1,3 @@
-using SyncEngine.Delivery;
-using SyncEngine.LiveQueries;
-using SyncEngine.Subscriptions;
-
 namespace SyncEngine.Tiers.SingleTable.Predicates;
 
 /// <summary>

@@ -1,7 +1,3 @@
-using SyncEngine.Delivery;
-using SyncEngine.LiveQueries;
-using SyncEngine.Subscriptions;
-
 namespace SyncEngine.Tiers.SingleTable.Predicates;
 
 /// <summary>SQL's three truth values, and one more for what the row at hand does not say.</summary>

@@ -1,0 +1,92 @@
+using System.Runtime.InteropServices;
+using SyncEngine.Errors;
+using SyncEngine.LiveQueries;
+using SyncEngine.Planning;
+using SyncEngine.Sql.Catalog;
+using SyncEngine.Subscriptions;
+
+namespace SyncEngine.Schema;
+
+/// <summary>What a change of schema or rules does to live queries: their plans are invalidated, then replaced or ended. Owned by the loop.</summary>
+sealed class PlanReplacement(Results results, SubscriptionStreams subscriptions, PlanValidity validity)
+{
+    /// <summary>Invalidates the plans that may not hold under a new schema. Their queries are not read until they have another plan.</summary>
+    /// <returns>The plans, each once.</returns>
+    public IReadOnlyList<QueryPlan> Invalidate(DatabaseSchema schema)
+    {
+        validity.Follow(schema);
+        Dictionary<QueryPlan, bool> isInvalid = new(ReferenceEqualityComparer.Instance);
+        HashSet<QueryPlan> invalidated = new(ReferenceEqualityComparer.Instance);
+        foreach (var query in results.Queries.All)
+        {
+            ref var isOutdated = ref CollectionsMarshal.GetValueRefOrAddDefault(isInvalid, query.Plan, out var isKnown);
+            if (!isKnown)
+            {
+                isOutdated = validity.IsInvalidated(query.Plan);
+            }
+
+            if (isOutdated || query.State.IsSuspended)
+            {
+                invalidated.Add(query.Plan);
+                results.Updater.Invalidate(query);
+            }
+        }
+
+        return [.. invalidated];
+    }
+
+    /// <summary>Gives the queries of invalidated plans another plan, or ends their subscriptions with the error that says why there is none.</summary>
+    public void Replace(IReadOnlyDictionary<QueryPlan, PlanOutcome> outcomes)
+    {
+        foreach (var query in results.Queries.All.Where(query => outcomes.ContainsKey(query.Plan)).ToList())
+        {
+            var (plan, error) = outcomes[query.Plan];
+            if (plan is null)
+            {
+                subscriptions.End(query, error!);
+            }
+            else if (!plan.HasSameShapeAs(query.Plan) || !HasSameParameters(plan, query.Plan))
+            {
+                subscriptions.End(query, new SyncException(ErrorCode.SchemaChanged, "the columns of the result have changed", hint: "Subscribe again."));
+            }
+            else
+            {
+                Replace(query, plan);
+            }
+        }
+    }
+
+    private void Replace(LiveQuery query, QueryPlan plan)
+    {
+        if (plan.DependsOnClaims && EndOtherTokens(query, plan))
+        {
+            return;
+        }
+
+        query.IsPlanChanged |= (query.Plan.Tier.Mode, query.Plan.Tier.Reason) != (plan.Tier.Mode, plan.Tier.Reason);
+        results.Cancel(query);
+        results.Queries.Replace(query, plan);
+        foreach (var subscription in query.Subscriptions)
+        {
+            subscription.Plan = query.Plan;
+        }
+
+        results.Updater.Raise(query, LiveQueryEvent.PlanReplaced);
+        results.Updater.FallBehind(query, results.Position);
+    }
+
+    /// <summary>Ends the subscriptions of other tokens: one result was shared by several tokens of a role, and is the reader's own now.</summary>
+    /// <returns>True when none is left.</returns>
+    private bool EndOtherTokens(LiveQuery query, QueryPlan plan)
+    {
+        foreach (var subscription in query.Subscriptions.Where(subscription => subscription.Principal.Claims != plan.Reader.Claims).ToList())
+        {
+            subscriptions.End(subscription, new SyncException(ErrorCode.PermissionsChanged, "the rows depend on the token now", hint: "Subscribe again."));
+        }
+
+        return query.Subscriptions.Count == 0;
+    }
+
+    private static bool HasSameParameters(QueryPlan plan, QueryPlan other) =>
+        plan.ParameterTypes.Select(type => type.Oid).SequenceEqual(other.ParameterTypes.Select(type => type.Oid));
+}
