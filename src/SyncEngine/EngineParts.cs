@@ -4,7 +4,7 @@ using SyncEngine.Loop;
 using SyncEngine.Observability;
 using SyncEngine.Options;
 using SyncEngine.Ports;
-using SyncEngine.Schema;
+using SyncEngine.SchemaChanges;
 using SyncEngine.Subscriptions;
 using SyncEngine.Tiers;
 

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using SyncEngine.Catalog;
 using SyncEngine.Changes;
 using SyncEngine.Delivery;
 using SyncEngine.LiveQueries;
@@ -8,7 +9,6 @@ using SyncEngine.Options;
 using SyncEngine.Permissions;
 using SyncEngine.Planning;
 using SyncEngine.Ports;
-using SyncEngine.Sql.Catalog;
 using SyncEngine.Subscriptions;
 
 namespace SyncEngine;

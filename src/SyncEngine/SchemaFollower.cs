@@ -1,8 +1,8 @@
 using System.Threading.Channels;
+using SyncEngine.Catalog;
 using SyncEngine.Errors;
 using SyncEngine.Planning;
 using SyncEngine.Ports;
-using SyncEngine.Sql.Catalog;
 
 namespace SyncEngine;
 
@@ -101,11 +101,11 @@ public sealed class SchemaFollower
     {
         try
         {
-            return new PlanOutcome(await planner.PlanAsync(invalidated.QueryText, invalidated.Reader, isDoubtful: true, cancellationToken), null);
+            return new PlanReplaced(await planner.PlanAsync(invalidated.QueryText, invalidated.Reader, isInvalidated: true, cancellationToken));
         }
         catch (SyncException refused) when (refused.Code.Class != ErrorClass.BackOff)
         {
-            return new PlanOutcome(null, refused);
+            return new PlanRefused(refused);
         }
         catch (SyncException busy)
         {

@@ -33,7 +33,7 @@ public sealed class SubscriptionService(LiveQueryEngine engine, QueryPlanner pla
     }
 
     public Task<QueryPlan> ExplainAsync(Principal principal, string query, CancellationToken cancellationToken) =>
-        planner.PlanAsync(query, principal, isDoubtful: false, cancellationToken);
+        planner.PlanAsync(query, principal, isInvalidated: false, cancellationToken);
 
     /// <exception cref="SyncException">With <c>unknown_subscription</c>, for one of another principal too.</exception>
     public Task UnsubscribeAsync(Principal principal, string id, CancellationToken cancellationToken) => engine.UnregisterAsync(principal, id, cancellationToken);
@@ -45,7 +45,7 @@ public sealed class SubscriptionService(LiveQueryEngine engine, QueryPlanner pla
         {
             try
             {
-                var plan = await planner.PlanAsync(subscription.Plan.QueryText, principal, isDoubtful: false, cancellationToken);
+                var plan = await planner.PlanAsync(subscription.Plan.QueryText, principal, isInvalidated: false, cancellationToken);
                 await engine.MoveAsync(subscription, plan, cancellationToken);
             }
             catch (SyncException refused)

@@ -3,12 +3,12 @@ using System.Data;
 using System.Text.RegularExpressions;
 using Npgsql;
 using NpgsqlTypes;
+using SyncEngine.Catalog;
 using SyncEngine.Errors;
 using SyncEngine.Permissions;
 using SyncEngine.Ports;
 using SyncEngine.Postgres.Errors;
 using SyncEngine.Postgres.Sessions;
-using SyncEngine.Sql.Catalog;
 using SyncEngine.Values;
 
 namespace SyncEngine.Postgres.Analysis;

@@ -1,9 +1,9 @@
 using Microsoft.Extensions.Logging;
 using Npgsql;
+using SyncEngine.Catalog;
 using SyncEngine.Errors;
 using SyncEngine.Ports;
 using SyncEngine.Postgres.Errors;
-using SyncEngine.Sql.Catalog;
 
 namespace SyncEngine.Postgres.Catalog;
 

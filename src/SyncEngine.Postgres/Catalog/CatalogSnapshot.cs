@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using Npgsql;
+using SyncEngine.Catalog;
 using SyncEngine.Changes;
-using SyncEngine.Sql.Catalog;
 using SyncEngine.Values;
 
 namespace SyncEngine.Postgres.Catalog;

@@ -4,14 +4,14 @@ using SyncEngine.Errors;
 
 namespace SyncEngine.Postgres.Errors;
 
-/// <summary>Turns what PostgreSQL or the driver threw into the one exception that callers see.</summary>
+/// <summary>Converts exceptions of PostgreSQL and its driver into <see cref="SyncException"/>.</summary>
 /// <remarks>
-/// DETAIL and CONTEXT stay behind: they quote rows and function bodies that the caller may not read.
+/// DETAIL and CONTEXT are left out: they quote rows and function bodies that the caller may not read.
 /// Source of the states: https://www.postgresql.org/docs/current/errcodes-appendix.html
 /// </remarks>
 static class SqlStateClassifier
 {
-    /// <param name="prefixLength">Characters that were put before the caller's text; positions are given into that text.</param>
+    /// <param name="prefixLength">Characters before the caller's text; the position of the error is counted from that text's start.</param>
     /// <param name="textLength">Length of the caller's text; a position outside it is left out.</param>
     public static SyncException Classify(Exception exception, int prefixLength = 0, int textLength = int.MaxValue) => exception switch
     {
@@ -54,7 +54,7 @@ static class SqlStateClassifier
         };
     }
 
-    // Server and system errors name files, processes and hosts.
+    // Messages of server and system errors name files, processes and hosts.
     private static string MessageOf(PostgresException refused, ErrorCode code) =>
         code == ErrorCode.SourceUnavailable ? "the database does not take queries at present"
         : refused.SqlState[..2] is "XX" or "58" or "F0" ? "the query failed inside PostgreSQL"

@@ -4,16 +4,16 @@ using SyncEngine.Ports;
 
 namespace SyncEngine.Postgres.Permissions;
 
-/// <summary>Asks PostgreSQL about roles, and remembers what it said for a moment.</summary>
+/// <summary>Asks PostgreSQL about roles and caches its answers for two seconds.</summary>
 /// <remarks>
-/// Roles are compared whole: SET ROLE would cut a name at 63 bytes, and a longer one could then mean another role.
-/// Stored: at most <see cref="MaxRemembered"/> answers; when there are more, all are forgotten. Callers that ask at once may each ask PostgreSQL.
+/// Role names are compared in full. SET ROLE truncates a name to 63 bytes, so a longer name could mean another role.
+/// Stored: at most <see cref="MaxCached"/> answers; when the cache is full, it is cleared. Concurrent callers may each query PostgreSQL.
 /// </remarks>
 public sealed class RoleCheck(NpgsqlDataSource database, TimeProvider time) : IRoleCheck
 {
-    private const int MaxRemembered = 1_000;
+    private const int MaxCached = 1_000;
 
-    // MEMBER would let roles through that were granted WITH SET FALSE, which exists since 16.
+    // MEMBER would also accept roles that were granted WITH SET FALSE, which exists since PostgreSQL 16.
     // https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-ACCESS
     private const string Question = """
         SELECT r.rolsuper, r.rolbypassrls, pg_catalog.pg_has_role(session_user, r.oid, $2)
@@ -21,38 +21,38 @@ public sealed class RoleCheck(NpgsqlDataSource database, TimeProvider time) : IR
         WHERE r.rolname::pg_catalog.text = $1
         """;
 
-    private static readonly TimeSpan remembered = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan cacheDuration = TimeSpan.FromSeconds(2);
 
-    private readonly Dictionary<string, (RoleStanding Standing, DateTimeOffset Until)> answers = new(StringComparer.Ordinal);
-    private readonly Lock access = new(); // answers are read and written by any request
+    private readonly Dictionary<string, (RoleStatus Status, DateTimeOffset Until)> answers = new(StringComparer.Ordinal);
+    private readonly Lock access = new(); // guards answers
 
-    public async ValueTask<RoleStanding> CheckAsync(string role, CancellationToken cancellationToken)
+    public async ValueTask<RoleStatus> CheckAsync(string role, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
         lock (access)
         {
             if (answers.TryGetValue(role, out var known) && now < known.Until)
             {
-                return known.Standing;
+                return known.Status;
             }
         }
 
-        // NUL cannot be sent, and no role has it in its name.
-        var standing = role.Contains('\0', StringComparison.Ordinal) ? RoleStanding.Unknown : await AskAsync(role, cancellationToken);
+        // NUL cannot be sent, and no role name contains it.
+        var status = role.Contains('\0', StringComparison.Ordinal) ? RoleStatus.Unknown : await AskAsync(role, cancellationToken);
         lock (access)
         {
-            if (answers.Count >= MaxRemembered)
+            if (answers.Count >= MaxCached)
             {
                 answers.Clear();
             }
 
-            answers[role] = (standing, now + remembered);
+            answers[role] = (status, now + cacheDuration);
         }
 
-        return standing;
+        return status;
     }
 
-    private async Task<RoleStanding> AskAsync(string role, CancellationToken cancellationToken)
+    private async Task<RoleStatus> AskAsync(string role, CancellationToken cancellationToken)
     {
         try
         {
@@ -64,11 +64,11 @@ public sealed class RoleCheck(NpgsqlDataSource database, TimeProvider time) : IR
             await using var reader = await command.ExecuteReaderAsync(cancellationToken);
             return await reader.ReadAsync(cancellationToken) switch
             {
-                false => RoleStanding.Unknown,
-                true when reader.GetBoolean(0) => RoleStanding.Superuser,
-                true when reader.GetBoolean(1) => RoleStanding.BypassesRowSecurity,
-                true when !reader.GetBoolean(2) => RoleStanding.NotGranted,
-                true => RoleStanding.MayBeTaken,
+                false => RoleStatus.Unknown,
+                true when reader.GetBoolean(0) => RoleStatus.Superuser,
+                true when reader.GetBoolean(1) => RoleStatus.BypassesRowSecurity,
+                true when !reader.GetBoolean(2) => RoleStatus.NotGranted,
+                true => RoleStatus.Usable,
             };
         }
         catch (NpgsqlException)

@@ -66,11 +66,11 @@ sealed class PrincipalMapping(AuthenticationOptions options, IRoleCheck roles)
     {
         var reason = await roles.CheckAsync(role, cancellationToken) switch
         {
-            RoleStanding.MayBeTaken => null,
-            RoleStanding.Unknown => "does not exist",
-            RoleStanding.NotGranted => "is not granted to the engine",
-            RoleStanding.Superuser => "is a superuser, which no policy binds",
-            RoleStanding.BypassesRowSecurity => "bypasses row-level security",
+            RoleStatus.Usable => null,
+            RoleStatus.Unknown => "does not exist",
+            RoleStatus.NotGranted => "is not granted to the engine",
+            RoleStatus.Superuser => "is a superuser, which no policy binds",
+            RoleStatus.BypassesRowSecurity => "bypasses row-level security",
             _ => throw new System.Diagnostics.UnreachableException(),
         };
         if (reason is not null)

@@ -1,6 +1,6 @@
 using SyncEngine.Errors;
-using SyncEngine.Server.Authentication;
 using SyncEngine.Postgres.Embedded;
+using SyncEngine.Server.Authentication;
 using SyncEngine.Server.Commands;
 
 namespace SyncEngine.Server.Endpoints;

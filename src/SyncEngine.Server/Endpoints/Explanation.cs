@@ -1,5 +1,5 @@
+using SyncEngine.Catalog;
 using SyncEngine.Planning;
-using SyncEngine.Sql.Catalog;
 
 namespace SyncEngine.Server.Endpoints;
 

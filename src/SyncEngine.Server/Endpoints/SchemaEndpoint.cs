@@ -2,9 +2,9 @@ using System.Globalization;
 using System.Text.Json;
 using Dapper;
 using Npgsql;
+using SyncEngine.Catalog;
 using SyncEngine.Ports;
 using SyncEngine.Server.Authentication;
-using SyncEngine.Sql.Catalog;
 using SyncEngine.Values;
 
 namespace SyncEngine.Server.Endpoints;

@@ -2,6 +2,8 @@ using System.Text.Json;
 using Microsoft.AspNetCore.SignalR;
 using Npgsql;
 using SyncEngine.Observability;
+using SyncEngine.Options;
+using SyncEngine.Permissions;
 using SyncEngine.Planning;
 using SyncEngine.Ports;
 using SyncEngine.Postgres.Administration;
@@ -59,7 +61,10 @@ static class EngineServices
         services.AddSingleton<ISchemaSource>(provider => provider.GetRequiredService<CatalogReader>());
         services.AddSingleton<IQueryAnalyst, QueryAnalyst>();
         services.AddSingleton<ISnapshotReader, SnapshotReader>();
-        services.AddSingleton<QueryPlanner>();
+        services.AddSingleton(provider => new QueryPlanner(
+            provider.GetRequiredService<IQueryAnalyst>(),
+            provider.GetRequiredService<ISchemaSource>(),
+            provider.GetRequiredService<EngineOptions>().ClockInterval));
         services.AddSingleton<LiveQueryEngine>();
         services.AddSingleton<StreamService>();
         services.AddSingleton<SchemaFollower>();

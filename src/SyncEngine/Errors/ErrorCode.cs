@@ -1,28 +1,37 @@
 namespace SyncEngine.Errors;
 
-/// <summary>What a caller should do about an error; every <see cref="ErrorCode"/> belongs to one class.</summary>
+/// <summary>The reaction that an error asks of the caller; every <see cref="ErrorCode"/> belongs to one class.</summary>
 public enum ErrorClass
 {
-    MendRequest,
+    /// <summary>The request is wrong and fails again until it is changed.</summary>
+    FixRequest,
+
+    /// <summary>The caller needs a token, another token or another role.</summary>
     SignIn,
+
+    /// <summary>What the caller holds cannot be continued; it must be requested again.</summary>
     Refetch,
+
+    /// <summary>The request may succeed later.</summary>
     BackOff,
-    TellUs,
+
+    /// <summary>A fault of the engine.</summary>
+    Report,
 }
 
-/// <summary>A stable, lower-snake-case name of what went wrong, with its class and HTTP status.</summary>
+/// <summary>A stable error name in lower snake case, with its class and HTTP status.</summary>
 /// <remarks>Source: the table of codes in docs/ERRORS.md, which a test compares with <see cref="All"/>.</remarks>
 public sealed record ErrorCode(string Name, ErrorClass Class, int HttpStatus)
 {
-    public static readonly ErrorCode InvalidRequest = new("invalid_request", ErrorClass.MendRequest, 400);
-    public static readonly ErrorCode SqlSyntaxError = new("sql_syntax_error", ErrorClass.MendRequest, 400);
-    public static readonly ErrorCode SqlUnsupported = new("sql_unsupported", ErrorClass.MendRequest, 400);
-    public static readonly ErrorCode UnknownRelation = new("unknown_relation", ErrorClass.MendRequest, 400);
-    public static readonly ErrorCode UnknownColumn = new("unknown_column", ErrorClass.MendRequest, 400);
-    public static readonly ErrorCode UnknownFunction = new("unknown_function", ErrorClass.MendRequest, 400);
-    public static readonly ErrorCode TypeMismatch = new("type_mismatch", ErrorClass.MendRequest, 400);
-    public static readonly ErrorCode NotPublished = new("not_published", ErrorClass.MendRequest, 400);
-    public static readonly ErrorCode QueryFailed = new("query_failed", ErrorClass.MendRequest, 400);
+    public static readonly ErrorCode InvalidRequest = new("invalid_request", ErrorClass.FixRequest, 400);
+    public static readonly ErrorCode SqlSyntaxError = new("sql_syntax_error", ErrorClass.FixRequest, 400);
+    public static readonly ErrorCode SqlUnsupported = new("sql_unsupported", ErrorClass.FixRequest, 400);
+    public static readonly ErrorCode UnknownRelation = new("unknown_relation", ErrorClass.FixRequest, 400);
+    public static readonly ErrorCode UnknownColumn = new("unknown_column", ErrorClass.FixRequest, 400);
+    public static readonly ErrorCode UnknownFunction = new("unknown_function", ErrorClass.FixRequest, 400);
+    public static readonly ErrorCode TypeMismatch = new("type_mismatch", ErrorClass.FixRequest, 400);
+    public static readonly ErrorCode NotPublished = new("not_published", ErrorClass.FixRequest, 400);
+    public static readonly ErrorCode QueryFailed = new("query_failed", ErrorClass.FixRequest, 400);
 
     public static readonly ErrorCode Unauthenticated = new("unauthenticated", ErrorClass.SignIn, 401);
     public static readonly ErrorCode TokenExpired = new("token_expired", ErrorClass.SignIn, 401);
@@ -42,9 +51,9 @@ public sealed record ErrorCode(string Name, ErrorClass Class, int HttpStatus)
     public static readonly ErrorCode SourceUnavailable = new("source_unavailable", ErrorClass.BackOff, 503);
     public static readonly ErrorCode ShuttingDown = new("shutting_down", ErrorClass.BackOff, 503);
 
-    public static readonly ErrorCode Internal = new("internal", ErrorClass.TellUs, 500);
+    public static readonly ErrorCode Internal = new("internal", ErrorClass.Report, 500);
 
-    /// <summary>Every code there is.</summary>
+    /// <summary>All codes.</summary>
     public static IReadOnlyList<ErrorCode> All { get; } =
     [
         InvalidRequest, SqlSyntaxError, SqlUnsupported, UnknownRelation, UnknownColumn, UnknownFunction, TypeMismatch, NotPublished, QueryFailed,

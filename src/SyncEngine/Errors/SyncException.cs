@@ -10,12 +10,12 @@ public sealed class SyncException(ErrorCode code, string message, string? detail
 
     public string? Detail { get; } = detail;
 
-    /// <summary>What the caller can do about it.</summary>
+    /// <summary>An action that the caller can take.</summary>
     public string? Hint { get; } = hint;
 
-    /// <summary>The five-character SQLSTATE when PostgreSQL said no.</summary>
+    /// <summary>The five-character SQLSTATE when PostgreSQL raised the error.</summary>
     public string? SqlState { get; init; }
 
-    /// <summary>Where in the query as sent, in characters, 1-based.</summary>
+    /// <summary>The position in the query as sent, in characters, 1-based.</summary>
     public int? Position { get; init; }
 }

@@ -2,5 +2,16 @@ using SyncEngine.Errors;
 
 namespace SyncEngine.Planning;
 
-/// <summary>What planning a query again gave: a plan, or the error that says why there is none.</summary>
-public readonly record struct PlanOutcome(QueryPlan? Plan, SyncException? Error);
+/// <summary>The outcome of planning a query again; a closed set.</summary>
+public abstract record PlanOutcome
+{
+    private protected PlanOutcome()
+    {
+    }
+}
+
+/// <summary>The query has a new plan.</summary>
+public sealed record PlanReplaced(QueryPlan Plan) : PlanOutcome;
+
+/// <summary>The query has no plan any more, for this reason.</summary>
+public sealed record PlanRefused(SyncException Error) : PlanOutcome;

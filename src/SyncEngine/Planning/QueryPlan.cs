@@ -5,58 +5,100 @@ using SyncEngine.Values;
 
 namespace SyncEngine.Planning;
 
-/// <summary>A column as a client is told of it.</summary>
-public sealed record OutputColumn(string Name, string Type, bool IsNullable, bool IsHidden = false);
-
 /// <summary>
-/// What the engine does for one query text under one identity; shared by every subscription to it, whatever its parameters.
+/// The plan for one query text under one identity; shared by every subscription to it, whatever its parameters. Only the planner makes one.
 /// </summary>
 public sealed record QueryPlan
 {
-    /// <summary>How its results are kept live, and the reason.</summary>
-    public required TierPlan Tier { get; init; }
+    internal QueryPlan(TierPlan tier, PlanStatement statement, ResultShape result, PlanSources sources, PlanScope scope)
+    {
+        Tier = tier;
+        Statement = statement;
+        Result = result;
+        Sources = sources;
+        Scope = scope;
+    }
 
-    /// <summary>The query as gated and printed.</summary>
-    public required string QueryText { get; init; }
+    /// <summary>The way in which its results are kept live.</summary>
+    public TierPlan Tier { get; internal init; }
 
-    /// <summary>What Postgres is asked for the rows; its parameters are the query's, lifted literals after them.</summary>
-    public required string ReadSql { get; init; }
+    internal PlanStatement Statement { get; init; }
 
-    public required ImmutableArray<SqlType> ParameterTypes { get; init; }
+    internal ResultShape Result { get; init; }
 
-    public required ImmutableArray<OutputColumn> Columns { get; init; }
+    internal PlanSources Sources { get; init; }
 
-    public required ImmutableArray<string> Key { get; init; }
+    internal PlanScope Scope { get; init; }
 
-    public required bool IsOrdered { get; init; }
+    public string QueryText => Statement.QueryText;
 
-    /// <summary>Every table whose changes may change the answer.</summary>
-    public required ImmutableArray<uint> Tables { get; init; }
+    public string ReadSql => Statement.ReadSql;
 
-    /// <summary>The fingerprints of those tables and of the views between, as planned.</summary>
-    public required ImmutableDictionary<uint, ulong> Fingerprints { get; init; }
+    public ImmutableArray<SqlType> ParameterTypes => Statement.ParameterTypes;
 
-    /// <summary>Rows of the tables may be missing from the stream below this transaction id; see Table.StreamedAfterXid.</summary>
-    public ulong StreamedAfterXid { get; init; }
+    public ImmutableArray<OutputColumn> Columns => Result.Columns;
 
-    /// <summary>Two plans with the same text here, and equal parameters, have the same result. Holds role and, where the answer depends on them, claims.</summary>
-    public required string Identity { get; init; }
+    public ImmutableArray<string> Key => Result.Key;
 
-    /// <summary>Who reads: any principal for whom <see cref="Identity"/> is the same.</summary>
-    public required Principal Reader { get; init; }
+    public bool IsOrdered => Result.IsOrdered;
 
-    /// <summary>Policies apply, so the answer depends on the claims.</summary>
-    public bool DependsOnClaims { get; init; }
+    public Func<RowEncoder> NewEncoder => Result.NewEncoder;
 
-    public bool ReadsClock { get; init; }
+    public ImmutableArray<uint> Tables => Sources.Tables;
 
-    /// <summary>Its reads are not all known: any change may change the answer.</summary>
-    public bool ReadsAnything { get; init; }
+    public ImmutableDictionary<uint, ulong> Fingerprints => Sources.Fingerprints;
 
-    /// <summary>Makes an encoder for one read's rows.</summary>
-    public required Func<RowEncoder> NewEncoder { get; init; }
+    public ulong StreamedAfterXid => Sources.StreamedAfterXid;
 
-    /// <summary>Whether a client of the other plan can go on with this one: same columns, key and order.</summary>
+    public bool ReadsClock => Sources.IncludeClock;
+
+    public bool ReadsAnything => Sources.AreIncomplete;
+
+    public string Identity => Scope.Identity;
+
+    public Principal Reader => Scope.Reader;
+
+    public bool DependsOnClaims => Scope.DependsOnClaims;
+
+    /// <summary>Checks that a client of the other plan can continue with this one: same columns, key and order.</summary>
     public bool HasSameShapeAs(QueryPlan other) =>
         Columns.SequenceEqual(other.Columns) && Key.SequenceEqual(other.Key) && IsOrdered == other.IsOrdered;
 }
+
+/// <summary>The query's texts and parameters.</summary>
+/// <param name="QueryText">The query as sent.</param>
+/// <param name="ReadSql">The query that PostgreSQL runs to read the rows, with the same parameters.</param>
+public sealed record PlanStatement(string QueryText, string ReadSql, ImmutableArray<SqlType> ParameterTypes);
+
+/// <summary>A column as clients see it.</summary>
+public sealed record OutputColumn(string Name, string Type, bool IsNullable, bool IsHidden = false);
+
+/// <summary>The form of the result.</summary>
+/// <param name="Key">Names of the columns that identify a row.</param>
+/// <param name="NewEncoder">Makes an encoder for one read's rows.</param>
+public sealed record ResultShape(
+    ImmutableArray<OutputColumn> Columns, ImmutableArray<string> Key, bool IsOrdered, Func<RowEncoder> NewEncoder);
+
+/// <summary>Everything that the answer is computed from.</summary>
+/// <param name="Tables">Every table whose changes may change the answer.</param>
+/// <param name="Fingerprints">The fingerprints of those tables and of the views between, when the query was planned.</param>
+public sealed record PlanSources(ImmutableArray<uint> Tables, ImmutableDictionary<uint, ulong> Fingerprints)
+{
+    /// <summary>Rows of the tables may be missing from the stream below this transaction id; see Table.StreamedAfterXid.</summary>
+    public ulong StreamedAfterXid { get; init; }
+
+    /// <summary>The answer changes with the time.</summary>
+    public bool IncludeClock { get; init; }
+
+    /// <summary>The query calls functions whose reads are not known: any change may change the answer.</summary>
+    public bool AreIncomplete { get; init; }
+}
+
+/// <summary>The callers for whom the plan holds.</summary>
+/// <param name="Identity">
+/// Two plans with equal identities, and equal parameters, have the same result. It contains the role and, where the answer depends on them, the
+/// claims.
+/// </param>
+/// <param name="Reader">The principal who reads: any for whom <paramref name="Identity"/> is the same.</param>
+/// <param name="DependsOnClaims">Policies or settings make the answer depend on the claims.</param>
+public sealed record PlanScope(string Identity, Principal Reader, bool DependsOnClaims);

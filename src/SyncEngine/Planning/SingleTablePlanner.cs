@@ -1,17 +1,16 @@
 using System.Collections.Immutable;
 using System.Diagnostics;
+using SyncEngine.Catalog;
+using SyncEngine.Changes;
+using SyncEngine.Sql.Binding;
+using SyncEngine.Sql.Syntax;
 using SyncEngine.Tiers.SingleTable;
 using SyncEngine.Tiers.SingleTable.Predicates;
-using SyncEngine.Sql.Binding;
-using SyncEngine.Sql.Catalog;
-using TruthValue = SyncEngine.Sql.Syntax.TruthValue;
 using SyncEngine.Values;
-using ComparisonOperator = SyncEngine.Tiers.SingleTable.Predicates.ComparisonOperator;
-using Predicate = SyncEngine.Tiers.SingleTable.Predicates.Predicate;
 
 namespace SyncEngine.Planning;
 
-/// <summary>Turns a bound single-table query into what the matcher runs: predicates over plain columns, which know no SQL.</summary>
+/// <summary>Converts a bound single-table query into the tier's plan: predicates over plain columns, which contain no SQL.</summary>
 sealed class SingleTablePlanner
 {
     private readonly BoundSelect select;
@@ -19,15 +18,15 @@ sealed class SingleTablePlanner
 
     private SingleTablePlanner(BoundSelect select) => this.select = select;
 
-    /// <param name="literals">Canonical texts of the slots that are literals, by slot.</param>
+    /// <param name="literals">Canonical texts of the operands that are literals, by operand.</param>
     /// <returns>Null when the result leaves out a column of the replica identity.</returns>
     public static SingleTablePlan? TryPlan(BoundSelect select, IReadOnlyDictionary<int, byte[]?> literals)
     {
         var planner = new SingleTablePlanner(select);
         var table = select.Table;
         var output = select.Output.Select(column => planner.Need(table.Columns[column.Ordinal])).ToImmutableArray();
-        // FULL names rows by everything; the primary key, when there is one, says which row it is.
-        var identity = table.Identity == Changes.ReplicaIdentity.Full ? table.PrimaryKey : table.IdentityColumns;
+        // FULL identifies rows by all columns; the primary key, when there is one, identifies them as well.
+        var identity = table.Identity == ReplicaIdentity.Full ? table.PrimaryKey : table.IdentityColumns;
         var key = identity.Select(number => planner.needed.FindIndex(column => column.Number == number)).ToImmutableArray();
         if (key.IsEmpty || key.Contains(-1))
         {
@@ -37,14 +36,23 @@ sealed class SingleTablePlanner
         var predicate = select.Where is { } where ? planner.Convert(where) : new Constant(Truth.True);
         return new SingleTablePlan(
             table.Oid,
-            // The types as they are in the stream belong to it: a template outlives a schema version.
-            Sql.Binding.QueryTemplate.Key(select) + string.Concat(planner.needed.Select(column => $"|{column.Name}:{column.Type.Oid}:{column.TypeModifier}")) + "#" + string.Join(',', key),
+            planner.TemplateKey(key),
             [.. planner.needed.Select(column => new StreamedColumn(column.Name, column.Type, column.TypeModifier))],
             output,
             key,
             predicate,
             Indexed(predicate),
-            [.. select.Slots.Select((slot, i) => slot.Source is ParameterSource parameter ? new Operand(parameter.Number - 1, null) : new Operand(null, literals[i]))]);
+            [.. select.Operands.Select((operand, i) => OperandOf(operand, i, literals))]);
+    }
+
+    private static Operand OperandOf(BoundOperand operand, int index, IReadOnlyDictionary<int, byte[]?> literals) =>
+        operand.Source is ParameterSource parameter ? new Operand(parameter.Number - 1, null) : new Operand(null, literals[index]);
+
+    /// <summary>It contains the types of the streamed columns, because a template outlives a schema version.</summary>
+    private string TemplateKey(ImmutableArray<int> key)
+    {
+        var columns = string.Concat(needed.Select(column => $"|{column.Name}:{column.Type.Oid}:{column.TypeModifier}"));
+        return $"{TemplateKeyWriter.Write(select)}{columns}#{string.Join(',', key)}";
     }
 
     private int Need(Column column)
@@ -59,14 +67,15 @@ sealed class SingleTablePlanner
         return at;
     }
 
-    private Predicate Convert(Sql.Binding.Predicate bound) => bound switch
+    private Predicate Convert(BoundPredicate bound) => bound switch
     {
         ConstantPredicate constant => new Constant(constant.Value switch { true => Truth.True, false => Truth.False, null => Truth.Unknown }),
         ColumnPredicate column => new BooleanColumn(ColumnOf(column.Column)),
-        ComparePredicate compare => new Comparison(ColumnOf(compare.Column), OperatorOf(compare.Operator), compare.Slot, ComparerOf(compare.Column)),
-        InPredicate inList => new InList(ColumnOf(inList.Column), inList.Slots, IsNegated: false, ComparerOf(inList.Column)),
+        ComparePredicate compare =>
+            new Comparison(ColumnOf(compare.Column), OperatorOf(compare.Operator), compare.Operand, ComparerOf(compare.Column)),
+        InPredicate inList => new InList(ColumnOf(inList.Column), inList.Operands, IsNegated: false, ComparerOf(inList.Column)),
         IsNullPredicate isNull => new NullTest(ColumnOf(isNull.Column), IsNegated: false),
-        DistinctPredicate distinct => new DistinctFrom(ColumnOf(distinct.Column), distinct.Slot, ComparerOf(distinct.Column)),
+        DistinctPredicate distinct => new DistinctFrom(ColumnOf(distinct.Column), distinct.Operand, ComparerOf(distinct.Column)),
         TruthPredicate truth => new BooleanTest(
             Convert(truth.Operand),
             truth.Value switch { TruthValue.True => Truth.True, TruthValue.False => Truth.False, _ => Truth.Unknown },
@@ -79,13 +88,23 @@ sealed class SingleTablePlanner
 
     private int ColumnOf(short number) => Need(Find(number));
 
-    private ValueComparer ComparerOf(short number) => ValueComparer.For(Find(number).Type) ?? throw new UnreachableException($"column {number} was bound without a comparer");
+    private ValueComparer ComparerOf(short number) =>
+        ValueComparer.For(Find(number).Type) ?? throw new UnreachableException($"column {number} was bound without a comparer");
 
     private Column Find(short number) => select.Table.Columns.First(column => column.Number == number);
 
-    private static ComparisonOperator OperatorOf(Sql.Syntax.ComparisonOperator bound) => Enum.Parse<ComparisonOperator>(bound.ToString());
+    private static ComparisonOperator OperatorOf(ComparisonKind kind) => kind switch
+    {
+        ComparisonKind.Equal => ComparisonOperator.Equal,
+        ComparisonKind.NotEqual => ComparisonOperator.NotEqual,
+        ComparisonKind.Less => ComparisonOperator.Less,
+        ComparisonKind.Greater => ComparisonOperator.Greater,
+        ComparisonKind.LessOrEqual => ComparisonOperator.LessOrEqual,
+        ComparisonKind.GreaterOrEqual => ComparisonOperator.GreaterOrEqual,
+        _ => throw new UnreachableException(kind.ToString()),
+    };
 
-    /// <summary>An equality that must hold for the whole condition to: the condition itself, or a term of its AND.</summary>
+    /// <summary>An equality without which the condition cannot be true: the condition itself, or a term of its AND.</summary>
     private static IndexedEquality? Indexed(Predicate predicate) => predicate switch
     {
         Comparison { Operator: ComparisonOperator.Equal } equal => new IndexedEquality(equal.Column, [equal.Operand], equal.Comparer),

@@ -1,9 +1,10 @@
-using SyncEngine.Sql.Catalog;
+using SyncEngine.Catalog;
 
 namespace SyncEngine.Ports;
 
 /// <summary>
-/// The schema registry, kept up to date: by the DDL event trigger's messages where it is installed (then <see cref="RefreshAsync"/> is called), by a poll otherwise.
+/// The schema registry. It is kept up to date by the messages of the DDL event trigger where that is installed
+/// (<see cref="RefreshAsync"/> is then called), otherwise by polling.
 /// </summary>
 public interface ISchemaSource
 {

@@ -3,7 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 namespace SyncEngine.Sql;
 
 /// <summary>Why a query is left to PostgreSQL.</summary>
-/// <param name="Reason">A clause for the plan: "joins are answered by Postgres".</param>
+/// <param name="Reason">A clause for the plan: "joins are answered by PostgreSQL".</param>
 /// <param name="Position">Where in the text as sent, when one place is to blame.</param>
 public sealed record NotCovered(string Reason, int? Position);
 

@@ -1,27 +1,28 @@
 using System.Collections.Frozen;
 using System.Collections.Immutable;
 using SyncEngine.Errors;
+using SyncEngine.Sql.Lexing;
 
 namespace SyncEngine.Sql;
 
 /// <summary>
-/// Lets through one statement that reads. It does not parse: it refuses whatever a text could do beyond reading rows, by the few places
-/// in PostgreSQL's grammar where that can begin. Whether the rest is a legal query, PostgreSQL says.
+/// Admits one statement that only reads. It does not parse: it refuses everything that a text could do beyond reading rows, at the few places
+/// in PostgreSQL's grammar where that can begin. PostgreSQL decides whether the rest is a legal query.
 /// </summary>
-/// <remarks>This is the first of several walls: queries are run READ ONLY under the subscriber's role, too.</remarks>
-public static class QueryGate
+/// <remarks>This is the first of several defences: queries also run READ ONLY under the subscriber's role.</remarks>
+static class QueryGate
 {
-    /// <summary>The words that PostgreSQL's other statements begin with.</summary>
+    /// <summary>The first words of PostgreSQL's other statements.</summary>
     private static readonly FrozenSet<string> Commands = (
         "abort alter analyse analyze begin call checkpoint close cluster comment commit copy create deallocate declare delete discard do drop end execute "
         + "explain fetch grant import insert listen load lock merge move notify prepare reassign refresh reindex release reset revoke rollback savepoint "
         + "security set show start truncate unlisten update vacuum").Split(' ').ToFrozenSet(StringComparer.Ordinal);
 
     /// <exception cref="SyncException">sql_unsupported, sql_syntax_error or invalid_request, with the position.</exception>
-    public static GatedQuery Admit(string text)
+    public static ImmutableArray<Token> Admit(string text, out BracketMap brackets)
     {
         var tokens = WithoutTrailingSemicolons(Tokenizer.Tokenize(text));
-        var brackets = BracketMap.Of(tokens);
+        brackets = BracketMap.Of(tokens);
         RefuseOtherStatements(tokens);
         for (var index = 0; index < tokens.Length; index++)
         {
@@ -31,7 +32,7 @@ public static class QueryGate
             }
         }
 
-        return new GatedQuery(tokens, MentionCollector.Collect(tokens));
+        return tokens;
     }
 
     private static ImmutableArray<Token> WithoutTrailingSemicolons(IReadOnlyList<Token> tokens)
@@ -58,7 +59,8 @@ public static class QueryGate
         var first = tokens.FirstOrDefault(token => !token.IsPunctuation("("));
         if (first.Kind == TokenKind.End)
         {
-            throw new SyncException(ErrorCode.SqlSyntaxError, tokens.Length == 1 ? "the query is empty" : "syntax error at end of input", hint: "Write one SELECT.") { Position = first.Position };
+            var message = tokens.Length == 1 ? "the query is empty" : "syntax error at end of input";
+            throw new SyncException(ErrorCode.SqlSyntaxError, message, hint: "Write one SELECT.") { Position = first.Position };
         }
 
         if (StartsQuery(first))
@@ -75,7 +77,7 @@ public static class QueryGate
     {
         var previous = index > 0 ? tokens[index - 1] : default;
 
-        // After AS or a dot any keyword is just a name.
+        // After AS or a dot any keyword is a name.
         if (previous.IsPunctuation(".") || previous.IsWord("as"))
         {
             return;
@@ -104,7 +106,9 @@ public static class QueryGate
     private static bool IsArgumentWord(ImmutableArray<Token> tokens, BracketMap brackets, int index)
     {
         var opening = brackets.EnclosingOf(index);
-        return opening > 0 && tokens[opening].IsPunctuation("(") && (tokens[opening - 1].IsWord("substring") || tokens[opening - 1].IsWord("overlay"));
+        return opening > 0
+            && tokens[opening].IsPunctuation("(")
+            && (tokens[opening - 1].IsWord("substring") || tokens[opening - 1].IsWord("overlay"));
     }
 
     /// <summary>
@@ -126,7 +130,8 @@ public static class QueryGate
         return tokens[next].IsPunctuation("(");
     }
 
-    private static bool IsMethodName(Token token) => token.Kind == TokenKind.QuotedName || (token.Kind == TokenKind.Word && !Keywords.IsReserved(token.Text));
+    private static bool IsMethodName(Token token) =>
+        token.Kind == TokenKind.QuotedName || (token.Kind == TokenKind.Word && !Keywords.IsReserved(token.Text));
 
     internal static bool StartsQuery(Token token) => token is { Kind: TokenKind.Word, Text: "select" or "with" or "values" or "table" };
 
@@ -135,9 +140,9 @@ public static class QueryGate
     internal static SyncException Unsupported(string message, Token token, string hint) =>
         new(ErrorCode.SqlUnsupported, message, hint: hint) { Position = token.Position };
 
-    internal static SyncException SyntaxErrorAt(Token token, string? hint = null) =>
-        new(ErrorCode.SqlSyntaxError, token.Kind == TokenKind.End ? "syntax error at end of input" : $"syntax error at or near \"{TokenPrinter.Print(token)}\"", hint: hint)
-        {
-            Position = token.Position,
-        };
+    internal static SyncException SyntaxErrorAt(Token token, string? hint = null)
+    {
+        var message = token.Kind == TokenKind.End ? "syntax error at end of input" : $"syntax error at or near \"{TokenPrinter.Print(token)}\"";
+        return new SyncException(ErrorCode.SqlSyntaxError, message, hint: hint) { Position = token.Position };
+    }
 }

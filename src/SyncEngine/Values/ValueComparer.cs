@@ -12,8 +12,8 @@ namespace SyncEngine.Values;
 public abstract class ValueComparer
 {
     /// <summary>
-    /// The type is collated: equality holds under deterministic collations only, the order under C and POSIX only
-    /// (<see cref="Sql.Catalog.Column.HasByteEquality"/>, <see cref="Sql.Catalog.Column.HasByteOrder"/>).
+    /// The type is collated: equality holds under deterministic collations only, the order under C and POSIX only.
+    /// The catalog's column says which of the two a column has.
     /// </summary>
     public virtual bool IsCollated => false;
 

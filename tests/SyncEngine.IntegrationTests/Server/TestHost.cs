@@ -54,7 +54,7 @@ sealed class TestHost : IAsyncDisposable
         builder.Services
             .AddRouting()
             .AddSingleton<TimeProvider>(new ManualTime())
-            .AddSingleton<IRoleCheck>(new Tokens.Roles { Others = { ["root"] = RoleStanding.Superuser } })
+            .AddSingleton<IRoleCheck>(new Tokens.Roles { Others = { ["root"] = RoleStatus.Superuser } })
             .AddSyncOptions(builder.Configuration, AppContext.BaseDirectory)
             .AddSyncAuthentication(builder.Configuration, isEmbedded)
             .AddSyncErrors()

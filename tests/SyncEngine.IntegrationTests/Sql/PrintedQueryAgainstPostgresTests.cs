@@ -1,7 +1,6 @@
 using Npgsql;
 using SyncEngine.Errors;
 using SyncEngine.Sql;
-using SyncEngine.Sql.Parsing;
 using SyncEngine.Sql.Syntax;
 using Xunit;
 
@@ -102,7 +101,7 @@ public sealed class PrintedQueryAgainstPostgresTests(ParsingDatabase database) :
             var condition = (random.Next(5) == 0 ? "NOT " : "") + One(operands) + One(suffixes) + string.Concat(Enumerable.Range(0, random.Next(1, 5)).Select(_ => One(operators) + One(operands) + One(suffixes)));
             var text = $"SELECT a, b FROM t WHERE {condition}";
             var sent = await AskAsync(connection, text, 0);
-            if (!SelectParser.Parse(QueryGate.Admit(text)).IsCovered(out var statement, out _))
+            if (!SelectStatement.Parse(text).Syntax.IsCovered(out var statement, out _))
             {
                 continue;
             }
@@ -127,10 +126,10 @@ public sealed class PrintedQueryAgainstPostgresTests(ParsingDatabase database) :
         await using var connection = await database.DataSource.OpenConnectionAsync();
         foreach (var text in texts)
         {
-            GatedQuery query;
+            SelectStatement query;
             try
             {
-                query = QueryGate.Admit(text);
+                query = SelectStatement.Parse(text);
             }
             catch (SyncException error)
             {

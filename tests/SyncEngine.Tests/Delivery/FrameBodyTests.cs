@@ -1,9 +1,9 @@
 using System.Buffers;
 using System.Text.Json;
-using SyncEngine.Tests.Tiers;
 using SyncEngine.Changes;
 using SyncEngine.Delivery;
 using SyncEngine.Errors;
+using SyncEngine.Tests.Tiers;
 using SyncEngine.Tiers;
 using Xunit;
 

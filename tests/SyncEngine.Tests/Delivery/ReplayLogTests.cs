@@ -1,6 +1,6 @@
-using SyncEngine.Tests.Tiers;
 using SyncEngine.Changes;
 using SyncEngine.Delivery;
+using SyncEngine.Tests.Tiers;
 using SyncEngine.Tiers;
 using Xunit;
 

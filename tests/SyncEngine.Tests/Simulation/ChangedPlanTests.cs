@@ -38,11 +38,11 @@ public sealed class ChangedPlanTests : IDisposable
     [Fact]
     public void When_policies_appear_a_shared_result_stays_with_the_token_that_planned_it_and_the_others_end() => context.Run(() =>
     {
-        var before = ModelQuery.Named("items all").Plan with { Reader = alice };
+        var before = ModelQuery.Named("items all").Plan.ReadBy(alice);
         var own = Stream(alice, before);
         var other = Stream(bob, before);
         Settle();
-        Do(engine.ReplacePlansAsync(Followed(before, before with { DependsOnClaims = true, Identity = "items all, alice" }), CancellationToken.None));
+        Do(engine.ReplacePlansAsync(Followed(before, before with { Scope = new PlanScope("items all, alice", alice, DependsOnClaims: true) }), CancellationToken.None));
         Settle();
         Assert.DoesNotContain(FrameType.Error, Types(own));
         Assert.Equal(FrameType.Error, Types(other)[^1]);
@@ -52,11 +52,11 @@ public sealed class ChangedPlanTests : IDisposable
     public void Results_that_become_the_same_are_both_kept_live() => context.Run(() =>
     {
         var shared = ModelQuery.Named("items all").Plan;
-        var (one, two) = (shared with { Reader = alice, Identity = "alice" }, shared with { Reader = bob, Identity = "bob" });
+        var (one, two) = (shared.ReadBy(alice, "alice"), shared.ReadBy(bob, "bob"));
         ClientStream[] streams = [Stream(alice, one), Stream(bob, two)];
         Settle();
         Do(engine.ReplacePlansAsync(Followed(one, shared), CancellationToken.None));
-        Do(engine.ReplacePlansAsync(Followed(two, shared with { Reader = bob }), CancellationToken.None));
+        Do(engine.ReplacePlansAsync(Followed(two, shared.ReadBy(bob)), CancellationToken.None));
         Settle();
         Assert.All(streams, stream => Assert.Contains(FrameType.Live, Types(stream)));
         source.Interrupt();
@@ -80,7 +80,7 @@ public sealed class ChangedPlanTests : IDisposable
     public void Dispose() => metrics.Dispose();
 
     private static Dictionary<QueryPlan, PlanOutcome> Followed(QueryPlan doubtful, QueryPlan plan) =>
-        new(ReferenceEqualityComparer.Instance) { [doubtful] = new PlanOutcome(plan, null) };
+        new(ReferenceEqualityComparer.Instance) { [doubtful] = new PlanReplaced(plan) };
 
     private static List<FrameType> Types(ClientStream stream)
     {

@@ -105,9 +105,8 @@ sealed class ModelQuery
             yield return again;
             var plan = again.Plan with
             {
-                QueryText = $"{label} {name}",
-                ReadSql = $"{label} {name}",
-                Identity = $"{label} {name}",
+                Statement = again.Plan.Statement with { QueryText = $"{label} {name}", ReadSql = $"{label} {name}" },
+                Scope = again.Plan.Scope with { Identity = $"{label} {name}" },
                 Tier = new SingleTablePlan(table, $"{label} {name}", columns, output, [0], predicate, index, operands),
             };
             yield return new ModelQuery($"{label} {name}", parameterCount, plan, Meaning);
@@ -120,21 +119,16 @@ sealed class ModelQuery
     {
         var codecs = types.Select(ColumnCodec.For).ToImmutableArray();
         OutputColumn[] columns = [.. types.Select((type, i) => new OutputColumn($"c{i}", type.DisplayName, true))];
-        var plan = new QueryPlan
-        {
-            Tier = new RequeryPlan("it says so"),
-            QueryText = name,
-            ReadSql = name,
-            ParameterTypes = [.. Enumerable.Repeat(ModelTable.Int, parameterCount)],
-            Columns = key.IsEmpty ? [new OutputColumn("$row", "text", false, true), .. columns] : [.. columns],
-            Key = key.IsEmpty ? ["$row"] : [.. key.Select(index => columns[index].Name)],
-            IsOrdered = isOrdered,
-            Tables = tables,
-            Fingerprints = ImmutableDictionary<uint, ulong>.Empty,
-            Identity = name,
-            Reader = Principal.Engine,
-            NewEncoder = key.IsEmpty ? () => new ContentKeyedRowEncoder(codecs) : () => new JsonRowEncoder(codecs, key),
-        };
+        var plan = new QueryPlan(
+            new RequeryPlan("it says so"),
+            new PlanStatement(name, name, [.. Enumerable.Repeat(ModelTable.Int, parameterCount)]),
+            new ResultShape(
+                key.IsEmpty ? [new OutputColumn("$row", "text", false, true), .. columns] : [.. columns],
+                key.IsEmpty ? ["$row"] : [.. key.Select(index => columns[index].Name)],
+                isOrdered,
+                key.IsEmpty ? () => new ContentKeyedRowEncoder(codecs) : () => new JsonRowEncoder(codecs, key)),
+            new PlanSources(tables, ImmutableDictionary<uint, ulong>.Empty),
+            new PlanScope(name, Principal.Engine, DependsOnClaims: false));
         return new ModelQuery(name, parameterCount, plan, meaning);
     }
 }

@@ -18,7 +18,7 @@ public sealed class QueryGateTests
     [InlineData("((SELECT 1))", "((select 1))")]
     [InlineData("(WITH x AS (SELECT 1) TABLE x)", "(with x as (select 1) table x)")]
     [InlineData("SELECT N'a'", "select nchar 'a'")]
-    public void A_query_is_printed_from_its_tokens(string text, string printed) => Assert.Equal(printed, QueryGate.Admit(text).Text);
+    public void A_query_is_printed_from_its_tokens(string text, string printed) => Assert.Equal(printed, SelectStatement.Parse(text).Text);
 
     [Theory]
     [InlineData("DELETE FROM t", 1, "DELETE is not a query")]
@@ -49,7 +49,7 @@ public sealed class QueryGateTests
     [InlineData("SELECT * FROM t x TABLESAMPLE \"s\".\"system\"(1)", 19, "TABLESAMPLE reads different rows each time")]
     public void What_does_more_than_read_is_refused(string text, int position, string message)
     {
-        var error = Assert.Throws<SyncException>(() => QueryGate.Admit(text));
+        var error = Assert.Throws<SyncException>(() => SelectStatement.Parse(text));
         Assert.Equal((ErrorCode.SqlUnsupported, message, position), (error.Code, error.Message, error.Position ?? 0));
         Assert.NotNull(error.Hint);
     }
@@ -71,7 +71,7 @@ public sealed class QueryGateTests
     [InlineData("WITH x AS (SELECT 1) FROM y", 22)]
     public void What_cannot_be_a_query_is_a_syntax_error(string text, int position)
     {
-        var error = Assert.Throws<SyncException>(() => QueryGate.Admit(text));
+        var error = Assert.Throws<SyncException>(() => SelectStatement.Parse(text));
         Assert.Equal((ErrorCode.SqlSyntaxError, position), (error.Code, error.Position ?? 0));
     }
 
@@ -92,12 +92,12 @@ public sealed class QueryGateTests
     [InlineData("SELECT tablesample(1), a::tablesample FROM t")]
     [InlineData("SELECT 'DELETE; DROP TABLE t; --', \"INTO\", $$ FOR UPDATE $$")]
     [InlineData("SELECT 1 -- ; DELETE FROM t")]
-    public void Words_that_are_only_names_are_let_through(string text) => Assert.NotEmpty(QueryGate.Admit(text).Text);
+    public void Words_that_are_only_names_are_let_through(string text) => Assert.NotEmpty(SelectStatement.Parse(text).Text);
 
     [Fact]
     public void Everything_that_may_run_code_is_mentioned()
     {
-        var mentions = QueryGate.Admit("""
+        var mentions = SelectStatement.Parse("""
             SELECT f(a), s.g (b), "S"."H"(c), d.s.i(1), coalesce(x, $2), (t).evil, current_date, a.user, b AS user, left('a', 1)
             FROM t WHERE a = 1 AND b OPERATOR(s.<@) 'now' AND c != 2 AND d IN (1, $11)
             """).Mentions;
@@ -124,13 +124,13 @@ public sealed class QueryGateTests
     [InlineData("SELECT 1 LIMIT pg_terminate_backend(1)::int", "pg_terminate_backend")]
     [InlineData("WITH x AS (SELECT pg_logical_emit_message(true, '', '')) SELECT * FROM x", "pg_logical_emit_message")]
     public void No_spelling_hides_a_function_call(string text, string function) =>
-        Assert.Contains(function, QueryGate.Admit(text).Mentions.Functions.Select(call => call.Schema is null ? call.Name : $"{call.Schema}.{call.Name}"));
+        Assert.Contains(function, SelectStatement.Parse(text).Mentions.Functions.Select(call => call.Schema is null ? call.Name : $"{call.Schema}.{call.Name}"));
 
     [Fact]
     public void Names_that_differ_only_beyond_63_bytes_are_printed_as_the_one_that_PostgreSQL_would_find()
     {
         var name = new string('n', 63);
-        Assert.Equal($"select \"{name}\", {name} from t", QueryGate.Admit($"SELECT \"{name}secret\", {name}$other FROM t").Text);
+        Assert.Equal($"select \"{name}\", {name} from t", SelectStatement.Parse($"SELECT \"{name}secret\", {name}$other FROM t").Text);
     }
 
     [Theory]
@@ -140,12 +140,12 @@ public sealed class QueryGateTests
     [InlineData("see you tomorrow", false)]
     [InlineData("2020-01-01", false)]
     public void Literals_that_mean_the_present_are_noticed(string literal, bool expected) =>
-        Assert.Equal(expected, QueryGate.Admit($"SELECT '{literal}'").Mentions.HasClockLiterals);
+        Assert.Equal(expected, SelectStatement.Parse($"SELECT '{literal}'").Mentions.HasClockLiterals);
 
     [Fact]
     public void Positions_in_the_printed_text_lead_back_to_the_text_as_sent()
     {
-        var query = QueryGate.Admit("SELECT  '😀' /* 😀 */ ,\n  nosuch\n;");
+        var query = SelectStatement.Parse("SELECT  '😀' /* 😀 */ ,\n  nosuch\n;");
         Assert.Equal("select '😀', nosuch", query.Text);
         Assert.Equal(9, query.MapPosition(8));
         Assert.Equal(25, query.MapPosition(13));
@@ -159,6 +159,6 @@ public sealed class QueryGateTests
     public void Long_texts_are_read_in_time_that_grows_with_them()
     {
         var items = string.Join(',', Enumerable.Range(0, 100_000));
-        Assert.Equal(200_007, QueryGate.Admit($"SELECT 1 WHERE a IN ({items})").Tokens.Length);
+        Assert.Equal(200_007, SelectStatement.Parse($"SELECT 1 WHERE a IN ({items})").Tokens.Length);
     }
 }

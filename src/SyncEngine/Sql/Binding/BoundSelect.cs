@@ -1,29 +1,32 @@
 using System.Collections.Immutable;
-using SyncEngine.Sql.Catalog;
+using SyncEngine.Catalog;
 using SyncEngine.Values;
 
 namespace SyncEngine.Sql.Binding;
 
-/// <summary>A query whose meaning is known to be PostgreSQL's: filter and projection of one table.</summary>
+/// <summary>The engine's reading of a query: filter and projection of one table. It holds where PostgreSQL's description agrees with it.</summary>
 /// <param name="Where">Null for all rows.</param>
-/// <param name="Slots">Operands in the order in which they are written; the predicate refers to them by index.</param>
-public sealed record BoundSelect(Table Table, ImmutableArray<OutputColumn> Output, Predicate? Where, ImmutableArray<Slot> Slots);
+/// <param name="Operands">Operands in the order in which they are written; the predicate refers to them by index.</param>
+public sealed record BoundSelect(Table Table, ImmutableArray<BoundColumn> Output, BoundPredicate? Where, ImmutableArray<BoundOperand> Operands);
 
+/// <summary>A column of the result.</summary>
 /// <param name="Ordinal">Index into <see cref="Table.Columns"/>.</param>
-public sealed record OutputColumn(int Ordinal, string Label);
+public sealed record BoundColumn(int Ordinal, string Label);
 
-/// <summary>An operand lifted out of the query. Every occurrence is a slot of its own.</summary>
+/// <summary>An operand lifted out of the query. Every occurrence is an operand of its own.</summary>
+/// <param name="Column">The column that it is compared with.</param>
 /// <param name="Type">
-/// The type that its text is read as: the compared column's, except that a parameter keeps the type that PostgreSQL gave it (another width of integer, or text
-/// beside varchar), since its value need not fit the column.
+/// The type that its text is read as: the column's. A parameter gets the type that PostgreSQL inferred once that is known; it may be another
+/// width of integer, or text beside varchar, since its value need not fit the column.
 /// </param>
-public sealed record Slot(SqlType Type, SlotSource Source);
+public sealed record BoundOperand(Column Column, SqlType Type, OperandSource Source);
 
-/// <summary>A closed set: where a slot's value comes from.</summary>
-public abstract record SlotSource;
+/// <summary>The source of an operand's value; a closed set.</summary>
+public abstract record OperandSource;
 
 /// <summary><c>$n</c></summary>
-public sealed record ParameterSource(int Number) : SlotSource;
+/// <param name="CastTo">OID of the type that the query casts it to; null without a cast.</param>
+public sealed record ParameterSource(int Number, uint? CastTo) : OperandSource;
 
-/// <summary>Written in the query. The text is well formed for the slot's type, not yet in canonical form; null for NULL.</summary>
-public sealed record LiteralSource(string? Text) : SlotSource;
+/// <summary>A value written in the query. The text is well formed for the operand's type, not yet canonical; null for NULL.</summary>
+public sealed record LiteralSource(string? Text) : OperandSource;

@@ -1,61 +1,52 @@
 using System.Collections.Immutable;
-using SyncEngine.Sql.Catalog;
+using SyncEngine.Catalog;
 using SyncEngine.Sql.Syntax;
 using SyncEngine.Values;
 
 namespace SyncEngine.Sql.Binding;
 
 /// <summary>
-/// Lifts literals and parameters into slots, where it is certain that PostgreSQL compares them with the column by the column's own rule.
+/// Lifts literals and parameters out of the query, where it is certain that PostgreSQL compares them with the column by the column's own rule.
+/// A parameter's type is PostgreSQL's to infer; its description is checked later.
 /// </summary>
-sealed class OperandBinder(ImmutableArray<SqlType> parameters)
+sealed class OperandBinder
 {
-    private readonly ImmutableArray<Slot>.Builder slots = ImmutableArray.CreateBuilder<Slot>();
+    private readonly ImmutableArray<BoundOperand>.Builder operands = ImmutableArray.CreateBuilder<BoundOperand>();
 
-    public ImmutableArray<Slot> Slots => slots.ToImmutable();
+    public ImmutableArray<BoundOperand> Operands => operands.ToImmutable();
 
-    /// <summary>The index of the operand's slot.</summary>
+    /// <returns>The operand's index.</returns>
     public int Bind(Expression operand, Column column)
     {
-        slots.Add(operand switch
+        operands.Add(new BoundOperand(column, column.Type, operand switch
         {
-            ParameterReference parameter => Parameter(parameter, column),
-            Cast cast => OfCast(cast, column),
-            _ => new Slot(column.Type, new LiteralSource(Literal(operand, column.Type.Oid))),
-        });
-        return slots.Count - 1;
+            ParameterReference parameter => new ParameterSource(parameter.Number, CastTo: null),
+            CastExpression cast => Cast(cast, column),
+            _ => new LiteralSource(Literal(operand, column.Type.Oid)),
+        }));
+        return operands.Count - 1;
     }
 
-    private Slot Parameter(ParameterReference parameter, Column column)
-    {
-        var type = parameter.Number <= parameters.Length ? parameters[parameter.Number - 1] : throw Refuse("Postgres describes the parameters differently", parameter);
-        return ComparableTypes.CompareAlike(type.Oid, column.Type.Oid)
-            ? new Slot(type, new ParameterSource(parameter.Number))
-            : throw Refuse($"${parameter.Number} is of type {type.DisplayName}, the column \"{column.Name}\" of type {column.Type.DisplayName}", parameter);
-    }
-
-    private Slot OfCast(Cast cast, Column column)
+    private static OperandSource Cast(CastExpression cast, Column column)
     {
         var type = ComparableTypeNamed(cast.Type);
         if (type is not { } oid || cast.Type.Modifier is not null || !ComparableTypes.CompareAlike(oid, column.Type.Oid))
         {
-            throw Refuse("casts to another type than the column's are answered by Postgres", cast);
+            throw Refuse("casts to another type than the column's are answered by PostgreSQL", cast);
         }
 
         if (cast.Operand is ParameterReference parameter)
         {
-            // The cast gives the parameter its type, unless another place gave it another.
-            var slot = Parameter(parameter, column);
-            return slot.Type.Oid == oid ? slot : throw Refuse("casts of parameters are answered by Postgres", cast);
+            return new ParameterSource(parameter.Number, oid);
         }
 
         var text = Literal(cast.Operand, oid);
         return text is null || LiteralForms.IsPlain(text, column.Type.Oid)
-            ? new Slot(column.Type, new LiteralSource(text))
-            : throw Refuse("literals beyond the column's type are answered by Postgres", cast);
+            ? new LiteralSource(text)
+            : throw Refuse("literals beyond the column's type are answered by PostgreSQL", cast);
     }
 
-    /// <summary>The literal's text, when it means a value of the type to PostgreSQL; null for NULL.</summary>
+    /// <summary>The literal's text, when PostgreSQL reads it as a value of the type; null for NULL.</summary>
     private static string? Literal(Expression literal, uint type)
     {
         var text = literal switch
@@ -64,13 +55,15 @@ sealed class OperandBinder(ImmutableArray<SqlType> parameters)
             StringLiteral value => value.Value,
             BooleanLiteral value when type == TypeOid.Bool => value.Value ? "true" : "false",
             NumberLiteral number when type == TypeOid.Numeric || (number.IsInteger && ComparableTypes.IsInteger(type)) => number.Text,
-            _ => throw Refuse("operands of another type than the column's are answered by Postgres", literal),
+            _ => throw Refuse("operands of another type than the column's are answered by PostgreSQL", literal),
         };
 
-        return text is null || LiteralForms.IsPlain(text, type) ? text : throw Refuse("literals in this form are answered by Postgres", literal);
+        return text is null || LiteralForms.IsPlain(text, type)
+            ? text
+            : throw Refuse("literals in this form are answered by PostgreSQL", literal);
     }
 
-    /// <summary>The built-in types' names resolve to pg_catalog before anything on the search path.</summary>
+    /// <summary>The OID of a built-in type. Its name resolves to pg_catalog before anything on the search path.</summary>
     private static uint? ComparableTypeNamed(TypeName type) => type.Schema is not (null or "pg_catalog")
         ? null
         : type.Name switch

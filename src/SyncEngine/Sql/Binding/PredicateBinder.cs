@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
 using System.Diagnostics;
-using SyncEngine.Sql.Catalog;
+using SyncEngine.Catalog;
 using SyncEngine.Sql.Syntax;
 using SyncEngine.Values;
 
@@ -9,59 +9,59 @@ namespace SyncEngine.Sql.Binding;
 /// <summary>Turns a condition into a predicate. A comparison has a column on one side and a literal or parameter on the other.</summary>
 sealed class PredicateBinder(TableScope scope, OperandBinder operands)
 {
-    public Predicate Bind(Expression expression) => expression switch
+    public BoundPredicate Bind(Expression expression) => expression switch
     {
         BooleanLiteral literal => new ConstantPredicate(literal.Value),
         NullLiteral => new ConstantPredicate(null),
         ColumnReference column => new ColumnPredicate(BooleanColumn(column).Number),
-        Comparison comparison => Compare(comparison),
-        InList inList => Negated(In(inList), inList.IsNegated),
-        Between between => Range(between),
-        NullTest test => Negated(IsNull(test), test.IsNegated),
-        TruthTest test => Negated(new TruthPredicate(Bind(test.Operand), test.Value), test.IsNegated),
-        DistinctTest test => Negated(Distinct(test), test.IsNegated),
-        Not not => new NotPredicate(Bind(not.Operand)),
-        Conjunction conjunction => new AndPredicate([.. conjunction.Conditions.Select(Bind)]),
-        Disjunction disjunction => new OrPredicate([.. disjunction.Conditions.Select(Bind)]),
-        NumberLiteral or StringLiteral or ParameterReference or Cast => throw Refuse("a constant as a condition is answered by Postgres", expression),
+        ComparisonExpression comparison => Compare(comparison),
+        InListExpression inList => Negated(In(inList), inList.IsNegated),
+        BetweenExpression between => Range(between),
+        NullTestExpression test => Negated(IsNull(test), test.IsNegated),
+        TruthTestExpression test => Negated(new TruthPredicate(Bind(test.Operand), test.Value), test.IsNegated),
+        DistinctTestExpression test => Negated(Distinct(test), test.IsNegated),
+        NotExpression not => new NotPredicate(Bind(not.Operand)),
+        AndExpression conjunction => new AndPredicate([.. conjunction.Conditions.Select(Bind)]),
+        OrExpression disjunction => new OrPredicate([.. disjunction.Conditions.Select(Bind)]),
+        NumberLiteral or StringLiteral or ParameterReference or CastExpression => throw Refuse("a constant as a condition is answered by PostgreSQL", expression),
         _ => throw new UnreachableException(expression.GetType().Name),
     };
 
-    private static Predicate Negated(Predicate predicate, bool isNegated) => isNegated ? new NotPredicate(predicate) : predicate;
+    private static BoundPredicate Negated(BoundPredicate predicate, bool isNegated) => isNegated ? new NotPredicate(predicate) : predicate;
 
-    private ComparePredicate Compare(Comparison comparison)
+    private ComparePredicate Compare(ComparisonExpression comparison)
     {
         var (column, operand, isFlipped) = Sides(comparison.Left, comparison.Right, comparison);
 
         // With transform_null_equals on, = NULL means IS NULL.
-        if (operand is NullLiteral && comparison.Operator == ComparisonOperator.Equal)
+        if (operand is NullLiteral && comparison.Operator == ComparisonKind.Equal)
         {
-            throw Refuse("a comparison with NULL is answered by Postgres", comparison);
+            throw Refuse("a comparison with NULL is answered by PostgreSQL", comparison);
         }
 
         var comparisonOperator = isFlipped ? Flip(comparison.Operator) : comparison.Operator;
-        var bound = Comparable(column, needsOrder: comparisonOperator is not (ComparisonOperator.Equal or ComparisonOperator.NotEqual));
+        var bound = Comparable(column, needsOrder: comparisonOperator is not (ComparisonKind.Equal or ComparisonKind.NotEqual));
         return new ComparePredicate(bound.Number, comparisonOperator, operands.Bind(operand, bound));
     }
 
-    private InPredicate In(InList inList)
+    private InPredicate In(InListExpression inList)
     {
         var column = Comparable(Column(inList.Operand), needsOrder: false);
         return new InPredicate(column.Number, [.. inList.Items.Select(item => operands.Bind(item, column))]);
     }
 
-    private Predicate Range(Between between)
+    private BoundPredicate Range(BetweenExpression between)
     {
         var column = Comparable(Column(between.Operand), needsOrder: true);
         var low = operands.Bind(between.Low, column);
         var high = operands.Bind(between.High, column);
         return between.IsNegated
-            ? new OrPredicate([new ComparePredicate(column.Number, ComparisonOperator.Less, low), new ComparePredicate(column.Number, ComparisonOperator.Greater, high)])
-            : new AndPredicate([new ComparePredicate(column.Number, ComparisonOperator.GreaterOrEqual, low), new ComparePredicate(column.Number, ComparisonOperator.LessOrEqual, high)]);
+            ? new OrPredicate([new ComparePredicate(column.Number, ComparisonKind.Less, low), new ComparePredicate(column.Number, ComparisonKind.Greater, high)])
+            : new AndPredicate([new ComparePredicate(column.Number, ComparisonKind.GreaterOrEqual, low), new ComparePredicate(column.Number, ComparisonKind.LessOrEqual, high)]);
     }
 
     /// <summary>Of a column, or of a condition, where it is the same as IS UNKNOWN.</summary>
-    private Predicate IsNull(NullTest test) => test.Operand is ColumnReference reference
+    private BoundPredicate IsNull(NullTestExpression test) => test.Operand is ColumnReference reference
         ? IsNull(scope.Resolve(reference), reference)
         : new TruthPredicate(Bind(test.Operand), TruthValue.Unknown);
 
@@ -69,10 +69,10 @@ sealed class PredicateBinder(TableScope scope, OperandBinder operands)
     {
         // ROW(1, NULL) is neither NULL nor NOT NULL.
         var isComposite = column.Type.Underlying.Kind == SqlTypeKind.Composite;
-        return isComposite || !column.IsStreamed ? throw Refuse($"the column \"{column.Name}\" is tested by Postgres", reference) : new IsNullPredicate(column.Number);
+        return isComposite || !column.IsStreamed ? throw Refuse($"the column \"{column.Name}\" is tested by PostgreSQL", reference) : new IsNullPredicate(column.Number);
     }
 
-    private DistinctPredicate Distinct(DistinctTest test)
+    private DistinctPredicate Distinct(DistinctTestExpression test)
     {
         var (reference, operand, _) = Sides(test.Left, test.Right, test);
         var column = Comparable(reference, needsOrder: false);
@@ -81,14 +81,14 @@ sealed class PredicateBinder(TableScope scope, OperandBinder operands)
 
     private static (ColumnReference Column, Expression Operand, bool IsFlipped) Sides(Expression left, Expression right, Expression whole) => (left, right) switch
     {
-        (ColumnReference, ColumnReference) => throw Refuse("comparisons between columns are answered by Postgres", whole),
+        (ColumnReference, ColumnReference) => throw Refuse("comparisons between columns are answered by PostgreSQL", whole),
         (ColumnReference column, _) => (column, right, false),
         (_, ColumnReference column) => (column, left, true),
-        _ => throw Refuse("comparisons without a column are answered by Postgres", whole),
+        _ => throw Refuse("comparisons without a column are answered by PostgreSQL", whole),
     };
 
     private static ColumnReference Column(Expression expression) =>
-        expression as ColumnReference ?? throw Refuse("comparisons without a column are answered by Postgres", expression);
+        expression as ColumnReference ?? throw Refuse("comparisons without a column are answered by PostgreSQL", expression);
 
     private Column BooleanColumn(ColumnReference reference)
     {
@@ -106,23 +106,23 @@ sealed class PredicateBinder(TableScope scope, OperandBinder operands)
 
         if (!ComparableTypes.IsComparable(column.Type.Oid))
         {
-            throw Refuse($"conditions on type {column.Type.DisplayName} are answered by Postgres", reference);
+            throw Refuse($"conditions on type {column.Type.DisplayName} are answered by PostgreSQL", reference);
         }
 
         if (ComparableTypes.IsText(column.Type.Oid) && !(needsOrder ? column.HasByteOrder : column.HasByteEquality))
         {
-            throw Refuse($"the collation of column \"{column.Name}\" is applied by Postgres", reference);
+            throw Refuse($"the collation of column \"{column.Name}\" is applied by PostgreSQL", reference);
         }
 
         return column;
     }
 
-    private static ComparisonOperator Flip(ComparisonOperator comparison) => comparison switch
+    private static ComparisonKind Flip(ComparisonKind comparison) => comparison switch
     {
-        ComparisonOperator.Less => ComparisonOperator.Greater,
-        ComparisonOperator.Greater => ComparisonOperator.Less,
-        ComparisonOperator.LessOrEqual => ComparisonOperator.GreaterOrEqual,
-        ComparisonOperator.GreaterOrEqual => ComparisonOperator.LessOrEqual,
+        ComparisonKind.Less => ComparisonKind.Greater,
+        ComparisonKind.Greater => ComparisonKind.Less,
+        ComparisonKind.LessOrEqual => ComparisonKind.GreaterOrEqual,
+        ComparisonKind.GreaterOrEqual => ComparisonKind.LessOrEqual,
         _ => comparison,
     };
 

@@ -1,27 +1,24 @@
-using System.Collections.Immutable;
-using SyncEngine.Ports;
-using SyncEngine.Sql.Catalog;
+using SyncEngine.Catalog;
 using SyncEngine.Sql.Syntax;
 
 namespace SyncEngine.Sql.Binding;
 
 /// <summary>
-/// Gives a parsed query its meaning: the table, the columns by number, the operands by slot. It takes nothing on trust: wherever our reading
-/// could differ from PostgreSQL's description of the same text, the query is not covered.
+/// Resolves the names of a parsed query: the table, the columns by number, the operands by index. Wherever the text leaves open what PostgreSQL
+/// makes of it, the query is not covered.
 /// </summary>
-public static class SelectBinder
+static class SelectBinder
 {
-    public static Coverage<BoundSelect> Bind(SelectStatement statement, DatabaseSchema schema, QueryDescription description)
+    public static Coverage<BoundSelect> Bind(SelectSyntax syntax, Table? table, DatabaseSchema schema)
     {
         try
         {
-            var table = TableOf(statement, schema, description);
-            var scope = new TableScope(table, statement.From);
-            var output = OutputBinder.Bind(statement.Items, scope, description);
-            RefuseOrderAndLimit(statement);
-            var operands = new OperandBinder(description.Parameters);
-            var where = statement.Where is null ? null : new PredicateBinder(scope, operands).Bind(statement.Where);
-            return new BoundSelect(table, output, where, operands.Slots);
+            var scope = new TableScope(Supported(table, syntax.From, schema), syntax.From);
+            var output = OutputBinder.Bind(syntax.Items, scope);
+            RefuseOrderAndLimit(syntax);
+            var operands = new OperandBinder();
+            var where = syntax.Where is null ? null : new PredicateBinder(scope, operands).Bind(syntax.Where);
+            return new BoundSelect(scope.Table, output, where, operands.Operands);
         }
         catch (NotCoveredException exception)
         {
@@ -29,60 +26,36 @@ public static class SelectBinder
         }
     }
 
-    private static Table TableOf(SelectStatement statement, DatabaseSchema schema, QueryDescription description)
+    private static Table Supported(Table? table, TableReference from, DatabaseSchema schema)
     {
-        var from = statement.From;
-        var table = schema.Find(from.Schema, from.Name);
-        if (table is null || description.Tables is not [var described] || described != table.Oid)
+        return table switch
         {
-            throw Refuse(description.Views.IsEmpty ? $"\"{from.Name}\" is not one table that the engine knows" : "views are answered by Postgres");
-        }
-
-        if (table.Kind == 'p' || !table.Children.IsEmpty)
-        {
-            throw Refuse("partitioned and inherited tables are answered by Postgres");
-        }
-
-        if (table.Kind != 'r' || !description.Views.IsEmpty)
-        {
-            throw Refuse("views are answered by Postgres");
-        }
-
-        if (!table.IsStreamed)
-        {
-            throw Refuse($"the table {table.NotStreamedBecause ?? "is not streamed"}");
-        }
-
-        if (description.HasRowSecurity)
-        {
-            throw Refuse("row-level security policies are applied by Postgres");
-        }
-
-        if (description.ReadsClock || description.HasOpaqueFunctions)
-        {
-            throw Refuse("function calls are answered by Postgres");
-        }
-
-        return schema.HasForeignOperators ? throw Refuse("user-defined comparison operators exist, and Postgres decides which one is meant") : table;
+            null => throw Refuse($"\"{from.Name}\" is not a table that the engine knows"),
+            { Kind: 'p' } or { Children.IsEmpty: false } => throw Refuse("partitioned and inherited tables are answered by PostgreSQL"),
+            { Kind: not 'r' } => throw Refuse("views are answered by PostgreSQL"),
+            { IsStreamed: false } => throw Refuse($"the table {table.NotStreamedBecause ?? "is not streamed"}"),
+            _ when schema.HasForeignOperators => throw Refuse("user-defined comparison operators exist; PostgreSQL decides which one applies"),
+            _ => table,
+        };
 
         NotCoveredException Refuse(string reason) => new(reason, from.At.Character);
     }
 
-    private static void RefuseOrderAndLimit(SelectStatement statement)
+    private static void RefuseOrderAndLimit(SelectSyntax syntax)
     {
-        if (statement.Limit is { } limit)
+        if (syntax.Limit is { } limit)
         {
-            throw new NotCoveredException("LIMIT is answered by Postgres", limit.At.Character);
+            throw new NotCoveredException("LIMIT is answered by PostgreSQL", limit.At.Character);
         }
 
-        if (statement.Offset is { } offset)
+        if (syntax.Offset is { } offset)
         {
-            throw new NotCoveredException("OFFSET is answered by Postgres", offset.At.Character);
+            throw new NotCoveredException("OFFSET is answered by PostgreSQL", offset.At.Character);
         }
 
-        if (statement.OrderBy.Count > 0)
+        if (syntax.OrderBy.Count > 0)
         {
-            throw new NotCoveredException("ORDER BY is answered by Postgres", statement.OrderBy[0].Key.At.Character);
+            throw new NotCoveredException("ORDER BY is answered by PostgreSQL", syntax.OrderBy[0].Key.At.Character);
         }
     }
 }

@@ -19,7 +19,7 @@ static class ExpressionParser
             conditions.Add(And(reader));
         }
         while (reader.TakeWord("or"));
-        return Disjunction.Of(conditions);
+        return OrExpression.Of(conditions);
     }
 
     private static Expression And(TokenReader reader)
@@ -30,13 +30,13 @@ static class ExpressionParser
             conditions.Add(NotLevel(reader));
         }
         while (reader.TakeWord("and"));
-        return Conjunction.Of(conditions);
+        return AndExpression.Of(conditions);
     }
 
     private static Expression NotLevel(TokenReader reader)
     {
         var at = reader.Position;
-        return reader.TakeWord("not") ? new Not(at, reader.Nested(() => NotLevel(reader))) : Is(reader);
+        return reader.TakeWord("not") ? new NotExpression(at, reader.Nested(() => NotLevel(reader))) : Is(reader);
     }
 
     /// <summary>IS tests do not chain: <c>a IS NULL IS NULL</c> is no SQL.</summary>
@@ -46,12 +46,12 @@ static class ExpressionParser
         var at = reader.Position;
         if (reader.TakeWord("isnull"))
         {
-            return new NullTest(at, operand, IsNegated: false);
+            return new NullTestExpression(at, operand, IsNegated: false);
         }
 
         if (reader.TakeWord("notnull"))
         {
-            return new NullTest(at, operand, IsNegated: true);
+            return new NullTestExpression(at, operand, IsNegated: true);
         }
 
         if (!reader.TakeWord("is"))
@@ -63,15 +63,15 @@ static class ExpressionParser
         if (reader.TakeWord("distinct"))
         {
             reader.ExpectWord("from");
-            return new DistinctTest(at, operand, Compare(reader), isNegated);
+            return new DistinctTestExpression(at, operand, Compare(reader), isNegated);
         }
 
         return reader.Current switch
         {
-            { Kind: TokenKind.Word, Text: "null" } => Taken(new NullTest(at, operand, isNegated)),
-            { Kind: TokenKind.Word, Text: "true" } => Taken(new TruthTest(at, operand, TruthValue.True, isNegated)),
-            { Kind: TokenKind.Word, Text: "false" } => Taken(new TruthTest(at, operand, TruthValue.False, isNegated)),
-            { Kind: TokenKind.Word, Text: "unknown" } => Taken(new TruthTest(at, operand, TruthValue.Unknown, isNegated)),
+            { Kind: TokenKind.Word, Text: "null" } => Taken(new NullTestExpression(at, operand, isNegated)),
+            { Kind: TokenKind.Word, Text: "true" } => Taken(new TruthTestExpression(at, operand, TruthValue.True, isNegated)),
+            { Kind: TokenKind.Word, Text: "false" } => Taken(new TruthTestExpression(at, operand, TruthValue.False, isNegated)),
+            { Kind: TokenKind.Word, Text: "unknown" } => Taken(new TruthTestExpression(at, operand, TruthValue.Unknown, isNegated)),
             _ => throw reader.NotCovered(Reasons.Construct),
         };
 
@@ -86,7 +86,7 @@ static class ExpressionParser
     {
         var left = Range(reader);
         var at = reader.Position;
-        return ComparisonOf(reader.Current) is { } comparison ? new Comparison(at, comparison, left, RightSide(reader)) : left;
+        return ComparisonOf(reader.Current) is { } comparison ? new ComparisonExpression(at, comparison, left, RightSide(reader)) : left;
     }
 
     private static Expression RightSide(TokenReader reader)
@@ -95,16 +95,16 @@ static class ExpressionParser
         return Range(reader);
     }
 
-    private static ComparisonOperator? ComparisonOf(Token token) => token.Kind != TokenKind.Operator
+    private static ComparisonKind? ComparisonOf(Token token) => token.Kind != TokenKind.Operator
         ? null
         : token.Text switch
         {
-            "=" => ComparisonOperator.Equal,
-            "<>" => ComparisonOperator.NotEqual,
-            "<" => ComparisonOperator.Less,
-            ">" => ComparisonOperator.Greater,
-            "<=" => ComparisonOperator.LessOrEqual,
-            ">=" => ComparisonOperator.GreaterOrEqual,
+            "=" => ComparisonKind.Equal,
+            "<>" => ComparisonKind.NotEqual,
+            "<" => ComparisonKind.Less,
+            ">" => ComparisonKind.Greater,
+            "<=" => ComparisonKind.LessOrEqual,
+            ">=" => ComparisonKind.GreaterOrEqual,
             _ => null,
         };
 
@@ -129,10 +129,10 @@ static class ExpressionParser
             reader.TakeWord("asymmetric");
             var low = ValueParser.Read(reader);
             reader.ExpectWord("and");
-            return new Between(at, operand, low, ValueParser.Read(reader), isNegated);
+            return new BetweenExpression(at, operand, low, ValueParser.Read(reader), isNegated);
         }
 
-        return reader.TakeWord("in") ? new InList(at, operand, Items(reader), isNegated) : operand;
+        return reader.TakeWord("in") ? new InListExpression(at, operand, Items(reader), isNegated) : operand;
     }
 
     private static SyntaxList<Expression> Items(TokenReader reader)

@@ -23,7 +23,7 @@ static class FromParser
 
         if (reader.Current.IsPunctuation("("))
         {
-            throw reader.NotCovered("functions in FROM are answered by Postgres");
+            throw reader.NotCovered("functions in FROM are answered by PostgreSQL");
         }
 
         string? alias = null;
@@ -34,7 +34,7 @@ static class FromParser
 
         if (reader.Current.IsPunctuation("("))
         {
-            throw reader.NotCovered("column aliases of a table are answered by Postgres");
+            throw reader.NotCovered("column aliases of a table are answered by PostgreSQL");
         }
 
         return reader.Current.IsPunctuation(",")

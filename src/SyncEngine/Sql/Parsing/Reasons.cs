@@ -5,12 +5,12 @@ namespace SyncEngine.Sql.Parsing;
 /// <summary>Why a construct is not covered, in words for the plan.</summary>
 static class Reasons
 {
-    public const string Construct = "this construct is answered by Postgres";
-    public const string Expressions = "expressions are answered by Postgres";
-    public const string FunctionCalls = "function calls are answered by Postgres";
-    public const string Subqueries = "subqueries are answered by Postgres";
-    public const string Joins = "joins are answered by Postgres";
-    public const string RowComparisons = "row comparisons are answered by Postgres";
+    public const string Construct = "this construct is answered by PostgreSQL";
+    public const string Expressions = "expressions are answered by PostgreSQL";
+    public const string FunctionCalls = "function calls are answered by PostgreSQL";
+    public const string Subqueries = "subqueries are answered by PostgreSQL";
+    public const string Joins = "joins are answered by PostgreSQL";
+    public const string RowComparisons = "row comparisons are answered by PostgreSQL";
 
     private static readonly FrozenSet<string> Aggregates = new[]
     {
@@ -20,19 +20,19 @@ static class Reasons
 
     private static readonly FrozenDictionary<string, string> Words = new Dictionary<string, string>(StringComparer.Ordinal)
     {
-        ["with"] = "common table expressions are answered by Postgres",
-        ["values"] = "VALUES lists are answered by Postgres",
-        ["table"] = "the TABLE command is answered by Postgres",
+        ["with"] = "common table expressions are answered by PostgreSQL",
+        ["values"] = "VALUES lists are answered by PostgreSQL",
+        ["table"] = "the TABLE command is answered by PostgreSQL",
         ["select"] = Subqueries,
         ["exists"] = Subqueries,
-        ["distinct"] = "DISTINCT is answered by Postgres",
-        ["group"] = "GROUP BY is answered by Postgres",
-        ["having"] = "HAVING is answered by Postgres",
-        ["window"] = "window functions are answered by Postgres",
-        ["over"] = "window functions are answered by Postgres",
-        ["union"] = "set operations are answered by Postgres",
-        ["intersect"] = "set operations are answered by Postgres",
-        ["except"] = "set operations are answered by Postgres",
+        ["distinct"] = "DISTINCT is answered by PostgreSQL",
+        ["group"] = "GROUP BY is answered by PostgreSQL",
+        ["having"] = "HAVING is answered by PostgreSQL",
+        ["window"] = "window functions are answered by PostgreSQL",
+        ["over"] = "window functions are answered by PostgreSQL",
+        ["union"] = "set operations are answered by PostgreSQL",
+        ["intersect"] = "set operations are answered by PostgreSQL",
+        ["except"] = "set operations are answered by PostgreSQL",
         ["join"] = Joins,
         ["inner"] = Joins,
         ["left"] = Joins,
@@ -41,19 +41,19 @@ static class Reasons
         ["cross"] = Joins,
         ["natural"] = Joins,
         ["lateral"] = Joins,
-        ["fetch"] = "FETCH FIRST is answered by Postgres",
-        ["for"] = "FOR clauses are answered by Postgres",
-        ["case"] = "CASE is answered by Postgres",
-        ["array"] = "arrays are answered by Postgres",
-        ["any"] = "comparisons with ANY and ALL are answered by Postgres",
-        ["some"] = "comparisons with ANY and ALL are answered by Postgres",
-        ["all"] = "comparisons with ANY and ALL are answered by Postgres",
-        ["like"] = "LIKE is answered by Postgres",
-        ["ilike"] = "ILIKE is answered by Postgres",
-        ["similar"] = "SIMILAR TO is answered by Postgres",
-        ["collate"] = "COLLATE is answered by Postgres",
-        ["at"] = "AT TIME ZONE is answered by Postgres",
-        ["symmetric"] = "BETWEEN SYMMETRIC is answered by Postgres",
+        ["fetch"] = "FETCH FIRST is answered by PostgreSQL",
+        ["for"] = "FOR clauses are answered by PostgreSQL",
+        ["case"] = "CASE is answered by PostgreSQL",
+        ["array"] = "arrays are answered by PostgreSQL",
+        ["any"] = "comparisons with ANY and ALL are answered by PostgreSQL",
+        ["some"] = "comparisons with ANY and ALL are answered by PostgreSQL",
+        ["all"] = "comparisons with ANY and ALL are answered by PostgreSQL",
+        ["like"] = "LIKE is answered by PostgreSQL",
+        ["ilike"] = "ILIKE is answered by PostgreSQL",
+        ["similar"] = "SIMILAR TO is answered by PostgreSQL",
+        ["collate"] = "COLLATE is answered by PostgreSQL",
+        ["at"] = "AT TIME ZONE is answered by PostgreSQL",
+        ["symmetric"] = "BETWEEN SYMMETRIC is answered by PostgreSQL",
         ["row"] = RowComparisons,
     }.ToFrozenDictionary(StringComparer.Ordinal);
 
@@ -68,5 +68,5 @@ static class Reasons
     };
 
     public static string ForCall(Token name) =>
-        Aggregates.Contains(name.Text) ? "aggregates are answered by Postgres" : name.Kind == TokenKind.Word && Words.TryGetValue(name.Text, out var reason) ? reason : FunctionCalls;
+        Aggregates.Contains(name.Text) ? "aggregates are answered by PostgreSQL" : name.Kind == TokenKind.Word && Words.TryGetValue(name.Text, out var reason) ? reason : FunctionCalls;
 }

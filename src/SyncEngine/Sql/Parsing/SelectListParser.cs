@@ -9,7 +9,7 @@ static class SelectListParser
     {
         if (reader.IsWord("from") || reader.Current.Kind == TokenKind.End)
         {
-            throw reader.NotCovered("a result without columns is answered by Postgres");
+            throw reader.NotCovered("a result without columns is answered by PostgreSQL");
         }
 
         var items = new List<SelectItem>();

@@ -6,11 +6,9 @@ namespace SyncEngine.Sql.Parsing;
 /// Reads a SELECT over one table: <c>SELECT [ALL] list FROM table [WHERE condition] [ORDER BY …] [LIMIT …] [OFFSET …]</c>.
 /// Each clause family has its own parser beside this one; everything else is not covered.
 /// </summary>
-public static class SelectParser
+static class SelectParser
 {
-    public static Coverage<SelectStatement> Parse(GatedQuery query) => Parse(query.Tokens);
-
-    internal static Coverage<SelectStatement> Parse(IReadOnlyList<Token> tokens)
+    public static Coverage<SelectSyntax> Parse(IReadOnlyList<Token> tokens)
     {
         try
         {
@@ -22,18 +20,22 @@ public static class SelectParser
         }
     }
 
-    private static SelectStatement Statement(TokenReader reader)
+    private static SelectSyntax Statement(TokenReader reader)
     {
         if (!reader.TakeWord("select"))
         {
-            throw reader.NotCovered(reader.Current.IsPunctuation("(") ? "a query in parentheses is answered by Postgres" : Reasons.For(reader.Current));
+            throw reader.NotCovered(reader.Current.IsPunctuation("(")
+                ? "a query in parentheses is answered by PostgreSQL"
+                : Reasons.For(reader.Current));
         }
 
         reader.TakeWord("all");
         var items = SelectListParser.Read(reader);
         if (!reader.TakeWord("from"))
         {
-            throw reader.NotCovered(reader.Current.Kind == TokenKind.End ? "a query without a table is answered by Postgres" : Reasons.For(reader.Current));
+            throw reader.NotCovered(reader.Current.Kind == TokenKind.End
+                ? "a query without a table is answered by PostgreSQL"
+                : Reasons.For(reader.Current));
         }
 
         var from = FromParser.Read(reader);
@@ -45,6 +47,6 @@ public static class SelectParser
             reader.Refuse();
         }
 
-        return new SelectStatement(items, from, where, orderBy, limit, offset);
+        return new SelectSyntax(items, from, where, orderBy, limit, offset);
     }
 }

@@ -81,7 +81,7 @@ sealed class TokenReader(IReadOnlyList<Token> tokens)
     {
         if (++depth > MaxDepth)
         {
-            throw NotCovered("conditions nested as deeply as these are answered by Postgres");
+            throw NotCovered("conditions nested as deeply as these are answered by PostgreSQL");
         }
 
         var result = read();

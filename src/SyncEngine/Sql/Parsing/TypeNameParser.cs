@@ -14,7 +14,7 @@ static class TypeNameParser
     public static TypeName Read(TokenReader reader)
     {
         var type = reader.Current.Kind == TokenKind.Word && !reader.Next.IsPunctuation(".") ? Word(reader) : Named(reader);
-        return reader.Current.IsPunctuation("[") || reader.IsWord("array") ? throw reader.NotCovered("arrays are answered by Postgres") : type;
+        return reader.Current.IsPunctuation("[") || reader.IsWord("array") ? throw reader.NotCovered("arrays are answered by PostgreSQL") : type;
     }
 
     private static TypeName Word(TokenReader reader)
@@ -42,7 +42,7 @@ static class TypeNameParser
             case "timestamp":
                 return Timestamp(reader);
             case "bit" or "char" or "character" or "double" or "float" or "interval" or "national" or "nchar" or "real" or "setof" or "time":
-                throw reader.NotCovered($"the type {reader.Current.Text} is left to Postgres");
+                throw reader.NotCovered($"the type {reader.Current.Text} is left to PostgreSQL");
             default:
                 return Named(reader);
         }

@@ -27,7 +27,7 @@ static class ValueParser
         {
             RefuseUnlessConstant(reader, operand);
             reader.Take();
-            operand = new Cast(operand.At, operand, TypeNameParser.Read(reader));
+            operand = new CastExpression(operand.At, operand, TypeNameParser.Read(reader));
         }
 
         return operand;
@@ -85,7 +85,7 @@ static class ValueParser
         return reader.Current.IsPunctuation(".") ? throw reader.NotCovered(Reasons.Expressions) : inner;
     }
 
-    private static Cast CastCall(TokenReader reader)
+    private static CastExpression CastCall(TokenReader reader)
     {
         var at = reader.Position;
         reader.Take();
@@ -95,15 +95,15 @@ static class ValueParser
         reader.ExpectWord("as");
         var type = TypeNameParser.Read(reader);
         ExpressionParser.Close(reader);
-        return new Cast(at, operand, type);
+        return new CastExpression(at, operand, type);
     }
 
-    private static Cast TypedLiteral(TokenReader reader)
+    private static CastExpression TypedLiteral(TokenReader reader)
     {
         var at = reader.Position;
         var type = TypeNameParser.Read(reader);
         return reader.Current.Kind == TokenKind.String
-            ? new Cast(at, new StringLiteral(reader.Position, reader.Take().Text), type)
+            ? new CastExpression(at, new StringLiteral(reader.Position, reader.Take().Text), type)
             : throw reader.NotCovered(Reasons.Construct);
     }
 
@@ -111,7 +111,7 @@ static class ValueParser
     {
         if (operand is not (NumberLiteral or StringLiteral or BooleanLiteral or NullLiteral or ParameterReference))
         {
-            throw reader.NotCovered("casts are answered by Postgres");
+            throw reader.NotCovered("casts are answered by PostgreSQL");
         }
     }
 }

@@ -19,13 +19,13 @@ public sealed record NullLiteral(SourcePosition At) : Expression(At);
 public sealed record ParameterReference(SourcePosition At, int Number) : Expression(At);
 
 /// <summary>A literal or parameter given a type, in whichever of the three notations.</summary>
-public sealed record Cast(SourcePosition At, Expression Operand, TypeName Type) : Expression(At);
+public sealed record CastExpression(SourcePosition At, Expression Operand, TypeName Type) : Expression(At);
 
 /// <summary>A type's name. SQL's own spellings (integer, character varying) are those of the catalog, in pg_catalog.</summary>
 /// <param name="Modifier">What stands in parentheses after it, as text.</param>
 public sealed record TypeName(string? Schema, string Name, string? Modifier);
 
-public enum ComparisonOperator
+public enum ComparisonKind
 {
     Equal,
     NotEqual,
@@ -35,13 +35,13 @@ public enum ComparisonOperator
     GreaterOrEqual,
 }
 
-public sealed record Comparison(SourcePosition At, ComparisonOperator Operator, Expression Left, Expression Right) : Expression(At);
+public sealed record ComparisonExpression(SourcePosition At, ComparisonKind Operator, Expression Left, Expression Right) : Expression(At);
 
-public sealed record InList(SourcePosition At, Expression Operand, SyntaxList<Expression> Items, bool IsNegated) : Expression(At);
+public sealed record InListExpression(SourcePosition At, Expression Operand, SyntaxList<Expression> Items, bool IsNegated) : Expression(At);
 
-public sealed record Between(SourcePosition At, Expression Operand, Expression Low, Expression High, bool IsNegated) : Expression(At);
+public sealed record BetweenExpression(SourcePosition At, Expression Operand, Expression Low, Expression High, bool IsNegated) : Expression(At);
 
-public sealed record NullTest(SourcePosition At, Expression Operand, bool IsNegated) : Expression(At);
+public sealed record NullTestExpression(SourcePosition At, Expression Operand, bool IsNegated) : Expression(At);
 
 public enum TruthValue
 {
@@ -50,26 +50,26 @@ public enum TruthValue
     True,
 }
 
-public sealed record TruthTest(SourcePosition At, Expression Operand, TruthValue Value, bool IsNegated) : Expression(At);
+public sealed record TruthTestExpression(SourcePosition At, Expression Operand, TruthValue Value, bool IsNegated) : Expression(At);
 
-public sealed record DistinctTest(SourcePosition At, Expression Left, Expression Right, bool IsNegated) : Expression(At);
+public sealed record DistinctTestExpression(SourcePosition At, Expression Left, Expression Right, bool IsNegated) : Expression(At);
 
-public sealed record Not(SourcePosition At, Expression Operand) : Expression(At);
+public sealed record NotExpression(SourcePosition At, Expression Operand) : Expression(At);
 
 /// <summary>Two or more conditions joined by AND; none of them is a conjunction itself.</summary>
-public sealed record Conjunction(SourcePosition At, SyntaxList<Expression> Conditions) : Expression(At)
+public sealed record AndExpression(SourcePosition At, SyntaxList<Expression> Conditions) : Expression(At)
 {
     public static Expression Of(IReadOnlyList<Expression> conditions) =>
         conditions.Count == 1
             ? conditions[0]
-            : new Conjunction(conditions[0].At, [.. conditions.SelectMany(condition => condition is Conjunction inner ? inner.Conditions : Enumerable.Repeat(condition, 1))]);
+            : new AndExpression(conditions[0].At, [.. conditions.SelectMany(condition => condition is AndExpression inner ? inner.Conditions : Enumerable.Repeat(condition, 1))]);
 }
 
 /// <summary>Two or more conditions joined by OR; none of them is a disjunction itself.</summary>
-public sealed record Disjunction(SourcePosition At, SyntaxList<Expression> Conditions) : Expression(At)
+public sealed record OrExpression(SourcePosition At, SyntaxList<Expression> Conditions) : Expression(At)
 {
     public static Expression Of(IReadOnlyList<Expression> conditions) =>
         conditions.Count == 1
             ? conditions[0]
-            : new Disjunction(conditions[0].At, [.. conditions.SelectMany(condition => condition is Disjunction inner ? inner.Conditions : Enumerable.Repeat(condition, 1))]);
+            : new OrExpression(conditions[0].At, [.. conditions.SelectMany(condition => condition is OrExpression inner ? inner.Conditions : Enumerable.Repeat(condition, 1))]);
 }

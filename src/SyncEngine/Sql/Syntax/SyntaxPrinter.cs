@@ -5,7 +5,7 @@ namespace SyncEngine.Sql.Syntax;
 /// <summary>Writes syntax as SQL that parses to equal syntax: names always quoted, conditions inside conditions always in parentheses.</summary>
 public static class SyntaxPrinter
 {
-    public static string Print(SelectStatement statement)
+    public static string Print(SelectSyntax statement)
     {
         var text = $"SELECT {List(statement.Items.Select(Item))} FROM {From(statement.From)}";
         if (statement.Where is { } where)
@@ -34,31 +34,31 @@ public static class SyntaxPrinter
         BooleanLiteral literal => literal.Value ? "TRUE" : "FALSE",
         NullLiteral => "NULL",
         ParameterReference parameter => $"${parameter.Number}",
-        Cast cast => $"CAST({Print(cast.Operand)} AS {Type(cast.Type)})",
-        Comparison comparison => $"{Operand(comparison.Left)} {Symbol(comparison.Operator)} {Operand(comparison.Right)}",
-        InList inList => $"{Operand(inList.Operand)} {(inList.IsNegated ? "NOT IN" : "IN")} ({List(inList.Items.Select(Print))})",
-        Between between => $"{Operand(between.Operand)} {(between.IsNegated ? "NOT BETWEEN" : "BETWEEN")} {Operand(between.Low)} AND {Operand(between.High)}",
-        NullTest test => $"{Operand(test.Operand)} {Is(test.IsNegated)} NULL",
-        TruthTest test => $"{Operand(test.Operand)} {Is(test.IsNegated)} {Truth(test.Value)}",
-        DistinctTest test => $"{Operand(test.Left)} {Is(test.IsNegated)} DISTINCT FROM {Operand(test.Right)}",
-        Not not => $"NOT {Operand(not.Operand)}",
-        Conjunction conjunction => string.Join(" AND ", conjunction.Conditions.Select(Operand)),
-        Disjunction disjunction => string.Join(" OR ", disjunction.Conditions.Select(Operand)),
+        CastExpression cast => $"CAST({Print(cast.Operand)} AS {Type(cast.Type)})",
+        ComparisonExpression comparison => $"{Operand(comparison.Left)} {Symbol(comparison.Operator)} {Operand(comparison.Right)}",
+        InListExpression inList => $"{Operand(inList.Operand)} {(inList.IsNegated ? "NOT IN" : "IN")} ({List(inList.Items.Select(Print))})",
+        BetweenExpression between => $"{Operand(between.Operand)} {(between.IsNegated ? "NOT BETWEEN" : "BETWEEN")} {Operand(between.Low)} AND {Operand(between.High)}",
+        NullTestExpression test => $"{Operand(test.Operand)} {Is(test.IsNegated)} NULL",
+        TruthTestExpression test => $"{Operand(test.Operand)} {Is(test.IsNegated)} {Truth(test.Value)}",
+        DistinctTestExpression test => $"{Operand(test.Left)} {Is(test.IsNegated)} DISTINCT FROM {Operand(test.Right)}",
+        NotExpression not => $"NOT {Operand(not.Operand)}",
+        AndExpression conjunction => string.Join(" AND ", conjunction.Conditions.Select(Operand)),
+        OrExpression disjunction => string.Join(" OR ", disjunction.Conditions.Select(Operand)),
         _ => throw new UnreachableException(expression.GetType().Name),
     };
 
-    public static string Symbol(ComparisonOperator comparison) => comparison switch
+    public static string Symbol(ComparisonKind comparison) => comparison switch
     {
-        ComparisonOperator.Equal => "=",
-        ComparisonOperator.NotEqual => "<>",
-        ComparisonOperator.Less => "<",
-        ComparisonOperator.Greater => ">",
-        ComparisonOperator.LessOrEqual => "<=",
-        ComparisonOperator.GreaterOrEqual => ">=",
+        ComparisonKind.Equal => "=",
+        ComparisonKind.NotEqual => "<>",
+        ComparisonKind.Less => "<",
+        ComparisonKind.Greater => ">",
+        ComparisonKind.LessOrEqual => "<=",
+        ComparisonKind.GreaterOrEqual => ">=",
         _ => throw new UnreachableException(comparison.ToString()),
     };
 
-    private static string Operand(Expression expression) => expression is ColumnReference or NumberLiteral or StringLiteral or BooleanLiteral or NullLiteral or ParameterReference or Cast
+    private static string Operand(Expression expression) => expression is ColumnReference or NumberLiteral or StringLiteral or BooleanLiteral or NullLiteral or ParameterReference or CastExpression
         ? Print(expression)
         : $"({Print(expression)})";
 

@@ -4,8 +4,8 @@ using Npgsql;
 using SyncEngine.Connectors.Hub;
 using SyncEngine.Connectors.Outbox;
 using SyncEngine.IntegrationTests.Connectors.Outbox;
-using SyncEngine.Postgres.Administration;
 using SyncEngine.Permissions;
+using SyncEngine.Postgres.Administration;
 using Xunit;
 
 namespace SyncEngine.IntegrationTests.Connectors.Hub;

@@ -1,8 +1,8 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Logging.Abstractions;
+using SyncEngine.Catalog;
 using SyncEngine.Changes;
 using SyncEngine.Postgres.Catalog;
-using SyncEngine.Sql.Catalog;
 using SyncEngine.Values;
 using Xunit;
 

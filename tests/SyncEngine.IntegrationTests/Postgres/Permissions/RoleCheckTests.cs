@@ -39,22 +39,22 @@ public sealed class RoleCheckTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData("rc_member", RoleStanding.MayBeTaken)]
-    [InlineData("rc_indirect", RoleStanding.MayBeTaken)]
-    [InlineData("rc_engine", RoleStanding.MayBeTaken)]
-    [InlineData("rc_Mixed \"name", RoleStanding.MayBeTaken)]
-    [InlineData("rc_stranger", RoleStanding.NotGranted)]
-    [InlineData("rc_super", RoleStanding.Superuser)]
-    [InlineData("rc_bypass", RoleStanding.BypassesRowSecurity)]
-    [InlineData("rc_nobody", RoleStanding.Unknown)]
-    [InlineData("RC_MEMBER", RoleStanding.Unknown)]
-    [InlineData("none", RoleStanding.Unknown)]
-    [InlineData("", RoleStanding.Unknown)]
-    [InlineData("rc_member\0", RoleStanding.Unknown)]
-    [InlineData("rc_member' OR true --", RoleStanding.Unknown)]
-    public async Task A_role_stands_as_PostgreSQL_says(string role, RoleStanding standing)
+    [InlineData("rc_member", RoleStatus.Usable)]
+    [InlineData("rc_indirect", RoleStatus.Usable)]
+    [InlineData("rc_engine", RoleStatus.Usable)]
+    [InlineData("rc_Mixed \"name", RoleStatus.Usable)]
+    [InlineData("rc_stranger", RoleStatus.NotGranted)]
+    [InlineData("rc_super", RoleStatus.Superuser)]
+    [InlineData("rc_bypass", RoleStatus.BypassesRowSecurity)]
+    [InlineData("rc_nobody", RoleStatus.Unknown)]
+    [InlineData("RC_MEMBER", RoleStatus.Unknown)]
+    [InlineData("none", RoleStatus.Unknown)]
+    [InlineData("", RoleStatus.Unknown)]
+    [InlineData("rc_member\0", RoleStatus.Unknown)]
+    [InlineData("rc_member' OR true --", RoleStatus.Unknown)]
+    public async Task A_role_has_the_status_that_PostgreSQL_reports(string role, RoleStatus status)
     {
-        Assert.Equal(standing, await new RoleCheck(engine, time).CheckAsync(role, TestContext.Current.CancellationToken));
+        Assert.Equal(status, await new RoleCheck(engine, time).CheckAsync(role, TestContext.Current.CancellationToken));
     }
 
     [Fact]
@@ -64,20 +64,20 @@ public sealed class RoleCheckTests(PostgresFixture postgres) : IAsyncLifetime
         await database.ExecuteAsync($"CREATE ROLE {name}; GRANT {name} TO rc_engine");
         var check = new RoleCheck(engine, time);
 
-        Assert.Equal(RoleStanding.MayBeTaken, await check.CheckAsync(name, TestContext.Current.CancellationToken));
-        Assert.Equal(RoleStanding.Unknown, await check.CheckAsync($"{name}y", TestContext.Current.CancellationToken));
+        Assert.Equal(RoleStatus.Usable, await check.CheckAsync(name, TestContext.Current.CancellationToken));
+        Assert.Equal(RoleStatus.Unknown, await check.CheckAsync($"{name}y", TestContext.Current.CancellationToken));
     }
 
     [Fact]
     public async Task A_change_is_seen_when_the_answer_is_old()
     {
         var check = new RoleCheck(engine, time);
-        Assert.Equal(RoleStanding.MayBeTaken, await check.CheckAsync("rc_member", TestContext.Current.CancellationToken));
+        Assert.Equal(RoleStatus.Usable, await check.CheckAsync("rc_member", TestContext.Current.CancellationToken));
         await database.ExecuteAsync("REVOKE rc_member FROM rc_engine");
 
-        Assert.Equal(RoleStanding.MayBeTaken, await check.CheckAsync("rc_member", TestContext.Current.CancellationToken));
+        Assert.Equal(RoleStatus.Usable, await check.CheckAsync("rc_member", TestContext.Current.CancellationToken));
         time.Now += TimeSpan.FromSeconds(2);
-        Assert.Equal(RoleStanding.NotGranted, await check.CheckAsync("rc_member", TestContext.Current.CancellationToken));
+        Assert.Equal(RoleStatus.NotGranted, await check.CheckAsync("rc_member", TestContext.Current.CancellationToken));
     }
 
     [Fact]
@@ -86,7 +86,7 @@ public sealed class RoleCheckTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.SkipUnless(postgres.Major >= 16, "WITH SET exists since 16");
         await database.ExecuteAsync("GRANT rc_stranger TO rc_engine WITH SET FALSE");
 
-        Assert.Equal(RoleStanding.NotGranted, await new RoleCheck(engine, time).CheckAsync("rc_stranger", TestContext.Current.CancellationToken));
+        Assert.Equal(RoleStatus.NotGranted, await new RoleCheck(engine, time).CheckAsync("rc_stranger", TestContext.Current.CancellationToken));
     }
 
     [Fact]

@@ -1,8 +1,8 @@
 using System.Text;
 using Npgsql;
 using SyncEngine.IntegrationTests.Values;
-using SyncEngine.Tiers.SingleTable.Predicates;
 using SyncEngine.Tests.Tiers.SingleTable.Predicates;
+using SyncEngine.Tiers.SingleTable.Predicates;
 using SyncEngine.Values;
 using Xunit;
 

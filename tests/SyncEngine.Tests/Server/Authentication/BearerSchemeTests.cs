@@ -254,12 +254,12 @@ public sealed class BearerSchemeTests
     public async Task A_role_that_may_not_be_taken_is_forbidden_for_every_reason_there_is()
     {
         var roles = new Tokens.Roles();
-        foreach (var standing in Enum.GetValues<RoleStanding>())
+        foreach (var status in Enum.GetValues<RoleStatus>())
         {
-            roles.Others["app_user"] = standing;
+            roles.Others["app_user"] = status;
             await using var scheme = Tokens.Scheme(new() { Secret = Tokens.Secret }, time, roles);
             var validate = () => scheme.ValidateAsync(Tokens.Hs256(Payload), CancellationToken.None).AsTask();
-            if (standing == RoleStanding.MayBeTaken)
+            if (status == RoleStatus.Usable)
             {
                 Assert.Equal("app_user", (await validate()).Role);
             }

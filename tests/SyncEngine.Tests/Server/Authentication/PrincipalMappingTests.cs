@@ -62,7 +62,7 @@ public sealed class PrincipalMappingTests
 
     private static async Task<Principal> MapAsync(AuthenticationOptions options, params Claim[] claims)
     {
-        var mapping = new PrincipalMapping(options, new Tokens.Roles { Others = { ["root"] = RoleStanding.Superuser } });
+        var mapping = new PrincipalMapping(options, new Tokens.Roles { Others = { ["root"] = RoleStatus.Superuser } });
         var user = new ClaimsPrincipal(new ClaimsIdentity(claims, "Cookies"));
         return await mapping.MapAsync(user, end, TestContext.Current.CancellationToken);
     }

@@ -60,9 +60,9 @@ static class Tokens
     /// <summary>Every role may be taken, but for those named.</summary>
     public sealed class Roles : IRoleCheck
     {
-        public Dictionary<string, RoleStanding> Others { get; } = new(StringComparer.Ordinal);
+        public Dictionary<string, RoleStatus> Others { get; } = new(StringComparer.Ordinal);
 
-        public ValueTask<RoleStanding> CheckAsync(string role, CancellationToken cancellationToken) =>
-            ValueTask.FromResult(Others.GetValueOrDefault(role, RoleStanding.MayBeTaken));
+        public ValueTask<RoleStatus> CheckAsync(string role, CancellationToken cancellationToken) =>
+            ValueTask.FromResult(Others.GetValueOrDefault(role, RoleStatus.Usable));
     }
 }

@@ -23,7 +23,11 @@ public sealed class ErrorDocumentTests
         Assert.Equal(declared, ErrorCode.All);
     }
 
-    /// <summary>MendRequest is "mend the request" to readers, the others are their own words.</summary>
-    private static string Words(ErrorClass errorClass) => errorClass == ErrorClass.MendRequest ? "mend the request"
-        : Regex.Replace(errorClass.ToString(), "(?<=[a-z])[A-Z]", letter => $" {letter.Value}", RegexOptions.None, TimeSpan.FromSeconds(1)).ToLowerInvariant();
+    /// <summary>The class as the document names it: FixRequest is "fix the request", Report is "report it", BackOff is "back off".</summary>
+    private static string Words(ErrorClass errorClass) => errorClass switch
+    {
+        ErrorClass.FixRequest => "fix the request",
+        ErrorClass.Report => "report it",
+        _ => Regex.Replace(errorClass.ToString(), "(?<=[a-z])[A-Z]", letter => $" {letter.Value}", RegexOptions.None, TimeSpan.FromSeconds(1)).ToLowerInvariant(),
+    };
 }

@@ -7,15 +7,22 @@ namespace SyncEngine.Tests.Sql.Binding;
 
 public sealed class PredicateCasesTests
 {
-    /// <summary>Every switch over predicates or expressions must know each of these; a new one has to be added here and there.</summary>
+    /// <summary>Every switch over predicates or expressions must handle each of these. A new one is added here and there.</summary>
     [Fact]
-    public void The_closed_sets_hold_what_the_switches_know()
+    public void The_closed_sets_contain_what_the_switches_handle()
     {
         Assert.Equal(
-            ["AndPredicate", "ColumnPredicate", "ComparePredicate", "ConstantPredicate", "DistinctPredicate", "InPredicate", "IsNullPredicate", "NotPredicate", "OrPredicate", "TruthPredicate"],
-            SubtypesOf(typeof(Predicate)));
+            [
+                "AndPredicate", "ColumnPredicate", "ComparePredicate", "ConstantPredicate", "DistinctPredicate", "InPredicate", "IsNullPredicate", "NotPredicate",
+                "OrPredicate", "TruthPredicate",
+            ],
+            SubtypesOf(typeof(BoundPredicate)));
         Assert.Equal(
-            ["Between", "BooleanLiteral", "Cast", "ColumnReference", "Comparison", "Conjunction", "Disjunction", "DistinctTest", "InList", "Not", "NullLiteral", "NullTest", "NumberLiteral", "ParameterReference", "StringLiteral", "TruthTest"],
+            [
+                "AndExpression", "BetweenExpression", "BooleanLiteral", "CastExpression", "ColumnReference", "ComparisonExpression", "DistinctTestExpression",
+                "InListExpression", "NotExpression", "NullLiteral", "NullTestExpression", "NumberLiteral", "OrExpression", "ParameterReference", "StringLiteral",
+                "TruthTestExpression",
+            ],
             SubtypesOf(typeof(Expression)));
     }
 

@@ -1,5 +1,4 @@
 using SyncEngine.Sql;
-using SyncEngine.Sql.Parsing;
 using SyncEngine.Sql.Syntax;
 using Xunit;
 
@@ -35,51 +34,51 @@ public sealed class SelectParserTests
     public void Conditions_bind_as_in_PostgreSQL(string condition, string printed) => Assert.Equal(printed, SyntaxPrinter.Print(Parsed($"SELECT a FROM t WHERE {condition}").Where!));
 
     [Theory]
-    [InlineData("SELECT DISTINCT a FROM t", "DISTINCT is answered by Postgres", 8)]
-    [InlineData("SELECT count(*) FROM t", "aggregates are answered by Postgres", 8)]
-    [InlineData("SELECT lower(a) FROM t", "function calls are answered by Postgres", 8)]
-    [InlineData("SELECT s.f(a) FROM t", "function calls are answered by Postgres", 10)]
-    [InlineData("SELECT current_date FROM t", "function calls are answered by Postgres", 8)]
-    [InlineData("SELECT a + 1 FROM t", "expressions are answered by Postgres", 10)]
-    [InlineData("SELECT a::text FROM t", "expressions are answered by Postgres", 9)]
-    [InlineData("SELECT 1", "expressions are answered by Postgres", 8)]
-    [InlineData("SELECT a", "a query without a table is answered by Postgres", 9)]
-    [InlineData("SELECT FROM t", "a result without columns is answered by Postgres", 8)]
-    [InlineData("SELECT a FROM t, u", "joins are answered by Postgres", 16)]
-    [InlineData("SELECT a FROM t LEFT JOIN u ON true", "joins are answered by Postgres", 17)]
-    [InlineData("SELECT a FROM t x JOIN u ON true", "joins are answered by Postgres", 19)]
-    [InlineData("SELECT a FROM (SELECT 1) x", "subqueries are answered by Postgres", 15)]
-    [InlineData("SELECT a FROM f(1)", "functions in FROM are answered by Postgres", 16)]
-    [InlineData("SELECT a FROM t x(a)", "column aliases of a table are answered by Postgres", 18)]
-    [InlineData("SELECT a FROM t GROUP BY a", "GROUP BY is answered by Postgres", 17)]
-    [InlineData("SELECT a FROM t UNION SELECT 1", "set operations are answered by Postgres", 17)]
-    [InlineData("SELECT a FROM t FOR READ ONLY", "FOR clauses are answered by Postgres", 17)]
-    [InlineData("SELECT a FROM t FETCH FIRST ROW ONLY", "FETCH FIRST is answered by Postgres", 17)]
-    [InlineData("WITH x AS (SELECT 1) SELECT 1 FROM x", "common table expressions are answered by Postgres", 1)]
-    [InlineData("VALUES (1)", "VALUES lists are answered by Postgres", 1)]
-    [InlineData("(SELECT a FROM t)", "a query in parentheses is answered by Postgres", 1)]
-    [InlineData("SELECT a FROM t WHERE a LIKE 'x'", "LIKE is answered by Postgres", 25)]
-    [InlineData("SELECT a FROM t WHERE a IN (SELECT 1)", "subqueries are answered by Postgres", 29)]
-    [InlineData("SELECT a FROM t WHERE EXISTS (SELECT 1)", "subqueries are answered by Postgres", 23)]
-    [InlineData("SELECT a FROM t WHERE a = (SELECT 1)", "subqueries are answered by Postgres", 28)]
-    [InlineData("SELECT a FROM t WHERE a = ANY($1)", "comparisons with ANY and ALL are answered by Postgres", 27)]
-    [InlineData("SELECT a FROM t WHERE (a, b) = (1, 2)", "row comparisons are answered by Postgres", 25)]
-    [InlineData("SELECT a FROM t WHERE a BETWEEN SYMMETRIC 1 AND 2", "BETWEEN SYMMETRIC is answered by Postgres", 33)]
-    [InlineData("SELECT a FROM t WHERE a = -1::int", "expressions are answered by Postgres", 27)]
-    [InlineData("SELECT a FROM t WHERE a = -b", "expressions are answered by Postgres", 27)]
-    [InlineData("SELECT a FROM t WHERE a::int = 1", "casts are answered by Postgres", 24)]
-    [InlineData("SELECT a FROM t WHERE a < 1 < 2", "expressions are answered by Postgres", 29)]
-    [InlineData("SELECT a FROM t WHERE a = 1 COLLATE \"C\"", "COLLATE is answered by Postgres", 29)]
-    [InlineData("SELECT a FROM t WHERE a = 'x'::text[]", "arrays are answered by Postgres", 36)]
-    [InlineData("SELECT a FROM t WHERE a OPERATOR(pg_catalog.=) 1", "this construct is answered by Postgres", 25)]
-    [InlineData("SELECT a FROM t WHERE a = interval '1 day'", "the type interval is left to Postgres", 27)]
-    [InlineData("SELECT a FROM t WHERE a = N'x'", "the type nchar is left to Postgres", 27)]
-    [InlineData("SELECT a FROM t LIMIT 1 + 1", "expressions are answered by Postgres", 25)]
-    [InlineData("SELECT a FROM t ORDER BY a USING <", "this construct is answered by Postgres", 28)]
-    [InlineData("SELECT a FROM t nonsense words", "this construct is answered by Postgres", 26)]
+    [InlineData("SELECT DISTINCT a FROM t", "DISTINCT is answered by PostgreSQL", 8)]
+    [InlineData("SELECT count(*) FROM t", "aggregates are answered by PostgreSQL", 8)]
+    [InlineData("SELECT lower(a) FROM t", "function calls are answered by PostgreSQL", 8)]
+    [InlineData("SELECT s.f(a) FROM t", "function calls are answered by PostgreSQL", 10)]
+    [InlineData("SELECT current_date FROM t", "function calls are answered by PostgreSQL", 8)]
+    [InlineData("SELECT a + 1 FROM t", "expressions are answered by PostgreSQL", 10)]
+    [InlineData("SELECT a::text FROM t", "expressions are answered by PostgreSQL", 9)]
+    [InlineData("SELECT 1", "expressions are answered by PostgreSQL", 8)]
+    [InlineData("SELECT a", "a query without a table is answered by PostgreSQL", 9)]
+    [InlineData("SELECT FROM t", "a result without columns is answered by PostgreSQL", 8)]
+    [InlineData("SELECT a FROM t, u", "joins are answered by PostgreSQL", 16)]
+    [InlineData("SELECT a FROM t LEFT JOIN u ON true", "joins are answered by PostgreSQL", 17)]
+    [InlineData("SELECT a FROM t x JOIN u ON true", "joins are answered by PostgreSQL", 19)]
+    [InlineData("SELECT a FROM (SELECT 1) x", "subqueries are answered by PostgreSQL", 15)]
+    [InlineData("SELECT a FROM f(1)", "functions in FROM are answered by PostgreSQL", 16)]
+    [InlineData("SELECT a FROM t x(a)", "column aliases of a table are answered by PostgreSQL", 18)]
+    [InlineData("SELECT a FROM t GROUP BY a", "GROUP BY is answered by PostgreSQL", 17)]
+    [InlineData("SELECT a FROM t UNION SELECT 1", "set operations are answered by PostgreSQL", 17)]
+    [InlineData("SELECT a FROM t FOR READ ONLY", "FOR clauses are answered by PostgreSQL", 17)]
+    [InlineData("SELECT a FROM t FETCH FIRST ROW ONLY", "FETCH FIRST is answered by PostgreSQL", 17)]
+    [InlineData("WITH x AS (SELECT 1) SELECT 1 FROM x", "common table expressions are answered by PostgreSQL", 1)]
+    [InlineData("VALUES (1)", "VALUES lists are answered by PostgreSQL", 1)]
+    [InlineData("(SELECT a FROM t)", "a query in parentheses is answered by PostgreSQL", 1)]
+    [InlineData("SELECT a FROM t WHERE a LIKE 'x'", "LIKE is answered by PostgreSQL", 25)]
+    [InlineData("SELECT a FROM t WHERE a IN (SELECT 1)", "subqueries are answered by PostgreSQL", 29)]
+    [InlineData("SELECT a FROM t WHERE EXISTS (SELECT 1)", "subqueries are answered by PostgreSQL", 23)]
+    [InlineData("SELECT a FROM t WHERE a = (SELECT 1)", "subqueries are answered by PostgreSQL", 28)]
+    [InlineData("SELECT a FROM t WHERE a = ANY($1)", "comparisons with ANY and ALL are answered by PostgreSQL", 27)]
+    [InlineData("SELECT a FROM t WHERE (a, b) = (1, 2)", "row comparisons are answered by PostgreSQL", 25)]
+    [InlineData("SELECT a FROM t WHERE a BETWEEN SYMMETRIC 1 AND 2", "BETWEEN SYMMETRIC is answered by PostgreSQL", 33)]
+    [InlineData("SELECT a FROM t WHERE a = -1::int", "expressions are answered by PostgreSQL", 27)]
+    [InlineData("SELECT a FROM t WHERE a = -b", "expressions are answered by PostgreSQL", 27)]
+    [InlineData("SELECT a FROM t WHERE a::int = 1", "casts are answered by PostgreSQL", 24)]
+    [InlineData("SELECT a FROM t WHERE a < 1 < 2", "expressions are answered by PostgreSQL", 29)]
+    [InlineData("SELECT a FROM t WHERE a = 1 COLLATE \"C\"", "COLLATE is answered by PostgreSQL", 29)]
+    [InlineData("SELECT a FROM t WHERE a = 'x'::text[]", "arrays are answered by PostgreSQL", 36)]
+    [InlineData("SELECT a FROM t WHERE a OPERATOR(pg_catalog.=) 1", "this construct is answered by PostgreSQL", 25)]
+    [InlineData("SELECT a FROM t WHERE a = interval '1 day'", "the type interval is left to PostgreSQL", 27)]
+    [InlineData("SELECT a FROM t WHERE a = N'x'", "the type nchar is left to PostgreSQL", 27)]
+    [InlineData("SELECT a FROM t LIMIT 1 + 1", "expressions are answered by PostgreSQL", 25)]
+    [InlineData("SELECT a FROM t ORDER BY a USING <", "this construct is answered by PostgreSQL", 28)]
+    [InlineData("SELECT a FROM t nonsense words", "this construct is answered by PostgreSQL", 26)]
     public void What_is_not_covered_says_why_and_where(string text, string reason, int position)
     {
-        Assert.False(SelectParser.Parse(QueryGate.Admit(text)).IsCovered(out _, out var refusal));
+        Assert.False(SelectStatement.Parse(text).Syntax.IsCovered(out _, out var refusal));
         Assert.Equal((reason, position), (refusal.Reason, refusal.Position ?? 0));
     }
 
@@ -91,7 +90,7 @@ public sealed class SelectParserTests
     {
         var depth = isHalved ? 480 : 900;
         var condition = string.Concat(Enumerable.Repeat(before, depth)) + "a" + string.Concat(Enumerable.Repeat(after, depth));
-        Assert.False(SelectParser.Parse(QueryGate.Admit($"SELECT a FROM t WHERE {condition}")).IsCovered(out _, out var refusal));
+        Assert.False(SelectStatement.Parse($"SELECT a FROM t WHERE {condition}").Syntax.IsCovered(out _, out var refusal));
         Assert.StartsWith("conditions nested", refusal.Reason, StringComparison.Ordinal);
     }
 
@@ -99,13 +98,13 @@ public sealed class SelectParserTests
     public void Long_conditions_are_not_deep()
     {
         var condition = string.Join(" AND ", Enumerable.Range(0, 20_000).Select(number => $"a <> {number}"));
-        var where = Assert.IsType<Conjunction>(Parsed($"SELECT a FROM t WHERE {condition}").Where);
+        var where = Assert.IsType<AndExpression>(Parsed($"SELECT a FROM t WHERE {condition}").Where);
         Assert.Equal(20_000, where.Conditions.Count);
     }
 
-    private static SelectStatement Parsed(string text)
+    private static SelectSyntax Parsed(string text)
     {
-        var result = SelectParser.Parse(QueryGate.Admit(text));
+        var result = SelectStatement.Parse(text).Syntax;
         Assert.True(result.IsCovered(out var statement, out var refusal), refusal?.ToString());
         return statement;
     }

@@ -1,7 +1,7 @@
 using System.Text;
 using SyncEngine.Changes;
-using SyncEngine.Tiers.SingleTable.Predicates;
 using SyncEngine.Tests.Values;
+using SyncEngine.Tiers.SingleTable.Predicates;
 using SyncEngine.Values;
 using Xunit;
 using static SyncEngine.Tiers.SingleTable.Predicates.ComparisonOperator;

@@ -1,11 +1,11 @@
 using System.Runtime.InteropServices;
+using SyncEngine.Catalog;
 using SyncEngine.Errors;
 using SyncEngine.LiveQueries;
 using SyncEngine.Planning;
-using SyncEngine.Sql.Catalog;
 using SyncEngine.Subscriptions;
 
-namespace SyncEngine.Schema;
+namespace SyncEngine.SchemaChanges;
 
 /// <summary>What a change of schema or rules does to live queries: their plans are invalidated, then replaced or ended. Owned by the loop.</summary>
 sealed class PlanReplacement(Results results, SubscriptionStreams subscriptions, PlanValidity validity)
@@ -40,10 +40,9 @@ sealed class PlanReplacement(Results results, SubscriptionStreams subscriptions,
     {
         foreach (var query in results.Queries.All.Where(query => outcomes.ContainsKey(query.Plan)).ToList())
         {
-            var (plan, error) = outcomes[query.Plan];
-            if (plan is null)
+            if (outcomes[query.Plan] is not PlanReplaced { Plan: var plan })
             {
-                subscriptions.End(query, error!);
+                subscriptions.End(query, ((PlanRefused)outcomes[query.Plan]).Error);
             }
             else if (!plan.HasSameShapeAs(query.Plan) || !HasSameParameters(plan, query.Plan))
             {

@@ -5,14 +5,14 @@ using SyncEngine.Sql.Syntax;
 
 namespace SyncEngine.Sql.Binding;
 
-/// <summary>What queries share that differ only in their values.</summary>
-public static class QueryTemplate
+/// <summary>Writes the key that queries share when they differ only in their values.</summary>
+public static class TemplateKeyWriter
 {
     /// <summary>
     /// Equal for two queries of one schema version exactly when they read the same table, return the same columns under the same labels, and filter by
-    /// conditions of one shape over slots of the same types.
+    /// conditions of one shape over operands of the same types.
     /// </summary>
-    public static string Key(BoundSelect select)
+    public static string Write(BoundSelect select)
     {
         var key = new StringBuilder();
         key.Append(CultureInfo.InvariantCulture, $"{select.Table.Oid}[");
@@ -30,7 +30,7 @@ public static class QueryTemplate
         return key.ToString();
     }
 
-    private static void Append(StringBuilder key, Predicate predicate, BoundSelect select)
+    private static void Append(StringBuilder key, BoundPredicate predicate, BoundSelect select)
     {
         switch (predicate)
         {
@@ -42,14 +42,14 @@ public static class QueryTemplate
                 break;
             case ComparePredicate compare:
                 key.Append(CultureInfo.InvariantCulture, $"(c{compare.Column}{SyntaxPrinter.Symbol(compare.Operator)}");
-                AppendSlot(key, compare.Slot, select);
+                AppendOperand(key, compare.Operand, select);
                 key.Append(')');
                 break;
             case InPredicate inList:
                 key.Append(CultureInfo.InvariantCulture, $"(in c{inList.Column}");
-                foreach (var slot in inList.Slots)
+                foreach (var operand in inList.Operands)
                 {
-                    AppendSlot(key, slot, select);
+                    AppendOperand(key, operand, select);
                 }
 
                 key.Append(')');
@@ -59,7 +59,7 @@ public static class QueryTemplate
                 break;
             case DistinctPredicate distinct:
                 key.Append(CultureInfo.InvariantCulture, $"(distinct c{distinct.Column}");
-                AppendSlot(key, distinct.Slot, select);
+                AppendOperand(key, distinct.Operand, select);
                 key.Append(')');
                 break;
             case TruthPredicate truth:
@@ -79,7 +79,7 @@ public static class QueryTemplate
         }
     }
 
-    private static void AppendAll(StringBuilder key, string name, IEnumerable<Predicate> operands, BoundSelect select)
+    private static void AppendAll(StringBuilder key, string name, IEnumerable<BoundPredicate> operands, BoundSelect select)
     {
         key.Append('(').Append(name);
         foreach (var operand in operands)
@@ -91,7 +91,7 @@ public static class QueryTemplate
         key.Append(')');
     }
 
-    /// <summary>Slots are numbered as they are written, so the index adds nothing; the type does.</summary>
-    private static void AppendSlot(StringBuilder key, int slot, BoundSelect select) =>
-        key.Append(CultureInfo.InvariantCulture, $"?{select.Slots[slot].Type.Oid}");
+    /// <summary>Operands are numbered as they are written, so the index adds nothing; the type does.</summary>
+    private static void AppendOperand(StringBuilder key, int operand, BoundSelect select) =>
+        key.Append(CultureInfo.InvariantCulture, $"?{select.Operands[operand].Type.Oid}");
 }

@@ -2,9 +2,10 @@ using FsCheck;
 using FsCheck.Fluent;
 using SyncEngine.Errors;
 using SyncEngine.Sql;
+using SyncEngine.Sql.Lexing;
 using Xunit;
 
-namespace SyncEngine.Tests.Sql;
+namespace SyncEngine.Tests.Sql.Lexing;
 
 public sealed class TokenProperties
 {

@@ -3,7 +3,7 @@ namespace SyncEngine.Sql.Syntax;
 /// <summary>The SELECT over one table that the incremental tier can read.</summary>
 /// <param name="Limit">A number, a parameter, or NULL for ALL.</param>
 /// <param name="Offset">A number or a parameter.</param>
-public sealed record SelectStatement(
+public sealed record SelectSyntax(
     SyntaxList<SelectItem> Items,
     TableReference From,
     Expression? Where,

@@ -1,8 +1,8 @@
 using SyncEngine.Errors;
-using SyncEngine.Sql;
+using SyncEngine.Sql.Lexing;
 using Xunit;
 
-namespace SyncEngine.Tests.Sql;
+namespace SyncEngine.Tests.Sql.Lexing;
 
 public sealed class TokenizerTests
 {
