@@ -63,7 +63,7 @@ sealed class EngineLoop(EngineParts parts)
         }
         catch
         {
-            // The host ends with the reason in its log; no client keeps rows that look live.
+            // The host ends with the reason in its log; no client takes its rows for live.
             parts.Subscriptions.EndAll(new SyncException(ErrorCode.Internal, "the engine has failed", hint: "Connect again; the same cut resumes."));
             throw;
         }

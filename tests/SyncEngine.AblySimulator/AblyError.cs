@@ -1,6 +1,6 @@
 namespace SyncEngine.AblySimulator;
 
-/// <summary>What a request, or one spec of a batch, is refused with.</summary>
+/// <summary>The error of a request, or of one spec of a batch.</summary>
 sealed record AblyError(int Status, int Code, string Message, TimeSpan? RetryAfter = null)
 {
     public static AblyError BadRequest(string message) => new(400, 40000, message);

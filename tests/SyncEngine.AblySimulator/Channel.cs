@@ -2,10 +2,10 @@ using System.Runtime.InteropServices;
 
 namespace SyncEngine.AblySimulator;
 
-/// <summary>One channel: what subscribers would have seen, and which ids it remembers.</summary>
+/// <summary>One channel: the messages that subscribers would have received, and the ids that it remembers.</summary>
 sealed class Channel(string name, SimulatorOptions options)
 {
-    private readonly Lock access = new(); // requests for one channel come beside each other
+    private readonly Lock access = new(); // requests for one channel run beside each other
     private readonly Dictionary<string, DateTimeOffset> remembered = new(StringComparer.Ordinal);
     private readonly Queue<(string Id, DateTimeOffset At)> toForget = new();
     private readonly List<RecordedMessage> stored = [];
@@ -25,8 +25,10 @@ sealed class Channel(string name, SimulatorOptions options)
         }
     }
 
-    /// <summary>Stores a publish as one, or as a repetition not at all; every message is told to <paramref name="arrived"/>, in order.</summary>
-    /// <returns>Null when it was taken.</returns>
+    /// <summary>
+    /// Stores a publish as one, or as a repetition not at all. Each message is given to <paramref name="arrived"/>, in order.
+    /// </summary>
+    /// <returns>Null when it was accepted.</returns>
     public AblyError? Publish(Publish publish, DateTimeOffset now, Func<PublishedMessage, Outcome, RecordedMessage> arrived)
     {
         lock (access)

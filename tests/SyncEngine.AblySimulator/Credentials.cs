@@ -5,7 +5,7 @@ using System.Text.Json;
 
 namespace SyncEngine.AblySimulator;
 
-/// <summary>What may be done where: channel patterns (<c>*</c>, <c>ns:*</c>, a name) and operations.</summary>
+/// <summary>Capabilities: channel patterns (<c>*</c>, <c>ns:*</c>, a name) and operations.</summary>
 sealed record Capability(IReadOnlyDictionary<string, string[]> Operations)
 {
     public static Capability All { get; } = new(new Dictionary<string, string[]>(StringComparer.Ordinal) { ["*"] = ["*"] });
@@ -18,7 +18,8 @@ sealed record Capability(IReadOnlyDictionary<string, string[]> Operations)
     public override string ToString() => JsonSerializer.Serialize(Operations);
 
     private static bool Fits(string resource, string channel) =>
-        resource.EndsWith('*') ? channel.StartsWith(resource[..^1], StringComparison.Ordinal) : string.Equals(resource, channel, StringComparison.Ordinal);
+        resource.EndsWith('*') ? channel.StartsWith(resource[..^1], StringComparison.Ordinal) : string.Equals(
+            resource, channel, StringComparison.Ordinal);
 }
 
 /// <summary>The account's keys and the tokens issued for them.</summary>
@@ -43,9 +44,12 @@ sealed class Credentials(SimulatorOptions options)
         keys[key[..colon]] = new Key(key[..colon], key[(colon + 1)..], capability is null ? Capability.All : Capability.Parse(capability));
     }
 
-    public void RevokeKey(string key) => keys.AddOrUpdate(key.Split(':')[0], _ => throw new ArgumentException("no such key", nameof(key)), (_, known) => known with { IsRevoked = true });
+    public void RevokeKey(string key) =>
+        keys.AddOrUpdate(
+            key.Split(':')[0], _ => throw new ArgumentException("no such key", nameof(key)), (_, known) => known with { IsRevoked = true });
 
-    public void AddToken(string token, DateTimeOffset expires, string? capability) => tokens[token] = new Token(capability is null ? Capability.All : Capability.Parse(capability), expires);
+    public void AddToken(string token, DateTimeOffset expires, string? capability) =>
+        tokens[token] = new Token(capability is null ? Capability.All : Capability.Parse(capability), expires);
 
     public void RevokeTokens()
     {
@@ -55,7 +59,7 @@ sealed class Credentials(SimulatorOptions options)
         }
     }
 
-    /// <summary>What the caller may do.</summary>
+    /// <summary>Returns the capabilities of the caller.</summary>
     public Capability Authenticate(string? authorization)
     {
         if (authorization is not null && authorization.StartsWith("Basic ", StringComparison.OrdinalIgnoreCase))
@@ -79,7 +83,8 @@ sealed class Credentials(SimulatorOptions options)
             throw new AblyException(AblyError.BadRequest("a TokenRequest names the key of its address"));
         }
 
-        var key = request.TryGetProperty("mac", out _) ? FromSignature(keyName, request) : FromKey(Decode(authorization is { } basic && basic.StartsWith("Basic ", StringComparison.OrdinalIgnoreCase) ? basic["Basic ".Length..] : ""));
+        var key = request.TryGetProperty("mac", out _) ? FromSignature(keyName, request) : FromKey(Decode(
+            authorization is { } basic && basic.StartsWith("Basic ", StringComparison.OrdinalIgnoreCase) ? basic["Basic ".Length..] : ""));
         if (!string.Equals(key.Name, keyName, StringComparison.Ordinal))
         {
             throw Unauthorised(40101, "the key is another one");
@@ -87,7 +92,8 @@ sealed class Credentials(SimulatorOptions options)
 
         var now = options.Time.GetUtcNow();
         var nonce = Text(request, "nonce");
-        if (!long.TryParse(Text(request, "timestamp"), out var timestamp) || (DateTimeOffset.FromUnixTimeMilliseconds(timestamp) - now).Duration() > requestLifetime)
+        if (!long.TryParse(Text(request, "timestamp"), out var timestamp)
+            || (DateTimeOffset.FromUnixTimeMilliseconds(timestamp) - now).Duration() > requestLifetime)
         {
             throw Unauthorised(40104, "the timestamp is missing, or too far from now");
         }
@@ -102,7 +108,8 @@ sealed class Credentials(SimulatorOptions options)
             throw Unauthorised(40105, "the nonce was used before");
         }
 
-        var lifetime = long.TryParse(Text(request, "ttl"), out var milliseconds) ? TimeSpan.FromMilliseconds(milliseconds) : options.TokenLifetime;
+        var lifetime =
+            long.TryParse(Text(request, "ttl"), out var milliseconds) ? TimeSpan.FromMilliseconds(milliseconds) : options.TokenLifetime;
         var capability = Text(request, "capability") is { Length: > 0 } asked ? Capability.Parse(asked) : key.Capability;
         var token = $"{keyName.Split('.')[0]}.token-{Interlocked.Increment(ref issued)}";
         tokens[token] = new Token(capability, now + lifetime);
@@ -129,7 +136,8 @@ sealed class Credentials(SimulatorOptions options)
     private Key FromKey(string? text)
     {
         var colon = text?.IndexOf(':', StringComparison.Ordinal) ?? -1;
-        if (colon < 0 || !keys.TryGetValue(text![..colon], out var key) || !string.Equals(key.Secret, text[(colon + 1)..], StringComparison.Ordinal))
+        if (colon < 0 || !keys.TryGetValue(text![..colon], out var key) || !string.Equals(
+            key.Secret, text[(colon + 1)..], StringComparison.Ordinal))
         {
             throw Unauthorised(40101, "the credentials are not valid");
         }
@@ -144,8 +152,11 @@ sealed class Credentials(SimulatorOptions options)
             throw Unauthorised(40101, "the credentials are not valid");
         }
 
-        var mac = Sign(key.Secret, keyName, Text(request, "ttl") ?? "", Text(request, "capability") ?? "", Text(request, "clientId") ?? "", Text(request, "timestamp") ?? "", Text(request, "nonce") ?? "");
-        return string.Equals(mac, Text(request, "mac"), StringComparison.Ordinal) ? key : throw Unauthorised(40101, "the signature does not fit");
+        var mac = Sign(
+            key.Secret, keyName, Text(request, "ttl") ?? "", Text(request, "capability") ?? "", Text(request, "clientId") ?? "",
+            Text(request, "timestamp") ?? "", Text(request, "nonce") ?? "");
+        return string.Equals(mac, Text(request, "mac"), StringComparison.Ordinal) ? key : throw Unauthorised(
+            40101, "the signature does not fit");
     }
 
     private Capability FromToken(string text)
@@ -161,11 +172,14 @@ sealed class Credentials(SimulatorOptions options)
     }
 
     private static string Sign(string secret, params string[] fields) =>
-        Convert.ToBase64String(HMACSHA256.HashData(Encoding.UTF8.GetBytes(secret), Encoding.UTF8.GetBytes(string.Concat(fields.Select(field => field + "\n")))));
+        Convert.ToBase64String(HMACSHA256.HashData(
+            Encoding.UTF8.GetBytes(secret), Encoding.UTF8.GetBytes(string.Concat(fields.Select(field => field + "\n")))));
 
-    /// <summary>Numbers may be sent as text.</summary>
+    /// <summary>Reads a number, which may be sent as text.</summary>
     private static string? Text(JsonElement request, string member) =>
-        !request.TryGetProperty(member, out var value) ? null : value.ValueKind is JsonValueKind.String ? value.GetString() : value.GetRawText();
+        !request.TryGetProperty(member, out var value) ? null
+        : value.ValueKind is JsonValueKind.String ? value.GetString()
+        : value.GetRawText();
 
     private static string? Decode(string base64)
     {

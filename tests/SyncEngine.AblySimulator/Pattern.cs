@@ -1,6 +1,6 @@
 namespace SyncEngine.AblySimulator;
 
-/// <summary>Names with <c>*</c> for any run of characters.</summary>
+/// <summary>Patterns of names; <c>*</c> stands for any run of characters.</summary>
 static class Pattern
 {
     public static bool Matches(ReadOnlySpan<char> pattern, ReadOnlySpan<char> text)

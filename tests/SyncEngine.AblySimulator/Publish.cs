@@ -7,9 +7,9 @@ namespace SyncEngine.AblySimulator;
 /// <summary>A message as it was sent.</summary>
 sealed record PublishedMessage(string? Id, string? Name, string? Data, string? Encoding, string? ClientId, string? Extras);
 
-/// <summary>What one request, or one spec of a batch, publishes: stored as one or not at all.</summary>
+/// <summary>The messages of one request, or of one spec of a batch: stored as one or not at all.</summary>
 /// <param name="IdempotencyId">The id of a single message, or the base that all ids of an array have in common; null without ids.</param>
-/// <param name="Bytes">What counts for the limit of size.</param>
+/// <param name="Bytes">The bytes that count for the size limit.</param>
 sealed record Publish(IReadOnlyList<PublishedMessage> Messages, string? IdempotencyId, int Bytes)
 {
     /// <summary>Reads one message or an array of them.</summary>
@@ -44,7 +44,8 @@ sealed record Publish(IReadOnlyList<PublishedMessage> Messages, string? Idempote
         }
 
         var encoding = Text(message, "encoding");
-        var read = new PublishedMessage(Text(message, "id"), Text(message, "name"), Data(message), encoding, Text(message, "clientId"), Extras(message));
+        var read = new PublishedMessage(
+            Text(message, "id"), Text(message, "name"), Data(message), encoding, Text(message, "clientId"), Extras(message));
         if (string.Equals(encoding, "json", StringComparison.Ordinal) && !IsJson(read.Data))
         {
             throw new AblyException(new AblyError(400, 40013, "the data is not the JSON that its encoding says"));
@@ -96,8 +97,10 @@ sealed record Publish(IReadOnlyList<PublishedMessage> Messages, string? Idempote
 
         var isRight = extras.ValueKind is JsonValueKind.Object
             && (!extras.TryGetProperty("headers", out var headers)
-                || headers.ValueKind is JsonValueKind.Object && headers.EnumerateObject().All(header => header.Value.ValueKind is not (JsonValueKind.Object or JsonValueKind.Array)));
-        return isRight ? extras.GetRawText() : throw new AblyException(new AblyError(400, 40032, "extras.headers is a flat object of strings, numbers, booleans and nulls"));
+                || headers.ValueKind is JsonValueKind.Object && headers.EnumerateObject().All(
+                    header => header.Value.ValueKind is not (JsonValueKind.Object or JsonValueKind.Array)));
+        return isRight ? extras.GetRawText() : throw new AblyException(
+            new AblyError(400, 40032, "extras.headers is a flat object of strings, numbers, booleans and nulls"));
     }
 
     private static int SizeOf(PublishedMessage message) =>
@@ -117,7 +120,8 @@ sealed record Publish(IReadOnlyList<PublishedMessage> Messages, string? Idempote
         for (var index = 0; index < messages.Length; index++)
         {
             var suffix = ":" + index.ToString(CultureInfo.InvariantCulture);
-            if (messages[index].Id is not { } id || !id.EndsWith(suffix, StringComparison.Ordinal) || common is not null && !string.Equals(id[..^suffix.Length], common, StringComparison.Ordinal))
+            if (messages[index].Id is not { } id || !id.EndsWith(suffix, StringComparison.Ordinal) || common is not null && !string.Equals(
+                id[..^suffix.Length], common, StringComparison.Ordinal))
             {
                 throw new AblyException(new AblyError(400, 40031, "ids in an array are BASE:INDEX with one base"));
             }

@@ -1,12 +1,12 @@
 namespace SyncEngine.AblySimulator;
 
-/// <summary>How much was taken in the second that runs. Not thread safe.</summary>
+/// <summary>The amount that was used in the current second. Not thread safe.</summary>
 struct RateWindow
 {
     private long second;
     private long taken;
 
-    /// <summary>Takes it when the limit allows; a refused amount counts for nothing.</summary>
+    /// <summary>Uses an amount when the limit allows. A refused amount does not count.</summary>
     public bool TryTake(long amount, long? limit, DateTimeOffset now)
     {
         if (limit is not { } most)

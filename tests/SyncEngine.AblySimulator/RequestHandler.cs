@@ -25,7 +25,13 @@ sealed class RequestHandler(SimulatedAbly simulator, HttpContext context)
         {
             var body = await ReadBodyAsync();
             var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
-            simulator.Record(() => new RecordedRequest(Options.Time.GetUtcNow(), context.Request.Method, target, context.Request.Headers.ToDictionary(header => header.Key, header => header.Value.ToString(), StringComparer.OrdinalIgnoreCase), Encoding.UTF8.GetString(body.Span)));
+            simulator.Record(() => new RecordedRequest(
+                Options.Time.GetUtcNow(),
+                context.Request.Method,
+                target,
+                context.Request.Headers.ToDictionary(
+                    header => header.Key, header => header.Value.ToString(), StringComparer.OrdinalIgnoreCase),
+                Encoding.UTF8.GetString(body.Span)));
             await RouteAsync(target.Split('?')[0], body);
         }
         catch (AblyException exception)
@@ -34,7 +40,7 @@ sealed class RequestHandler(SimulatedAbly simulator, HttpContext context)
         }
         catch (Exception exception) when (exception is OperationCanceledException or IOException or BadHttpRequestException)
         {
-            context.Abort(); // the caller has gone
+            context.Abort(); // the caller has disconnected
         }
     }
 
@@ -91,12 +97,19 @@ sealed class RequestHandler(SimulatedAbly simulator, HttpContext context)
         var specs = BatchSpec.Read(document.RootElement, Options);
         var fault = simulator.Script.ForBatch([.. specs.SelectMany(spec => spec.Channels)]);
         var capability = Admit();
-        if (await StrikeBeforeAsync(fault, [.. specs.SelectMany(spec => spec.Channels.Where(_ => spec.Publish is not null).Select(channel => (channel, spec.Publish!)))], inBatch: true))
+        if (await StrikeBeforeAsync(
+            fault,
+            [.. specs.SelectMany(spec => spec.Channels.Where(_ => spec.Publish is not null).Select(channel => (channel, spec.Publish!)))],
+            inBatch: true))
         {
             return;
         }
 
-        var results = specs.Select(spec => spec.Channels.Select(channel => (Channel: channel, spec.Publish, Error: PublishSpec(spec, channel, capability))).ToArray()).ToArray();
+        var results = specs
+            .Select(spec => spec.Channels
+                .Select(channel => (Channel: channel, spec.Publish, Error: PublishSpec(spec, channel, capability)))
+                .ToArray())
+            .ToArray();
         if (!await StrikeAfterAsync(fault))
         {
             await AnswerBatchAsync(results);
@@ -135,20 +148,23 @@ sealed class RequestHandler(SimulatedAbly simulator, HttpContext context)
         }
     }
 
-    /// <summary>Whose request this is, and whether the account may make another one in this second.</summary>
+    /// <summary>Checks the credentials, and the account's rate limit.</summary>
     private Capability Admit()
     {
         var capability = simulator.Credentials.Authenticate(Authorization);
-        return simulator.TakesRequest() ? capability : throw new AblyException(new AblyError(429, 42918, "the account's limit of requests a second is exceeded"));
+        return simulator.TakesRequest() ? capability : throw new AblyException(
+            new AblyError(429, 42918, "the account's limit of requests a second is exceeded"));
     }
 
     private static AblyError? Check(string channel, Capability capability) =>
-        channel.Length == 0 || channel[0] is '[' or ':' || channel.Contains('\n', StringComparison.Ordinal) ? new AblyError(400, 40010, "the channel's name is not valid")
+        channel.Length == 0 || channel[0] is '[' or ':' || channel.Contains('\n', StringComparison.Ordinal) ? new AblyError(
+            400, 40010, "the channel's name is not valid")
         : capability.AllowsPublishing(channel) ? null
         : new AblyError(401, 40160, "the credentials do not allow publishing on the channel");
 
     /// <returns>True when the request has been answered, or dropped.</returns>
-    private async Task<bool> StrikeBeforeAsync(ScriptedFault? scripted, IReadOnlyList<(string Channel, Publish Publish)> publishes, bool inBatch)
+    private async Task<bool> StrikeBeforeAsync(
+        ScriptedFault? scripted, IReadOnlyList<(string Channel, Publish Publish)> publishes, bool inBatch)
     {
         switch (scripted?.Fault)
         {
@@ -353,9 +369,12 @@ sealed class RequestHandler(SimulatedAbly simulator, HttpContext context)
         return buffer.WrittenMemory;
     }
 
-    /// <summary>What stands between; null when something else stands around it, or a slash within.</summary>
+    /// <summary>Returns the text between two others; null when they are not around it, or when it has a slash.</summary>
     private static string? Between(string path, string prefix, string suffix) =>
-        path.Length >= prefix.Length + suffix.Length && path.StartsWith(prefix, StringComparison.Ordinal) && path.EndsWith(suffix, StringComparison.Ordinal) && !path[prefix.Length..^suffix.Length].Contains('/', StringComparison.Ordinal)
+        path.Length >= prefix.Length + suffix.Length
+        && path.StartsWith(prefix, StringComparison.Ordinal)
+        && path.EndsWith(suffix, StringComparison.Ordinal)
+        && !path[prefix.Length..^suffix.Length].Contains('/', StringComparison.Ordinal)
             ? path[prefix.Length..^suffix.Length]
             : null;
 }

@@ -1,6 +1,6 @@
 namespace SyncEngine.AblySimulator;
 
-/// <summary>A fault under way: for so many requests, or until it is lifted.</summary>
+/// <summary>An active fault: for a number of requests, or until it is lifted.</summary>
 public sealed class ScriptedFault : IDisposable
 {
     private readonly TaskCompletionSource lifted = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -9,11 +9,11 @@ public sealed class ScriptedFault : IDisposable
     private int left;
     private int hits;
 
-    internal ScriptedFault(Fault fault, string? channels, Doors doors, int? times, Signal signal, Action<ScriptedFault> remove)
+    internal ScriptedFault(Fault fault, string? channels, Endpoints endpoints, int? times, Signal signal, Action<ScriptedFault> remove)
     {
         Fault = fault;
         Channels = channels;
-        Doors = doors;
+        Endpoints = endpoints;
         left = times ?? int.MaxValue;
         this.signal = signal;
         this.remove = remove;
@@ -21,20 +21,20 @@ public sealed class ScriptedFault : IDisposable
 
     public Fault Fault { get; }
 
-    /// <summary>How often it has struck.</summary>
+    /// <summary>The number of requests that it has hit.</summary>
     public int Hits => Volatile.Read(ref hits);
 
     internal string? Channels { get; }
 
-    internal Doors Doors { get; }
+    internal Endpoints Endpoints { get; }
 
     internal Task Lifted => lifted.Task;
 
-    /// <summary>Waits until it has struck so often.</summary>
+    /// <summary>Waits until it has hit this many requests.</summary>
     public Task WaitForHitsAsync(int count, TimeSpan timeout, CancellationToken cancellationToken = default) =>
         signal.UntilAsync(() => Hits >= count, () => $"the fault struck {Hits} times, not {count}", timeout, cancellationToken);
 
-    /// <summary>Ends it, and lets go what hangs in it.</summary>
+    /// <summary>Ends it, and releases the requests that hang in it.</summary>
     public void Lift()
     {
         remove(this);
@@ -43,10 +43,10 @@ public sealed class ScriptedFault : IDisposable
 
     public void Dispose() => Lift();
 
-    internal bool AppliesTo(Doors door, string? channel) =>
-        Doors.HasFlag(door) && (Channels is null || channel is not null && Pattern.Matches(Channels, channel));
+    internal bool AppliesTo(Endpoints endpoint, string? channel) =>
+        Endpoints.HasFlag(endpoint) && (Channels is null || channel is not null && Pattern.Matches(Channels, channel));
 
-    /// <summary>Takes one of the times it may strike; false when none is left.</summary>
+    /// <summary>Uses one of its times; false when none is left.</summary>
     internal bool Strike()
     {
         var after = Interlocked.Decrement(ref left);
@@ -57,7 +57,7 @@ public sealed class ScriptedFault : IDisposable
 
         if (after == 0)
         {
-            remove(this); // what hangs in it goes on hanging until it is lifted
+            remove(this); // requests that hang in it hang until it is lifted
         }
 
         Interlocked.Increment(ref hits);

@@ -1,6 +1,6 @@
 namespace SyncEngine.AblySimulator;
 
-/// <summary>Tells those who wait that something has changed, so that they look again. It costs next to nothing while nobody waits.</summary>
+/// <summary>Wakes waiters when something has changed, so that they check again. It costs almost nothing while there are none.</summary>
 sealed class Signal
 {
     private readonly Lock access = new();
@@ -8,18 +8,18 @@ sealed class Signal
 
     public void Pulse()
     {
-        Interlocked.MemoryBarrier(); // what changed is seen before it is seen that nobody waits
+        Interlocked.MemoryBarrier(); // the change is visible before the number of waiters is read
         if (Volatile.Read(ref next) is not null)
         {
             Interlocked.Exchange(ref next, null)?.TrySetResult();
         }
     }
 
-    /// <summary>Waits in real time, whatever the simulator's clock says.</summary>
+    /// <summary>Waits in real time, independent of the simulator's clock.</summary>
     public async Task UntilAsync(Func<bool> isSo, Func<string> otherwise, TimeSpan timeout, CancellationToken cancellationToken)
     {
-        using var patience = new CancellationTokenSource(timeout, TimeProvider.System);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
+        using var deadline = new CancellationTokenSource(timeout, TimeProvider.System);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
         while (true)
         {
             var changed = Next();

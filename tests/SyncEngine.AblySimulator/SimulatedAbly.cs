@@ -8,10 +8,15 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace SyncEngine.AblySimulator;
 
-/// <summary>Ably's REST API on a loopback port, as strict as the real one about ids, sizes, names and credentials, recording all that comes, and failing on request.</summary>
+/// <summary>
+/// Ably's REST API on a loopback port, as strict as the real one about ids, sizes, names and credentials, recording
+/// every request, and failing on request.
+/// </summary>
 /// <remarks>
-/// Lifecycle: from <see cref="StartAsync"/> to disposal; <see cref="CloseAsync"/> and <see cref="OpenAsync"/> make it unreachable in between and keep what it knows.
-/// Stored: all in memory, unbounded unless <see cref="SimulatorOptions.KeepMessages"/> and <see cref="SimulatorOptions.KeepRequests"/> are off. Thread safe.
+/// Lifecycle: from <see cref="StartAsync"/> to disposal; <see cref="CloseAsync"/> and <see cref="OpenAsync"/> make it unreachable in
+/// between and keep what it knows.
+/// Stored: all in memory, unbounded unless <see cref="SimulatorOptions.KeepMessages"/> and <see cref="SimulatorOptions.KeepRequests"/> are
+/// off. Thread safe.
 /// </remarks>
 public sealed class SimulatedAbly : IAsyncDisposable
 {
@@ -50,10 +55,10 @@ public sealed class SimulatedAbly : IAsyncDisposable
     /// <summary>http://127.0.0.1:PORT</summary>
     public Uri Address { get; private set; } = null!;
 
-    /// <summary>All requests, publishing or not, in the order in which they came.</summary>
+    /// <summary>All requests, publishing or not, in the order in which they arrived.</summary>
     public IReadOnlyList<RecordedRequest> Requests => requests.ToArray();
 
-    /// <summary>Every message that arrived, in order: repetitions, refused ones, and those whose sender was told otherwise.</summary>
+    /// <summary>Every message that arrived, in order: repetitions, refused ones, and those whose answer said otherwise.</summary>
     public IReadOnlyList<RecordedMessage> Arrivals => arrivals.ToArray();
 
     public long RequestCount => Interlocked.Read(ref requestCount);
@@ -69,26 +74,27 @@ public sealed class SimulatedAbly : IAsyncDisposable
     /// <summary>Channels on which something was stored.</summary>
     public IReadOnlyList<string> Channels => [.. channels.Values.Where(channel => channel.Count > 0).Select(channel => channel.Name)];
 
-    /// <summary>GET /auth: what an application's own address for tokens would answer. Null: 404.</summary>
+    /// <summary>The answer to GET /auth, which stands for an application's own address for tokens. Null: 404.</summary>
     public Func<(string ContentType, string Body)>? AuthAnswer { get; set; }
 
     internal Credentials Credentials { get; }
 
     internal FaultScript Script => faults;
 
-    /// <summary>What a subscriber has seen: stored once, in order.</summary>
+    /// <summary>The messages that a subscriber has received: stored once, in order.</summary>
     public IReadOnlyList<RecordedMessage> Messages(string channel) => channels.TryGetValue(channel, out var known) ? known.Stored() : [];
 
     public long Count(string channel) => channels.TryGetValue(channel, out var known) ? known.Count : 0;
 
     /// <param name="key"><c>application.key:secret</c></param>
-    /// <param name="capability">JSON as Ably's: <c>{"orders:*":["publish"]}</c>; null for everything.</param>
+    /// <param name="capability">JSON as Ably's: <c>{"orders:*":["publish"]}</c>; null for all capabilities.</param>
     public void AddKey(string key, string? capability = null) => Credentials.AddKey(key, capability);
 
     public void RevokeKey(string key) => Credentials.RevokeKey(key);
 
     /// <summary>A token or JWT that was issued elsewhere.</summary>
-    public void AddToken(string token, DateTimeOffset expires, string? capability = null) => Credentials.AddToken(token, expires, capability);
+    public void AddToken(string token, DateTimeOffset expires, string? capability = null) =>
+        Credentials.AddToken(token, expires, capability);
 
     public void RevokeTokens() => Credentials.RevokeTokens();
 
@@ -96,28 +102,32 @@ public sealed class SimulatedAbly : IAsyncDisposable
     public string SignedTokenRequest(string? key = null) => Credentials.SignedRequest(key ?? Key);
 
     /// <param name="channels">A pattern with <c>*</c>; null for every request whatever its channels, and for tokens.</param>
-    /// <param name="times">How many requests it strikes; null: until it is lifted.</param>
-    public ScriptedFault Inject(Fault fault, string? channels = null, int? times = null, Doors doors = Doors.Publishing) => faults.Add(fault, channels, doors, times);
+    /// <param name="times">The number of requests that it hits; null: until it is lifted.</param>
+    public ScriptedFault Inject(Fault fault, string? channels = null, int? times = null, Endpoints endpoints = Endpoints.Publishing) =>
+        faults.Add(fault, channels, endpoints, times);
 
     /// <summary>Lifts every fault.</summary>
-    public void Mend() => faults.Clear();
+    public void ClearFaults() => faults.Clear();
 
-    /// <summary>Waits until the channel has stored so many messages, and returns them.</summary>
-    public async Task<IReadOnlyList<RecordedMessage>> WaitForAsync(string channel, int count, TimeSpan timeout, CancellationToken cancellationToken = default)
+    /// <summary>Waits until the channel has stored this many messages, and returns them.</summary>
+    public async Task<IReadOnlyList<RecordedMessage>> WaitForAsync(
+        string channel, int count, TimeSpan timeout, CancellationToken cancellationToken = default)
     {
-        await signal.UntilAsync(() => Count(channel) >= count, () => $"channel {channel} has stored {Count(channel)} messages, not {count}", timeout, cancellationToken);
+        await signal.UntilAsync(
+            () => Count(channel) >= count, () => $"channel {channel} has stored {Count(channel)} messages, not {count}", timeout,
+            cancellationToken);
         return Messages(channel);
     }
 
-    /// <summary>Waits until all channels together have stored so many messages.</summary>
+    /// <summary>Waits until all channels together have stored this many messages.</summary>
     public Task WaitForAllAsync(long count, TimeSpan timeout, CancellationToken cancellationToken = default) =>
         signal.UntilAsync(() => StoredCount >= count, () => $"{StoredCount} messages are stored, not {count}", timeout, cancellationToken);
 
-    /// <summary>Waits until so many requests have come.</summary>
+    /// <summary>Waits until this many requests have arrived.</summary>
     public Task WaitForRequestsAsync(long count, TimeSpan timeout, CancellationToken cancellationToken = default) =>
         signal.UntilAsync(() => RequestCount >= count, () => $"{RequestCount} requests have come, not {count}", timeout, cancellationToken);
 
-    /// <summary>Looks again whenever a request or a message has come.</summary>
+    /// <summary>Checks again after each request and each message.</summary>
     public Task WaitUntilAsync(Func<SimulatedAbly, bool> isSo, TimeSpan timeout, CancellationToken cancellationToken = default) =>
         signal.UntilAsync(() => isSo(this), () => "it did not come about", timeout, cancellationToken);
 
@@ -137,7 +147,7 @@ public sealed class SimulatedAbly : IAsyncDisposable
         Address = new Uri(application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
     }
 
-    /// <summary>Refuses connections from now on; requests under way are broken off.</summary>
+    /// <summary>Refuses connections from now on, and aborts requests under way.</summary>
     public async Task CloseAsync()
     {
         if (Interlocked.Exchange(ref application, null) is { } running)
@@ -151,7 +161,7 @@ public sealed class SimulatedAbly : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        Mend();
+        ClearFaults();
         await CloseAsync();
     }
 
@@ -166,7 +176,7 @@ public sealed class SimulatedAbly : IAsyncDisposable
         signal.Pulse();
     }
 
-    /// <summary>Whether the account may make another request in this second.</summary>
+    /// <summary>Counts a request of the account; false when it may make no other in this second.</summary>
     internal bool TakesRequest()
     {
         lock (rateAccess)
@@ -200,7 +210,9 @@ public sealed class SimulatedAbly : IAsyncDisposable
 
     private RecordedMessage Arrive(string channel, PublishedMessage message, DateTimeOffset now, bool inBatch, Outcome outcome, int code)
     {
-        var record = new RecordedMessage(Interlocked.Increment(ref arrivalCount), now, channel, message.Id, message.Name, message.Data, message.Encoding, message.ClientId, message.Extras, inBatch, outcome, code);
+        var record = new RecordedMessage(
+            Interlocked.Increment(ref arrivalCount), now, channel, message.Id, message.Name, message.Data, message.Encoding,
+            message.ClientId, message.Extras, inBatch, outcome, code);
         if (outcome is Outcome.Stored)
         {
             Interlocked.Increment(ref storedCount);

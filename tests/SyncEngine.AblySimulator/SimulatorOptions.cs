@@ -13,7 +13,7 @@ public enum BatchShape
     Counted,
 }
 
-/// <summary>What the simulated account allows, and how much is kept of what arrives. Limits of rates are off unless given.</summary>
+/// <summary>The limits of the simulated account, and how much of the traffic is kept. Rate limits are off unless given.</summary>
 public sealed record SimulatorOptions
 {
     /// <summary>Port on loopback; 0 lets the system choose.</summary>
@@ -28,7 +28,7 @@ public sealed record SimulatorOptions
     /// <summary>Distinct channels of a batch.</summary>
     public int MaxBatchChannels { get; init; } = 100;
 
-    /// <summary>How long an id is remembered, per channel.</summary>
+    /// <summary>The time for which a channel remembers an id.</summary>
     public TimeSpan IdempotencyWindow { get; init; } = TimeSpan.FromMinutes(2);
 
     /// <summary>Messages a second on one channel (Ably: 50).</summary>
@@ -42,7 +42,7 @@ public sealed record SimulatorOptions
 
     public BatchShape BatchShape { get; init; }
 
-    /// <summary>How long tokens live whose request names no time.</summary>
+    /// <summary>The life of tokens whose request names none.</summary>
     public TimeSpan TokenLifetime { get; init; } = TimeSpan.FromHours(1);
 
     /// <summary>Off: messages and arrivals are counted alone.</summary>

@@ -47,7 +47,11 @@ internal sealed class Publishers : IAsyncDisposable
             var database = NpgsqlDataSource.Create(SessionSettings.Apply(new NpgsqlConnectionStringBuilder(connectionString) { Pooling = true, MaxPoolSize = 10 }));
             publishers.databases.Add(database);
             var connector = new OutboxConnector(
-                new OutboxOptions(), [new TargetRoute("*", target)], database, commitOrder: null, new OutboxHealth(TimeProvider.System), publishers.metrics, TimeProvider.System, NullLoggerFactory.Instance);
+                new OutboxOptions(),
+                new OutboxConnections(database, [new TargetRoute("*", target)], CommitOrder: null),
+                new OutboxInstruments(new OutboxHealth(TimeProvider.System), publishers.metrics),
+                TimeProvider.System,
+                NullLoggerFactory.Instance);
             publishers.running.Add(connector.RunAsync(publishers.stopping.Token));
         }
 

@@ -4,22 +4,30 @@ using System.Text.Json;
 
 namespace SyncEngine.Connectors.Ably;
 
-/// <summary>What came back for a request.</summary>
+/// <summary>The answer to a request.</summary>
 /// <param name="Code">Ably's own code; 0 without one.</param>
-/// <param name="Message">Ably's words for the error.</param>
-sealed record AblyAnswer(int Status, int Code, string? Message, TimeSpan? RetryAfter, string? MediaType, bool IsFromContentNetwork, ReadOnlyMemory<byte> Body)
+/// <param name="Message">Ably's text for the error.</param>
+sealed record AblyAnswer(int Status, int Code, string? Message, TimeSpan? RetryAfter, ReadOnlyMemory<byte> Body)
 {
+    public required string? MediaType { get; init; }
+
+    /// <summary>It comes from the content network before Ably, and not from Ably.</summary>
+    public required bool IsFromContentNetwork { get; init; }
+
     public bool IsJson => MediaType is "application/json";
 
     public bool IsSuccess => Status is 200 or 201 && IsJson && Code == 0;
 
-    /// <summary>Ably's words for a message that it has taken. Something that is not Ably (a portal, a wrong address) may answer 200 as well, in JSON even.</summary>
-    public bool IsAcknowledgement
+    /// <summary>
+    /// Ably's own answer for a message that it has stored. A portal, or a wrong address, may answer 200 as well, even in JSON.
+    /// </summary>
+    public bool IsStored
     {
         get
         {
             using var document = IsSuccess ? Parse() : null;
-            return document?.RootElement is { ValueKind: JsonValueKind.Object } answer && (IsText(answer, "messageId") || IsText(answer, "channel"));
+            return document?.RootElement is { ValueKind: JsonValueKind.Object } answer && (
+                IsText(answer, "messageId") || IsText(answer, "channel"));
         }
     }
 
@@ -34,11 +42,15 @@ sealed record AblyAnswer(int Status, int Code, string? Message, TimeSpan? RetryA
             message = response.Headers.TryGetValues("X-Ably-ErrorMessage", out var messages) ? messages.First() : null;
         }
 
-        var isFromContentNetwork = code == 0 && response.Headers.Server.ToString().Contains("CloudFront", StringComparison.OrdinalIgnoreCase);
-        return new AblyAnswer((int)response.StatusCode, code, message, Wait(response.Headers.RetryAfter, now), mediaType, isFromContentNetwork, body);
+        var server = response.Headers.Server.ToString();
+        return new AblyAnswer((int)response.StatusCode, code, message, Wait(response.Headers.RetryAfter, now), body)
+        {
+            MediaType = mediaType,
+            IsFromContentNetwork = code == 0 && server.Contains("CloudFront", StringComparison.OrdinalIgnoreCase),
+        };
     }
 
-    /// <summary>Parsed anew at each call; null when the body is no JSON after all.</summary>
+    /// <summary>Parses the body at each call; null when it is not JSON.</summary>
     public JsonDocument? Parse()
     {
         try
@@ -51,9 +63,13 @@ sealed record AblyAnswer(int Status, int Code, string? Message, TimeSpan? RetryA
         }
     }
 
-    /// <summary>The members of <c>{code, message, statusCode}</c>, as far as they are there.</summary>
+    /// <summary>Reads those members of <c>{code, message, statusCode}</c> that are there.</summary>
     public static (int Code, string? Message, int Status) ReadError(JsonElement error) =>
-        error.ValueKind is JsonValueKind.Object ? (Number(error, "code"), error.TryGetProperty("message", out var text) && text.ValueKind is JsonValueKind.String ? text.GetString() : null, Number(error, "statusCode")) : (0, null, 0);
+        error.ValueKind is not JsonValueKind.Object
+            ? (0, null, 0)
+            : (
+                Number(error, "code"), IsText(error, "message") ? error.GetProperty("message").GetString() : null,
+                Number(error, "statusCode"));
 
     private static (int Code, string? Message) ErrorIn(ReadOnlyMemory<byte> body)
     {
@@ -68,16 +84,19 @@ sealed record AblyAnswer(int Status, int Code, string? Message, TimeSpan? RetryA
         }
         catch (JsonException)
         {
-            // the status says enough
+            // The status is enough.
         }
 
         return (0, null);
     }
 
-    public static bool IsText(JsonElement element, string member) => element.TryGetProperty(member, out var value) && value.ValueKind is JsonValueKind.String;
+    public static bool IsText(JsonElement element, string member) =>
+        element.TryGetProperty(member, out var value) && value.ValueKind is JsonValueKind.String;
 
     private static int Number(JsonElement element, string member) =>
-        element.TryGetProperty(member, out var value) && value.ValueKind is JsonValueKind.Number && value.TryGetInt32(out var number) ? number : 0;
+        element.TryGetProperty(member, out var value) && value.ValueKind is JsonValueKind.Number && value.TryGetInt32(out var number)
+            ? number
+            : 0;
 
     private static TimeSpan? Wait(RetryConditionHeaderValue? header, DateTimeOffset now)
     {

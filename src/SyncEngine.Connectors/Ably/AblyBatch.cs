@@ -16,7 +16,7 @@ static class AblyBatch
 
     private static ReadOnlySpan<byte> BeforeMessage => "\"],\"messages\":"u8;
 
-    /// <summary>What one more message adds to a body, at most.</summary>
+    /// <summary>The most that one more message adds to a body.</summary>
     public static int SizeOf(AblyMessage message) =>
         BeforeChannel.Length + Encode(message.Channel).EncodedUtf8Bytes.Length + BeforeMessage.Length + message.Json.Length + 2;
 
@@ -39,10 +39,13 @@ static class AblyBatch
         return buffer.WrittenMemory;
     }
 
-    /// <summary>Null under a channel means stored. Empty when the batch failed as a whole, or the answer says nothing of its parts.</summary>
+    /// <summary>
+    /// The result for each channel: null means stored. Empty when the batch failed as a whole, or the answer has no parts.
+    /// </summary>
     /// <remarks>
-    /// The shape depends on the version of the protocol: an array of results; <c>{successCount, failureCount, results}</c>, or an array of those, one for each spec;
-    /// and with an error 40020 the results as <c>batchResponse</c>.
+    /// The shape depends on the version of the protocol: an array of results, or <c>{successCount, failureCount, results}</c>, or an array
+    /// of those, one for each spec.
+    /// With an error 40020 the results are the member <c>batchResponse</c>.
     /// </remarks>
     public static IReadOnlyDictionary<string, Refusal?> Read(AblyAnswer answer)
     {

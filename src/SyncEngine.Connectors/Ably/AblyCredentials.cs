@@ -7,29 +7,32 @@ using SyncEngine.Connectors.Targets;
 
 namespace SyncEngine.Connectors.Ably;
 
-/// <summary>As whom requests are made: with the key itself, a token given by hand, or tokens that are obtained and renewed.</summary>
+/// <summary>The credentials of requests: the key itself, a configured token, or tokens that are obtained and renewed.</summary>
 /// <remarks>
-/// A token is renewed when a tenth of its life is left, and when Ably refuses it. Those who need it meanwhile wait for the same request.
-/// Lives are measured from receipt, so that a wrong clock does no harm. Stored: the token, in memory.
+/// A token is renewed when a tenth of its life is left, and when Ably refuses it. Requests that need it meanwhile wait for the same
+/// renewal.
+/// A life counts from receipt, so that a wrong clock does no harm. Stored: the token, in memory.
 /// </remarks>
 sealed class AblyCredentials(AblyOptions options, AblyHttp http, TimeProvider time, ILogger logger, CancellationToken lifetime)
 {
     private const int TokenCallbackFailed = 40170;
     private const int MaxTokenCharacters = 128 * 1024;
 
-    private readonly Lock access = new(); // calls come beside each other
-    private readonly AuthenticationHeaderValue? basic = options.Key is { Length: > 0 } key ? new AuthenticationHeaderValue("Basic", Base64(key)) : null;
-    private readonly AuthenticationHeaderValue? literal = options.Token is { Length: > 0 } token ? new AuthenticationHeaderValue("Bearer", Base64(token)) : null;
+    private readonly Lock access = new(); // requests run beside each other
+    private readonly AuthenticationHeaderValue? basic =
+        options.Key is { Length: > 0 } key ? new AuthenticationHeaderValue("Basic", Base64(key)) : null;
+    private readonly AuthenticationHeaderValue? literal =
+        options.Token is { Length: > 0 } token ? new AuthenticationHeaderValue("Bearer", Base64(token)) : null;
     private Token? current;
     private Task<Token>? renewal;
     private TimeSpan clockOffset;
 
     private sealed record Token(string Text, AuthenticationHeaderValue Header, DateTimeOffset? RenewAt);
 
-    /// <summary>Whether another token can be had in place of one that was refused.</summary>
+    /// <summary>True when a refused token can be replaced by another one.</summary>
     public bool CanRenew => basic is null ? literal is null : options.UseTokens;
 
-    /// <exception cref="AblyRefusedException">There is no token to be had.</exception>
+    /// <exception cref="AblyRefusedException">No token can be obtained.</exception>
     public async ValueTask<AuthenticationHeaderValue> GetAsync(CancellationToken cancellationToken)
     {
         if (!CanRenew)
@@ -51,7 +54,7 @@ sealed class AblyCredentials(AblyOptions options, AblyHttp http, TimeProvider ti
         return (await obtaining.WaitAsync(cancellationToken)).Header;
     }
 
-    /// <summary>Ably refused it; unless it was replaced already, the next call obtains another.</summary>
+    /// <summary>Forgets a token that Ably refused. Unless it was replaced already, the next call obtains another.</summary>
     public void Forget(AuthenticationHeaderValue refused)
     {
         lock (access)
@@ -63,9 +66,11 @@ sealed class AblyCredentials(AblyOptions options, AblyHttp http, TimeProvider ti
         }
     }
 
-    /// <summary>Finds out, without publishing anything, whether Ably answers and knows whose requests these are; of a token given by hand, the former alone.</summary>
-    /// <exception cref="AblyRefusedException">It does not.</exception>
-    public async Task ProveAsync(CancellationToken cancellationToken)
+    /// <summary>
+    /// Checks, without publishing, that Ably answers and accepts the credentials. For a configured token it checks only that Ably answers.
+    /// </summary>
+    /// <exception cref="AblyRefusedException">One of them fails.</exception>
+    public async Task CheckAsync(CancellationToken cancellationToken)
     {
         if (basic is not null && !CanRenew)
         {
@@ -77,7 +82,7 @@ sealed class AblyCredentials(AblyOptions options, AblyHttp http, TimeProvider ti
         await ReadTimeAsync(cancellationToken);
     }
 
-    /// <summary>The text without any secret that it may repeat.</summary>
+    /// <summary>Replaces the secrets that a text may repeat.</summary>
     public string Mask(string text)
     {
         foreach (var secret in new[] { options.Key?.Split(':', 2)[^1], options.Token, current?.Text })
@@ -90,10 +95,10 @@ sealed class AblyCredentials(AblyOptions options, AblyHttp http, TimeProvider ti
 
     private async Task<Token> RenewAsync()
     {
-        await Task.Yield(); // the lock is left before anything ends
+        await Task.Yield(); // leaves the caller's lock first
         try
         {
-            var token = basic is null ? await AskAddressAsync() : await RequestTokenAsync(lifetime);
+            var token = basic is null ? await AskAuthUrlAsync() : await RequestTokenAsync(lifetime);
             lock (access)
             {
                 current = token;
@@ -124,30 +129,38 @@ sealed class AblyCredentials(AblyOptions options, AblyHttp http, TimeProvider ti
         return ReadDetails(answer);
     }
 
-    private byte[] TokenRequest(string keyName) => JsonSerializer.SerializeToUtf8Bytes(new Dictionary<string, object>(StringComparer.Ordinal)
+    private byte[] TokenRequest(string keyName)
     {
-        ["keyName"] = keyName,
-        ["timestamp"] = (time.GetUtcNow() + clockOffset).ToUnixTimeMilliseconds(),
-        ["nonce"] = RandomNumberGenerator.GetHexString(32, lowercase: true),
-    });
+        var request = new Dictionary<string, object>(StringComparer.Ordinal)
+        {
+            ["keyName"] = keyName,
+            ["timestamp"] = (time.GetUtcNow() + clockOffset).ToUnixTimeMilliseconds(),
+            ["nonce"] = RandomNumberGenerator.GetHexString(32, lowercase: true),
+        };
+        return JsonSerializer.SerializeToUtf8Bytes(request);
+    }
 
     private async Task<DateTimeOffset> ReadTimeAsync(CancellationToken cancellationToken)
     {
         var answer = await http.SendAsync(HttpMethod.Get, "/time", body: null, authorization: null, cancellationToken);
         using var document = answer.IsSuccess ? answer.Parse() : null;
-        return document?.RootElement is { ValueKind: JsonValueKind.Array } times && times.GetArrayLength() == 1 && times[0].TryGetInt64(out var milliseconds)
+        return document?.RootElement is { ValueKind: JsonValueKind.Array } times
+            && times.GetArrayLength() == 1 && times[0].TryGetInt64(out var milliseconds)
             ? DateTimeOffset.FromUnixTimeMilliseconds(milliseconds)
             : throw new AblyRefusedException(AblyErrors.Classify(answer));
     }
 
-    /// <summary>The application's own address gives a token as text, a TokenDetails, or a signed TokenRequest to take to Ably.</summary>
-    private async Task<Token> AskAddressAsync()
+    /// <summary>
+    /// Asks the application's own address for a token: text, a TokenDetails, or a signed TokenRequest that Ably exchanges for a token.
+    /// </summary>
+    private async Task<Token> AskAuthUrlAsync()
     {
         var answer = await http.GetAsync(new Uri(options.AuthUrl!), lifetime);
         if (answer.Status is < 200 or > 299)
         {
             var kind = answer.Status is 408 or 429 or >= 500 ? RefusalKind.Retry : RefusalKind.Pause;
-            throw new AblyRefusedException(new Refusal(kind, $"{TokenCallbackFailed}", $"the address for tokens answered HTTP {answer.Status}", answer.RetryAfter));
+            throw new AblyRefusedException(
+                new Refusal(kind, $"{TokenCallbackFailed}", $"the address for tokens answered HTTP {answer.Status}", answer.RetryAfter));
         }
 
         if (answer.MediaType is "text/plain" or "application/jwt")
@@ -161,8 +174,10 @@ sealed class AblyCredentials(AblyOptions options, AblyHttp http, TimeProvider ti
             throw Unusable();
         }
 
-        return given.TryGetProperty("mac", out _) && given.TryGetProperty("keyName", out var keyName) && keyName.ValueKind is JsonValueKind.String
-            ? ReadDetails(await http.SendAsync(HttpMethod.Post, TokenPath(keyName.GetString()!), answer.Body, authorization: null, lifetime))
+        var isRequest = given.TryGetProperty("mac", out _);
+        return isRequest && given.TryGetProperty("keyName", out var keyName) && keyName.ValueKind is JsonValueKind.String
+            ? ReadDetails(
+                await http.SendAsync(HttpMethod.Post, TokenPath(keyName.GetString()!), answer.Body, authorization: null, lifetime))
             : ReadDetails(given);
     }
 
@@ -175,7 +190,9 @@ sealed class AblyCredentials(AblyOptions options, AblyHttp http, TimeProvider ti
         }
 
         var refusal = AblyErrors.Classify(answer);
-        throw new AblyRefusedException(refusal.Kind is RefusalKind.Never or RefusalKind.Doubtful ? refusal with { Kind = RefusalKind.Pause } : refusal); // no message is to blame
+        // No message is the cause.
+        throw new AblyRefusedException(
+            refusal.Kind is RefusalKind.Never or RefusalKind.Uncertain ? refusal with { Kind = RefusalKind.Pause } : refusal);
     }
 
     private Token ReadDetails(JsonElement details)
@@ -186,19 +203,25 @@ sealed class AblyCredentials(AblyOptions options, AblyHttp http, TimeProvider ti
         }
 
         return details.TryGetProperty("issued", out var issued) && details.TryGetProperty("expires", out var expires)
-            && issued.ValueKind is JsonValueKind.Number && issued.TryGetInt64(out var from) && expires.ValueKind is JsonValueKind.Number && expires.TryGetInt64(out var until) && until > from
+            && issued.ValueKind is JsonValueKind.Number && issued.TryGetInt64(out var from)
+            && expires.ValueKind is JsonValueKind.Number && expires.TryGetInt64(out var until) && until > from
             ? From(text.GetString()!, TimeSpan.FromMilliseconds(until - from))
             : From(text.GetString()!, life: null);
     }
 
     private Token From(string text, TimeSpan? life) =>
-        text is { Length: > 0 and <= MaxTokenCharacters } && !text.Any(character => char.IsWhiteSpace(character) || char.IsControl(character))
-            ? new Token(text, new AuthenticationHeaderValue("Bearer", Base64(text)), life is { } known ? time.GetUtcNow() + known * 0.9 : null)
+        text is { Length: > 0 and <= MaxTokenCharacters } && !text.Any(
+            character => char.IsWhiteSpace(character) || char.IsControl(character))
+            ? new Token(
+                text, new AuthenticationHeaderValue("Bearer", Base64(text)), life is { } known ? time.GetUtcNow() + known * 0.9 : null)
             : throw Unusable();
 
     private static string TokenPath(string keyName) => $"/keys/{Uri.EscapeDataString(keyName)}/requestToken";
 
     private static string Base64(string text) => Convert.ToBase64String(Encoding.UTF8.GetBytes(text));
 
-    private static AblyRefusedException Unusable() => new(new Refusal(RefusalKind.Pause, $"{TokenCallbackFailed}", "what was given in place of a token is neither a token, nor a TokenDetails, nor a TokenRequest"));
+    private static AblyRefusedException Unusable() => new(
+        new Refusal(
+            RefusalKind.Pause, $"{TokenCallbackFailed}",
+            "the answer to a request for a token is neither a token, nor a TokenDetails, nor a TokenRequest"));
 }

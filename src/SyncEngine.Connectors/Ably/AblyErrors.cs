@@ -4,7 +4,7 @@ using SyncEngine.Connectors.Targets;
 
 namespace SyncEngine.Connectors.Ably;
 
-/// <summary>What to do about an error of Ably's, by code where there is one, else by status.</summary>
+/// <summary>Classifies Ably's errors, by code where there is one, else by status.</summary>
 /// <remarks>Codes: https://github.com/ably/ably-common/blob/main/protocol/errors.json</remarks>
 static class AblyErrors
 {
@@ -18,21 +18,28 @@ static class AblyErrors
 
     private const int MaxReasonLength = 200;
 
-    /// <summary>A token that has expired, was revoked or is not known: a new one may help.</summary>
+    /// <summary>The token has expired, was revoked or is unknown: a new one may help.</summary>
     public static bool IsAboutToken(int code) => code is >= 40140 and <= 40149;
 
-    /// <summary>Whatever was sent would have met it: a limit of rates, or credentials. Sending channels one by one would not help, and costs more requests.</summary>
-    public static bool BlamesNobody(Refusal refusal) =>
+    /// <summary>
+    /// The error is not about a message or a channel: a rate limit, or credentials. Sending channels one by one would only cost more
+    /// requests.
+    /// </summary>
+    public static bool IsOfAnyMessage(Refusal refusal) =>
         refusal.Kind is RefusalKind.Pause || refusal.Code.StartsWith("429", StringComparison.Ordinal) || refusal.Code is "http_429";
 
-    /// <summary>Another host may do better.</summary>
-    public static bool IsOfHost(AblyAnswer answer) => answer.Status is >= 500 and <= 504 || answer is { Status: >= 400, IsFromContentNetwork: true };
+    /// <summary>Another host may succeed.</summary>
+    public static bool IsOfHost(AblyAnswer answer) =>
+        answer.Status is >= 500 and <= 504 || answer is { Status: >= 400, IsFromContentNetwork: true };
 
-    /// <summary>The code of what claims success in words that are not Ably's.</summary>
+    /// <summary>The code of an answer that claims success, but is not Ably's.</summary>
     public const string NotAbly = "not_ably";
 
     public static Refusal Classify(AblyAnswer answer) => answer is { Code: 0, Status: >= 200 and <= 299 }
-        ? new(RefusalKind.Retry, NotAbly, $"the endpoint does not answer like Ably (HTTP {Text(answer.Status)}, {answer.MediaType ?? "no content type"}); is its address right?")
+        ? new(
+            RefusalKind.Retry, NotAbly,
+            $"the endpoint does not answer like Ably (HTTP {Text(answer.Status)}, {answer.MediaType ?? "no content type"}); "
+            + "check its address")
         : new(
             answer.IsFromContentNetwork ? RefusalKind.Retry : KindOf(answer.Code, answer.Status),
             answer.Code != 0 ? Text(answer.Code) : "http_" + Text(answer.Status),
@@ -54,7 +61,7 @@ static class AblyErrors
         40400 => RefusalKind.Pause, // no such application or key
         0 when status is (int)HttpStatusCode.Unauthorized or (int)HttpStatusCode.Forbidden => RefusalKind.Pause,
         0 when status is (int)HttpStatusCode.RequestEntityTooLarge or (int)HttpStatusCode.RequestUriTooLong => RefusalKind.Never,
-        _ when status is 400 or 406 or 409 or 411 or 415 or 422 or 431 => RefusalKind.Doubtful,
+        _ when status is 400 or 406 or 409 or 411 or 415 or 422 or 431 => RefusalKind.Uncertain,
         _ => RefusalKind.Retry,
     };
 
@@ -73,7 +80,7 @@ static class AblyErrors
     private static string Text(int code) => code.ToString(CultureInfo.InvariantCulture);
 }
 
-/// <summary>Ends what cannot go on, with the reason that the caller is told.</summary>
+/// <summary>Ends a request that cannot go on, with the refusal for the caller.</summary>
 sealed class AblyRefusedException(Refusal refusal, Exception? inner = null) : Exception(refusal.Reason, inner)
 {
     public Refusal Refusal => refusal;

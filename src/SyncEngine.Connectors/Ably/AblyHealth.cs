@@ -4,11 +4,14 @@ using SyncEngine.Observability;
 
 namespace SyncEngine.Connectors.Ably;
 
-/// <summary>How publishing as a whole does: down when credentials are refused, or when Ably has not been reached for a while. One channel's trouble is its own.</summary>
+/// <summary>
+/// The health of publishing as a whole: down when credentials are refused, or when Ably has not been reached for a while. A blocked channel
+/// does not count.
+/// </summary>
 sealed class AblyHealth(TimeProvider time, ILogger logger)
 {
-    /// <summary>How long nothing must have succeeded before a row of failures is more than single ones.</summary>
-    private static readonly TimeSpan patience = TimeSpan.FromSeconds(5);
+    /// <summary>The time without a success after which failures are no longer single ones.</summary>
+    private static readonly TimeSpan failureTimeout = TimeSpan.FromSeconds(5);
 
     private readonly Lock access = new(); // requests end beside each other
     private DateTimeOffset? failingSince;
@@ -17,7 +20,9 @@ sealed class AblyHealth(TimeProvider time, ILogger logger)
 
     public HealthPart Part { get; } = new("outbox.ably", time);
 
-    /// <summary>Whether asking Ably would tell something new. After a publish whose credentials were refused only another publish does.</summary>
+    /// <summary>
+    /// True while a check of Ably would be useful. After a publish whose credentials were refused, only another publish is.
+    /// </summary>
     public bool IsOpen => Part.State.Status is not HealthStatus.Up && !isPaused;
 
     public void Succeeded()
@@ -33,8 +38,8 @@ sealed class AblyHealth(TimeProvider time, ILogger logger)
         }
     }
 
-    /// <summary>Ably was asked, without publishing.</summary>
-    public void Proved()
+    /// <summary>A check without publishing has succeeded.</summary>
+    public void CheckSucceeded()
     {
         if (IsOpen)
         {
@@ -42,23 +47,23 @@ sealed class AblyHealth(TimeProvider time, ILogger logger)
         }
     }
 
-    public void NotProved(Refusal refusal)
+    public void CheckFailed(Refusal refusal)
     {
         lock (access)
         {
             failingSince ??= time.GetUtcNow();
-            if (refusal.Kind is RefusalKind.Pause || time.GetUtcNow() - failingSince >= patience)
+            if (refusal.Kind is RefusalKind.Pause || time.GetUtcNow() - failingSince >= failureTimeout)
             {
                 Down(refusal.Reason);
             }
             else
             {
-                TellAtStart(refusal);
+                ReportAtStart(refusal);
             }
         }
     }
 
-    /// <param name="channel">Null when the request was about none in particular, so that its failure is Ably's.</param>
+    /// <param name="channel">Null when the request was about no single channel, so that its failure is Ably's.</param>
     public void Failed(Refusal refusal, string? channel)
     {
         lock (access)
@@ -75,24 +80,24 @@ sealed class AblyHealth(TimeProvider time, ILogger logger)
                 return;
             }
 
-            if (time.GetUtcNow() - failingSince >= patience)
+            if (time.GetUtcNow() - failingSince >= failureTimeout)
             {
                 Down(refusal.Reason);
             }
             else
             {
-                TellAtStart(refusal);
+                ReportAtStart(refusal);
             }
         }
     }
 
-    /// <summary>Ably cannot be reached at all, or answers two channels or more with server errors.</summary>
+    /// <summary>Ably cannot be reached at all, or it answers two channels or more with server errors.</summary>
     private bool IsOfAll(Refusal refusal, string? channel)
     {
         var isUnreachable = refusal.Code is "unreachable" or "timeout" or AblyErrors.NotAbly;
         if (!isUnreachable && !refusal.Code.StartsWith('5') && !refusal.Code.StartsWith("http_5", StringComparison.Ordinal))
         {
-            return false; // it was reached, and had something to say about this channel
+            return false; // it was reached, and the error is about this channel
         }
 
         failingSince ??= time.GetUtcNow();
@@ -100,8 +105,8 @@ sealed class AblyHealth(TimeProvider time, ILogger logger)
         return isUnreachable || channel is null || !string.Equals(channel, failingChannel, StringComparison.Ordinal);
     }
 
-    /// <summary>Who looks before patience has ended learns what it is waiting for.</summary>
-    private void TellAtStart(Refusal refusal)
+    /// <summary>Shows the first failure at once while the part is still starting.</summary>
+    private void ReportAtStart(Refusal refusal)
     {
         if (Part.State.Status is HealthStatus.Starting)
         {

@@ -1,19 +1,25 @@
 namespace SyncEngine.Connectors.Ably;
 
-/// <summary>Where requests go: to the main host while it answers, else to fallback hosts in random order; one that worked is kept for ten minutes.</summary>
+/// <summary>
+/// The hosts of requests: the main host while it answers, else fallback hosts in random order. One that worked is kept for ten minutes.
+/// </summary>
 sealed class AblyHosts(Uri main, IReadOnlyList<Uri> fallbacks, TimeProvider time, Random random)
 {
     private const int MaxFallbacks = 3;
     private static readonly TimeSpan keptFor = TimeSpan.FromMinutes(10);
 
-    private readonly Lock access = new(); // requests come beside each other, and Random is not thread safe
+    private readonly Lock access = new(); // requests run beside each other, and Random is not thread safe
     private (Uri Host, DateTimeOffset Until)? kept;
 
-    /// <summary>The configured endpoint, which has no fallbacks, or Ably's own hosts.</summary>
+    /// <summary>Ably's own hosts, or the configured endpoint, which has no fallbacks.</summary>
     public static AblyHosts For(AblyOptions options, TimeProvider time, Random random) =>
         options.Endpoint is { } endpoint
             ? new AblyHosts(new Uri(endpoint), [], time, random)
-            : new AblyHosts(new Uri("https://main.realtime.ably.net"), [.. "abcde".Select(letter => new Uri($"https://main.{letter}.fallback.ably-realtime.com"))], time, random);
+            : new AblyHosts(
+                new Uri("https://main.realtime.ably.net"),
+                [.. "abcde".Select(letter => new Uri($"https://main.{letter}.fallback.ably-realtime.com"))],
+                time,
+                random);
 
     public Uri Main => main;
 

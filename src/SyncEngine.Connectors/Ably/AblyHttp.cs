@@ -5,21 +5,21 @@ using SyncEngine.Connectors.Targets;
 
 namespace SyncEngine.Connectors.Ably;
 
-/// <summary>How long is waited for Ably.</summary>
+/// <summary>The timeouts of requests to Ably.</summary>
 /// <param name="Request">For one host.</param>
 /// <param name="Total">For one request on all its hosts.</param>
 sealed record AblyTimeouts(TimeSpan Connect, TimeSpan Request, TimeSpan Total)
 {
-    /// <summary>Those of Ably's own clients.</summary>
+    /// <summary>The values of Ably's own clients.</summary>
     public static AblyTimeouts Default { get; } = new(TimeSpan.FromSeconds(4), TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(15));
 }
 
-/// <summary>Requests to Ably: one attempt each, on the main host and, where that one is at fault, on fallback hosts.</summary>
+/// <summary>Sends requests to Ably: one attempt each, on the main host and, where that host fails, on fallback hosts.</summary>
 sealed class AblyHttp : IDisposable
 {
     private const int MaxAnswerBytes = 4 * 1024 * 1024;
     private const string ProtocolVersion = "6";
-    private static readonly TimeSpan leastAttempt = TimeSpan.FromMilliseconds(50); // less is not worth a request
+    private static readonly TimeSpan leastAttempt = TimeSpan.FromMilliseconds(50); // a shorter attempt is useless
 
     private readonly HttpClient client;
     private readonly AblyHosts hosts;
@@ -36,7 +36,7 @@ sealed class AblyHttp : IDisposable
         client = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan, MaxResponseContentBufferSize = MaxAnswerBytes };
     }
 
-    /// <summary>No redirects: they would turn a publish into a GET, whose answer looks like a success.</summary>
+    /// <summary>Redirects are off: they would turn a publish into a GET, whose answer would pass for a success.</summary>
     public static SocketsHttpHandler CreateHandler(AblyTimeouts timeouts, int connections) => new()
     {
         ConnectTimeout = timeouts.Connect,
@@ -47,10 +47,12 @@ sealed class AblyHttp : IDisposable
         AutomaticDecompression = DecompressionMethods.None,
     };
 
-    /// <param name="path">Percent-encoded, with its leading slash; sent as it is.</param>
-    /// <returns>Any answer, errors too.</returns>
+    /// <param name="path">Percent-encoded, with its leading slash; sent unchanged.</param>
+    /// <returns>Any answer, also an error.</returns>
     /// <exception cref="AblyRefusedException">No host has answered.</exception>
-    public async Task<AblyAnswer> SendAsync(HttpMethod method, string path, ReadOnlyMemory<byte>? body, AuthenticationHeaderValue? authorization, CancellationToken cancellationToken)
+    public async Task<AblyAnswer> SendAsync(
+        HttpMethod method, string path, ReadOnlyMemory<byte>? body, AuthenticationHeaderValue? authorization,
+        CancellationToken cancellationToken)
     {
         var began = time.GetTimestamp();
         AblyAnswer? answer = null;
@@ -67,7 +69,8 @@ sealed class AblyHttp : IDisposable
 
             try
             {
-                answer = await SendOnceAsync(method, At(host, path), body, authorization, left < timeouts.Request ? left : timeouts.Request, cancellationToken);
+                answer = await SendOnceAsync(
+                    method, At(host, path), body, authorization, left < timeouts.Request ? left : timeouts.Request, cancellationToken);
                 failure = null;
                 if (!AblyErrors.IsOfHost(answer))
                 {
@@ -82,21 +85,21 @@ sealed class AblyHttp : IDisposable
             }
 
             failed++;
-
             hosts.Failed(host);
             Log.HostFailed(logger, host.Host, failure?.Message ?? $"HTTP {answer?.Status}");
         }
 
-        // The host that is known by name; the last fallback would tell nobody anything.
+        // The main host is the one that operators know; the name of the last fallback would not help them.
         if (answer is null && failureOfMain is { Refusal: var refusal } && failed > 1)
         {
             throw new AblyRefusedException(refusal with { Reason = $"{refusal.Reason}, nor its fallbacks" }, failureOfMain);
         }
 
-        return answer ?? throw failure ?? new AblyRefusedException(new Refusal(RefusalKind.Retry, "timeout", "Ably did not answer in time"));
+        return answer ?? throw failure ?? new AblyRefusedException(
+            new Refusal(RefusalKind.Retry, "timeout", "Ably did not answer in time"));
     }
 
-    /// <summary>Asks an address that is not Ably's.</summary>
+    /// <summary>Sends a GET to an address that is not Ably's.</summary>
     public Task<AblyAnswer> GetAsync(Uri address, CancellationToken cancellationToken) =>
         SendOnceAsync(HttpMethod.Get, address, body: null, authorization: null, timeouts.Request, cancellationToken);
 
@@ -114,7 +117,9 @@ sealed class AblyHttp : IDisposable
         }
     }
 
-    private async Task<AblyAnswer> SendOnceAsync(HttpMethod method, Uri address, ReadOnlyMemory<byte>? body, AuthenticationHeaderValue? authorization, TimeSpan timeout, CancellationToken cancellationToken)
+    private async Task<AblyAnswer> SendOnceAsync(
+        HttpMethod method, Uri address, ReadOnlyMemory<byte>? body, AuthenticationHeaderValue? authorization, TimeSpan timeout,
+        CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(method, address);
         request.Headers.Authorization = authorization;
@@ -139,8 +144,11 @@ sealed class AblyHttp : IDisposable
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException)
         {
-            var reason = exception is HttpRequestException { HttpRequestError: not HttpRequestError.Unknown and var error } ? error.ToString() : "the connection failed";
-            throw new AblyRefusedException(new Refusal(RefusalKind.Retry, "unreachable", $"{address.Host} cannot be reached ({reason})"), exception);
+            var reason = exception is HttpRequestException { HttpRequestError: not HttpRequestError.Unknown and var error }
+                ? error.ToString()
+                : "the connection failed";
+            throw new AblyRefusedException(
+                new Refusal(RefusalKind.Retry, "unreachable", $"{address.Host} cannot be reached ({reason})"), exception);
         }
     }
 }

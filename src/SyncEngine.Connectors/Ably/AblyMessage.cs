@@ -9,34 +9,40 @@ namespace SyncEngine.Connectors.Ably;
 /// <summary>A message in Ably's JSON, checked against the rules that need no request.</summary>
 sealed record AblyMessage(string Channel, ReadOnlyMemory<byte> Json)
 {
-    /// <summary>What servers take as an address; Ably itself does not limit names.</summary>
+    /// <summary>The longest address that servers take. Ably itself does not limit names.</summary>
     private const int MaxPathLength = 16 * 1024;
 
-    /// <summary>As JSON.stringify writes it, which is what Ably counts.</summary>
+    /// <summary>Written as by JSON.stringify, which is what Ably counts.</summary>
     private static readonly JsonWriterOptions plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    /// <summary>The address of its channel: the name percent-encoded whole, dots too where they would be a path of their own.</summary>
-    public string Path { get; } = $"/channels/{(Channel is "." or ".." ? Channel.Replace(".", "%2E", StringComparison.Ordinal) : Uri.EscapeDataString(Channel))}/messages";
+    /// <summary>The address of its channel: the name percent-encoded whole, and also dots that would be a path of their own.</summary>
+    public string Path { get; } =
+        $"/channels/{(Channel is "." or ".." ? Channel.Replace(".", "%2E", StringComparison.Ordinal) : Uri.EscapeDataString(Channel))}"
+        + "/messages";
 
-    /// <exception cref="AblyRefusedException">Ably would never take it.</exception>
+    /// <exception cref="AblyRefusedException">Ably would refuse it for good.</exception>
     public static AblyMessage From(OutboundMessage message, int maxBytes)
     {
         if (message.Channel is [] or ['[', ..] or [':', ..] || message.Channel.Contains('\n', StringComparison.Ordinal))
         {
-            throw new AblyRefusedException(AblyErrors.Never(AblyErrors.InvalidChannelName, "the channel's name is empty, begins with [ or :, or has a line break"));
+            throw new AblyRefusedException(
+                AblyErrors.Never(AblyErrors.InvalidChannelName, "the channel's name is empty, begins with [ or :, or has a line break"));
         }
 
         var extras = Extras(message.Headers);
-        var bytes = Encoding.UTF8.GetByteCount(message.Name) + (message.Data is { } data ? Encoding.UTF8.GetByteCount(data) : 0) + extras.Length;
+        var bytes =
+            Encoding.UTF8.GetByteCount(message.Name) + (message.Data is { } data ? Encoding.UTF8.GetByteCount(data) : 0) + extras.Length;
         if (bytes > maxBytes)
         {
-            throw new AblyRefusedException(AblyErrors.Never(AblyErrors.TooLarge, $"name, data and headers have {bytes} bytes, of at most {maxBytes}"));
+            throw new AblyRefusedException(
+                AblyErrors.Never(AblyErrors.TooLarge, $"name, data and headers have {bytes} bytes, of at most {maxBytes}"));
         }
 
         var written = new AblyMessage(message.Channel, Write(message, extras.Span));
         return written.Path.Length <= MaxPathLength
             ? written
-            : throw new AblyRefusedException(AblyErrors.Never(AblyErrors.InvalidChannelName, "the channel's name is too long for an address"));
+            : throw new AblyRefusedException(
+                AblyErrors.Never(AblyErrors.InvalidChannelName, "the channel's name is too long for an address"));
     }
 
     private static ReadOnlyMemory<byte> Write(OutboundMessage message, ReadOnlySpan<byte> extras)

@@ -19,12 +19,13 @@ sealed class PendingMessage(AblyMessage message, CancellationToken cancellationT
 }
 
 /// <summary>The messages of one request.</summary>
-/// <param name="IsAlone">Its channel is in trouble.</param>
+/// <param name="IsAlone">Its channel's last attempt failed, so it is sent without others.</param>
 sealed record AblyCall(IReadOnlyList<PendingMessage> Messages, bool IsAlone);
 
-/// <summary>Which messages leave next, and together with which: one by one while requests are free, else in batches of different channels.</summary>
+/// <summary>Decides which messages are sent next: one by one while requests are free, else in batches of different channels.</summary>
 /// <remarks>
-/// A channel whose last attempt failed goes alone, and a part of the requests is never given to such channels: what is wrong with them, and how long it takes, holds up no other.
+/// A channel whose last attempt failed is sent alone, and part of the requests is never given to such channels, so that they delay no
+/// other.
 /// Bounded by its callers, who have one message of each channel under way, and at <see cref="MaxWaiting"/>. Thread safe.
 /// </remarks>
 sealed class AblyQueue(int requests)
@@ -34,7 +35,7 @@ sealed class AblyQueue(int requests)
     private readonly Lock access = new(); // senders add while requests end
     private readonly Queue<(long Order, PendingMessage Message)> together = new();
     private readonly Queue<(long Order, PendingMessage Message)> alone = new();
-    private readonly HashSet<string> troubled = new(StringComparer.Ordinal);
+    private readonly HashSet<string> failing = new(StringComparer.Ordinal);
     private int free = requests;
     private int freeAlone = Math.Max(1, requests - Math.Max(1, requests / 4));
     private long added;
@@ -51,12 +52,12 @@ sealed class AblyQueue(int requests)
         }
     }
 
-    /// <returns>What the caller sends now, and asks <see cref="Next"/> afterwards; null when the message waits here.</returns>
+    /// <returns>The call that the caller makes now, asking <see cref="Next"/> afterwards; null when the message waits here.</returns>
     public AblyCall? Start(PendingMessage message)
     {
         lock (access)
         {
-            var isAlone = troubled.Contains(message.Message.Channel);
+            var isAlone = failing.Contains(message.Message.Channel);
             if (free > 0 && (!isAlone || freeAlone > 0))
             {
                 free--;
@@ -69,7 +70,7 @@ sealed class AblyQueue(int requests)
         }
     }
 
-    /// <summary>What follows a request that has ended; null when there is nothing to follow, and the request is free again.</summary>
+    /// <summary>Returns the call that follows one that has ended; null when nothing waits, and the request is free again.</summary>
     public AblyCall? Next(AblyCall ended)
     {
         lock (access)
@@ -96,28 +97,28 @@ sealed class AblyQueue(int requests)
         }
     }
 
-    /// <summary>How the last attempt for the channel ended.</summary>
+    /// <summary>Records how the last attempt for the channel ended.</summary>
     public void Ended(string channel, bool isStored)
     {
         lock (access)
         {
             if (isStored)
             {
-                troubled.Remove(channel);
+                failing.Remove(channel);
                 return;
             }
 
-            if (troubled.Count >= MaxWaiting)
+            if (failing.Count >= MaxWaiting)
             {
-                troubled.Clear(); // they are told apart by the answers for each spec, too
+                failing.Clear(); // the answers for each spec still separate them
             }
 
-            troubled.Add(channel);
+            failing.Add(channel);
         }
     }
 
-    /// <summary>No batch has more messages from now on; with one, there are no batches.</summary>
-    /// <returns>False when that was known.</returns>
+    /// <summary>Limits the messages of a batch from now on. With one, there are no batches.</summary>
+    /// <returns>False when that was the limit already.</returns>
     public bool LimitBatches(int specs)
     {
         lock (access)
@@ -140,7 +141,9 @@ sealed class AblyQueue(int requests)
         while (taken.Count < maxSpecs)
         {
             DropGivenUp(together);
-            if (!together.TryPeek(out var next) || (bytes += AblyBatch.SizeOf(next.Message.Message)) > AblyBatch.MaxBytes || !channels.Add(next.Message.Message.Channel))
+            if (!together.TryPeek(out var next)
+                || (bytes += AblyBatch.SizeOf(next.Message.Message)) > AblyBatch.MaxBytes
+                || !channels.Add(next.Message.Message.Channel))
             {
                 break;
             }

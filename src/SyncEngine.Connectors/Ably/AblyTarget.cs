@@ -4,15 +4,16 @@ using SyncEngine.Observability;
 
 namespace SyncEngine.Connectors.Ably;
 
-/// <summary>Publishes to Ably over REST, one idempotent message at a time on each channel. docs/decisions/ably-over-rest.md</summary>
+/// <summary>Publishes to Ably over REST, one idempotent message at a time on each channel.</summary>
 /// <remarks>
-/// Lifecycle: from construction, when it begins to ask whether Ably can be reached, to disposal, which breaks off what is under way.
-/// Backpressure: so many requests at once, see <see cref="AblyQueue"/>; senders wait. Stored: nothing but a token, in memory.
-/// After a crash: the same messages come again under the same ids, which Ably knows for two minutes.
+/// Lifecycle: construction starts the checks of Ably; disposal cancels what is under way.
+/// Backpressure: a bounded number of requests, see <see cref="AblyQueue"/>; callers wait. Stored: nothing but a token, in memory.
+/// After a crash: the same messages come again under the same ids, which Ably remembers for two minutes.
+/// Decision: docs/decisions/ably-over-rest.md.
 /// </remarks>
 public sealed class AblyTarget : IMessageTarget
 {
-    private static readonly TimeSpan probeInterval = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan checkInterval = TimeSpan.FromSeconds(5);
 
     private readonly AblyOptions options;
     private readonly TimeProvider time;
@@ -22,9 +23,8 @@ public sealed class AblyTarget : IMessageTarget
     private readonly AblyCredentials credentials;
     private readonly AblyQueue queue;
     private readonly AblyHealth health;
-    private readonly Task probing;
-    private readonly Lock senderAccess = new(); // senders start beside each other
-    private readonly HashSet<Task> senders = [];
+    private readonly Task checking;
+    private readonly TaskSet senders = new();
 
     public AblyTarget(AblyOptions options, TimeProvider time, Random random, ILogger<AblyTarget> logger)
         : this(options, AblyHosts.For(options, time, random), AblyTimeouts.Default, time, logger)
@@ -45,7 +45,7 @@ public sealed class AblyTarget : IMessageTarget
         credentials = new AblyCredentials(options, http, time, logger, lifetime.Token);
         queue = new AblyQueue(options.ConcurrentRequests);
         health = new AblyHealth(time, logger);
-        probing = ProbeAsync(lifetime.Token);
+        checking = CheckAsync(lifetime.Token);
     }
 
     public string Name => "ably";
@@ -87,45 +87,23 @@ public sealed class AblyTarget : IMessageTarget
         }
 
         await lifetime.CancelAsync();
-        Task[] running;
-        lock (senderAccess)
-        {
-            running = [.. senders, probing];
-        }
-
-        await Task.WhenAll(running);
+        await Task.WhenAll(senders.CloseAsync(), checking);
         http.Dispose();
         lifetime.Dispose();
     }
 
     private void Start(PendingMessage pending)
     {
-        if (queue.Start(pending) is not { } call)
+        ObjectDisposedException.ThrowIf(lifetime.IsCancellationRequested, this);
+        if (queue.Start(pending) is { } call)
         {
-            return;
-        }
-
-        lock (senderAccess)
-        {
-            ObjectDisposedException.ThrowIf(lifetime.IsCancellationRequested, this);
-            var sender = SendAllAsync(call);
-            senders.Add(sender);
-            _ = sender.ContinueWith(Forget, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
-        }
-
-        void Forget(Task ended)
-        {
-            lock (senderAccess)
-            {
-                senders.Remove(ended);
-            }
+            senders.Start(() => SendAllAsync(call));
         }
     }
 
-    /// <summary>One of the requests that may be under way: sends, then takes what waits, until nothing does.</summary>
+    /// <summary>Uses one of the requests that may be under way: it sends, then takes what waits, until nothing does.</summary>
     private async Task SendAllAsync(AblyCall first)
     {
-        await Task.Yield(); // the sender is not made to write the request
         for (var call = first; call is not null; call = queue.Next(call))
         {
             var work = call.Messages;
@@ -143,8 +121,8 @@ public sealed class AblyTarget : IMessageTarget
             }
             catch (Exception exception)
             {
-                Log.Unforeseen(logger, exception);
-                CompleteAll(work, new Refusal(RefusalKind.Retry, "internal", "publishing failed in a way that was not foreseen; see the log"));
+                Log.Unexpected(logger, exception);
+                CompleteAll(work, new Refusal(RefusalKind.Retry, "internal", "publishing failed unexpectedly; the log has the details"));
             }
         }
     }
@@ -153,7 +131,7 @@ public sealed class AblyTarget : IMessageTarget
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(lifetime.Token, pending.CancellationToken);
         var answer = await SendAsync(pending.Message.Path, pending.Message.Json, either.Token);
-        if (answer.IsAcknowledgement)
+        if (answer.IsStored)
         {
             Store(pending);
         }
@@ -180,9 +158,9 @@ public sealed class AblyTarget : IMessageTarget
                 queue.LimitBatches(batch.Count / 2); // the account's limit is lower than the usual one
             }
 
-            // Nobody knows which of them is to blame, so none is refused for good: each is sent alone next.
+            // The cause may be any of them, so none is refused for good: each is sent alone next.
             var refusal = AblyErrors.Classify(answer);
-            Refuse(batch, refusal.Kind is RefusalKind.Never or RefusalKind.Doubtful ? refusal with { Kind = RefusalKind.Retry } : refusal);
+            Refuse(batch, refusal.Kind is RefusalKind.Never or RefusalKind.Uncertain ? refusal with { Kind = RefusalKind.Retry } : refusal);
             return;
         }
 
@@ -203,7 +181,9 @@ public sealed class AblyTarget : IMessageTarget
         }
     }
 
-    /// <summary>The endpoint knows no batches: they are requests of their own from now on, on this request and those that are free.</summary>
+    /// <summary>
+    /// The endpoint does not support batches: from now on each message is a request of its own, on this request and those that are free.
+    /// </summary>
     private void SendSingly(IReadOnlyList<PendingMessage> batch)
     {
         if (queue.LimitBatches(1))
@@ -244,7 +224,7 @@ public sealed class AblyTarget : IMessageTarget
         CompleteAll(work, refusal);
     }
 
-    /// <summary>The sender has stopped waiting, or the target ends.</summary>
+    /// <summary>The caller has stopped waiting, or the target is disposed of.</summary>
     private void Abandon(IReadOnlyList<PendingMessage> work)
     {
         foreach (var pending in work.Where(pending => pending.CancellationToken.IsCancellationRequested))
@@ -259,7 +239,7 @@ public sealed class AblyTarget : IMessageTarget
     {
         foreach (var pending in work)
         {
-            if (!AblyErrors.BlamesNobody(refusal))
+            if (!AblyErrors.IsOfAnyMessage(refusal))
             {
                 queue.Ended(pending.Message.Channel, isStored: false);
             }
@@ -268,42 +248,42 @@ public sealed class AblyTarget : IMessageTarget
         }
     }
 
-    /// <summary>Asks whether Ably can be published to while nothing that was published tells so: at the start, and after it could not be reached.</summary>
-    private async Task ProbeAsync(CancellationToken cancellationToken)
+    /// <summary>Checks Ably while no publish shows its state: at the start, and after it could not be reached.</summary>
+    private async Task CheckAsync(CancellationToken cancellationToken)
     {
         await Task.Yield();
-        using var timer = new PeriodicTimer(probeInterval, time);
+        using var timer = new PeriodicTimer(checkInterval, time);
         try
         {
             do
             {
                 if (health.IsOpen)
                 {
-                    await ProbeOnceAsync(cancellationToken);
+                    await CheckOnceAsync(cancellationToken);
                 }
             }
             while (await timer.WaitForNextTickAsync(cancellationToken));
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            // the end that was asked for
+            // Stopped, as asked.
         }
     }
 
-    private async Task ProbeOnceAsync(CancellationToken cancellationToken)
+    private async Task CheckOnceAsync(CancellationToken cancellationToken)
     {
         try
         {
-            await credentials.ProveAsync(cancellationToken);
-            health.Proved();
+            await credentials.CheckAsync(cancellationToken);
+            health.CheckSucceeded();
         }
         catch (AblyRefusedException exception)
         {
-            health.NotProved(exception.Refusal with { Reason = credentials.Mask(exception.Refusal.Reason) });
+            health.CheckFailed(exception.Refusal with { Reason = credentials.Mask(exception.Refusal.Reason) });
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
-            Log.Unforeseen(logger, exception);
+            Log.Unexpected(logger, exception);
         }
     }
 }

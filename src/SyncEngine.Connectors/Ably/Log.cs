@@ -13,15 +13,15 @@ static partial class Log
     [LoggerMessage(3103, LogLevel.Debug, "A new token was obtained")]
     public static partial void TokenRenewed(ILogger logger);
 
-    [LoggerMessage(3104, LogLevel.Warning, "Nothing is published to Ably at present: {Reason}")]
+    [LoggerMessage(3104, LogLevel.Warning, "Nothing can be published to Ably now: {Reason}")]
     public static partial void WentDown(ILogger logger, string reason);
 
-    [LoggerMessage(3105, LogLevel.Information, "Ably can be published to")]
+    [LoggerMessage(3105, LogLevel.Information, "Messages can be published to Ably")]
     public static partial void CameUp(ILogger logger);
 
-    [LoggerMessage(3106, LogLevel.Warning, "The endpoint takes no batches; every message is a request of its own from now on")]
+    [LoggerMessage(3106, LogLevel.Warning, "The endpoint does not support batches; every message is a request of its own from now on")]
     public static partial void NoBatches(ILogger logger);
 
-    [LoggerMessage(3107, LogLevel.Error, "Publishing failed in a way that was not foreseen")]
-    public static partial void Unforeseen(ILogger logger, Exception exception);
+    [LoggerMessage(3107, LogLevel.Error, "Publishing failed unexpectedly")]
+    public static partial void Unexpected(ILogger logger, Exception exception);
 }

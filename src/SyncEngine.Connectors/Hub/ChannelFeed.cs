@@ -3,25 +3,30 @@ using System.Runtime.CompilerServices;
 using SyncEngine.Errors;
 using SyncEngine.Permissions;
 using SyncEngine.Postgres.Channels;
+using SyncEngine.Postgres.Sessions;
 
 namespace SyncEngine.Connectors.Hub;
 
-/// <summary>How channels are delivered.</summary>
+/// <summary>The bounds of channel delivery.</summary>
 /// <param name="StreamsPerPrincipal">One more is <c>too_many_subscriptions</c>; the engine's own principal has no bound.</param>
 /// <param name="ConcurrentReads">Reads under way at once; further ones wait.</param>
 public sealed record ChannelFeedOptions(int StreamsPerPrincipal, int ConcurrentReads)
 {
-    /// <summary>Channels are read at least this often while somebody listens: what was not notified is found, and privileges that are gone are noticed.</summary>
+    /// <summary>
+    /// The longest time between two reads of a channel that has streams. It bounds the delay after a lost notification or a revoked
+    /// privilege.
+    /// </summary>
     public TimeSpan Recheck { get; init; } = TimeSpan.FromSeconds(4);
 }
 
 /// <summary>
-/// What this process delivers of the channels in <c>sync.channel_messages</c>, whichever process stored it.
+/// Delivers the channels in <c>sync.channel_messages</c> to the streams of this process, whichever process stored the messages.
 /// </summary>
 /// <remarks>
-/// A stream first reads for itself what it has missed, then shares a <see cref="ChannelTail"/> with the streams that may see the same.
-/// Lifecycle: nothing happens until the first stream has caught up; from then on one LISTEN connection wakes the tails.
-/// Backpressure: a stream is pulled and has no queue. A client that reads slowly reads later, from the table; what has expired until then makes it a <c>reset</c>.
+/// A stream first reads by itself what it has missed, then shares a <see cref="ChannelTail"/> with the streams that may see the same.
+/// Lifecycle: nothing runs until the first stream has caught up. From then on one LISTEN connection wakes the tails.
+/// Backpressure: a stream is pulled and has no queue. A slow client reads later, from the table. If messages have expired until then, it
+/// gets a <c>reset</c>.
 /// Stored: nothing. After a crash clients resume on any process.
 /// </remarks>
 public sealed class ChannelFeed(ChannelMessages messages, ChannelFeedOptions options, TimeProvider time) : IAsyncDisposable
@@ -33,14 +38,17 @@ public sealed class ChannelFeed(ChannelMessages messages, ChannelFeedOptions opt
     private const int MessagesPerRead = 200;
     private const int BytesPerRead = 64 * 1024;
 
-    private readonly Lock access = new(); // guards all that follows: streams come and go on any thread, and the listener looks the tails up
+    private static readonly TimeSpan retryPause = TimeSpan.FromSeconds(1);
+
+    private readonly Lock access = new(); // guards the fields below: streams come and go on any thread, and the listener wakes tails
     private readonly Dictionary<TailKey, ChannelTail> tails = [];
     private readonly Dictionary<string, List<ChannelTail>> byWakeUp = new(StringComparer.Ordinal);
     private readonly Dictionary<(string?, string?, string?), int> perPrincipal = [];
     private Task? listening;
 
     private readonly SemaphoreSlim reads = new(options.ConcurrentReads);
-    private readonly CancellationTokenSource leaving = new();
+    private readonly RetryClock clock = RetryClock.ForProcess(time);
+    private readonly CancellationTokenSource draining = new();
     private readonly CancellationTokenSource stopping = new();
 
     /// <summary>Streams that are open.</summary>
@@ -71,14 +79,21 @@ public sealed class ChannelFeed(ChannelMessages messages, ChannelFeedOptions opt
 
     internal TimeProvider Time => time;
 
-    /// <summary>Cancelled when the process is about to end: streams tell their clients.</summary>
-    internal CancellationToken Leaving => leaving.Token;
+    /// <summary>A retry for reads that fail while the database is away.</summary>
+    internal Retry NewRetry() => new(retryPause, retryPause, clock);
+
+    /// <summary>Cancelled before the process ends: streams end with <c>shutting_down</c>.</summary>
+    internal CancellationToken Draining => draining.Token;
 
     /// <summary>The frames of a channel, in batches that were ready together, until the caller stops.</summary>
-    /// <param name="principal">Asked again and again, so that a newer token counts from then on.</param>
-    /// <param name="from">The id of the last message that the client has; null for everything that is held.</param>
-    /// <exception cref="SyncException">While it is read: <c>invalid_request</c>, <c>too_many_subscriptions</c>, <c>permission_denied</c>, <c>token_expired</c>, <c>shutting_down</c> and others.</exception>
-    public async IAsyncEnumerable<ChannelFrame[]> StreamAsync(Func<Principal> principal, string? channel, string? from, [EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <param name="principal">Called again before each batch, so that a newer token counts from then on.</param>
+    /// <param name="from">The id of the last message that the client has; null for all stored messages.</param>
+    /// <exception cref="SyncException">
+    /// While it is read: <c>invalid_request</c>, <c>too_many_subscriptions</c>, <c>permission_denied</c>, <c>token_expired</c>,
+    /// <c>shutting_down</c> and others.
+    /// </exception>
+    public async IAsyncEnumerable<ChannelFrame[]> StreamAsync(
+        Func<Principal> principal, string? channel, string? from, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         if (!IsName(channel))
         {
@@ -101,12 +116,12 @@ public sealed class ChannelFeed(ChannelMessages messages, ChannelFeedOptions opt
         }
     }
 
-    /// <summary>Ends every stream with <c>shutting_down</c>; for before the doors are closed.</summary>
-    public Task FarewellAsync() => leaving.CancelAsync();
+    /// <summary>Ends every stream with <c>shutting_down</c>, before the endpoints close.</summary>
+    public Task DrainAsync() => draining.CancelAsync();
 
     public async ValueTask DisposeAsync()
     {
-        await leaving.CancelAsync();
+        await draining.CancelAsync();
         await stopping.CancelAsync();
         Task? last;
         lock (access)
@@ -119,7 +134,7 @@ public sealed class ChannelFeed(ChannelMessages messages, ChannelFeedOptions opt
             await last.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
-        // Streams that are still held own their tails, and both have been told to end.
+        // Streams that are still open own their tails, and both end by the cancelled tokens.
     }
 
     internal async Task<ChannelPage> ReadAsync(Principal principal, string channel, long? after, CancellationToken cancellationToken)
@@ -136,7 +151,7 @@ public sealed class ChannelFeed(ChannelMessages messages, ChannelFeedOptions opt
     }
 
     /// <summary>The tail that this principal's streams of the channel share; the caller releases it.</summary>
-    /// <param name="position">Up to where the caller has read: a new tail begins there.</param>
+    /// <param name="position">The position that the caller has read; a new tail begins there.</param>
     internal ChannelTail Acquire(Principal principal, string channel, bool dependsOnClaims, long position)
     {
         var key = new TailKey(channel, principal.Role, dependsOnClaims, dependsOnClaims ? principal.Claims : null);
@@ -196,7 +211,9 @@ public sealed class ChannelFeed(ChannelMessages messages, ChannelFeedOptions opt
             if (count >= options.StreamsPerPrincipal && principal != Principal.Engine)
             {
                 throw new SyncException(
-                    ErrorCode.TooManySubscriptions, $"this principal has {count} streams of channels already", hint: "Close streams that are no longer needed, or raise SyncEngine:Limits:SubscriptionsPerPrincipal.");
+                    ErrorCode.TooManySubscriptions,
+                    $"this principal has {count} streams of channels already",
+                    hint: "Close streams that are no longer needed, or raise SyncEngine:Limits:SubscriptionsPerPrincipal.");
             }
 
             perPrincipal[owner] = count + 1;
@@ -238,9 +255,10 @@ public sealed class ChannelFeed(ChannelMessages messages, ChannelFeedOptions opt
 
     private static (string?, string?, string?) OwnerOf(Principal principal) => (principal.Issuer, principal.Subject, principal.Role);
 
-    /// <summary>Whether a channel may be called so: others are neither read nor written.</summary>
+    /// <summary>True for the name of a channel. Channels of other names are neither read nor written.</summary>
     internal static bool IsName([NotNullWhen(true)] string? channel) =>
-        !string.IsNullOrEmpty(channel) && channel.Length <= LongestName && !channel.Contains('\0', StringComparison.Ordinal) && IsUnicode(channel);
+        !string.IsNullOrEmpty(channel) && channel.Length <=
+            LongestName && !channel.Contains('\0', StringComparison.Ordinal) && IsUnicode(channel);
 
     private static bool IsUnicode(string text)
     {

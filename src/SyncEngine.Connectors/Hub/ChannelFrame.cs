@@ -8,8 +8,8 @@ using SyncEngine.Postgres.Channels;
 
 namespace SyncEngine.Connectors.Hub;
 
-/// <summary>A frame of a channel, encoded once for everybody who gets it.</summary>
-/// <param name="ResumeId">What a client resumes from after it; empty: from nothing; null: as before.</param>
+/// <summary>A frame of a channel, encoded once for all its receivers.</summary>
+/// <param name="ResumeId">The id from which a client resumes after it. Empty: from nothing. Null: from the same id as before.</param>
 public readonly record struct ChannelFrame(Frame Frame, string? ResumeId)
 {
     private static readonly JsonWriterOptions relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
@@ -38,9 +38,13 @@ public readonly record struct ChannelFrame(Frame Frame, string? ResumeId)
         });
     }
 
-    /// <summary>Everything held has been sent.</summary>
+    /// <summary>All stored messages have been sent.</summary>
     /// <param name="last">The last message that the client has; null for none.</param>
-    public static ChannelFrame Live(long? last) => Of(FrameType.Live, last is { } id ? IdText(id) : null, json => json.WriteString("id", last is { } told ? IdText(told) : null));
+    public static ChannelFrame Live(long? last)
+    {
+        var id = last is { } known ? IdText(known) : null;
+        return Of(FrameType.Live, id, json => json.WriteString("id", id));
+    }
 
     public static ChannelFrame Reset() => new(new Frame(null, FrameBody.Reset(ErrorCode.MustRefetch)), "");
 

@@ -1,26 +1,29 @@
 using System.Globalization;
 using SyncEngine.Errors;
 using SyncEngine.Permissions;
+using SyncEngine.Postgres.Channels;
+using SyncEngine.Postgres.Sessions;
 
 namespace SyncEngine.Connectors.Hub;
 
-/// <summary>One client's way along a channel: its own reads until it has caught up, then the shared tail.</summary>
-/// <remarks>Pulled by one reader at a time. Holds one batch of frames at most; between batches it checks that the principal may go on.</remarks>
+/// <summary>The stream of one client along a channel: its own reads until it has caught up, then the shared tail.</summary>
+/// <remarks>
+/// Pulled by one reader at a time. It keeps one batch of frames at most. Between batches it checks that the principal may continue.
+/// </remarks>
 sealed class ChannelStream(ChannelFeed feed, Func<Principal> currentPrincipal, string channel, string? from) : IAsyncDisposable
 {
-    private static readonly TimeSpan retryPause = TimeSpan.FromSeconds(1);
-
+    private readonly Retry retry = feed.NewRetry();
     private ChannelTail? tail;
-    private long? position; // null: at the beginning of what is held
+    private long? position; // null: before the first stored message
     private long? lastSent;
     private bool isLive;
     private bool hasBegun;
     private bool hasRead;
 
-    /// <summary>The next frames, at least one; waits until there are some.</summary>
+    /// <summary>Returns the next frames, at least one; waits until there are some.</summary>
     public async Task<ChannelFrame[]> NextAsync(CancellationToken cancellationToken)
     {
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, feed.Leaving);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, feed.Draining);
         try
         {
             if (!hasBegun)
@@ -43,7 +46,9 @@ sealed class ChannelStream(ChannelFeed feed, Func<Principal> currentPrincipal, s
                 }
             }
         }
-        catch (Exception ended) when (feed.Leaving.IsCancellationRequested && !cancellationToken.IsCancellationRequested && ended is OperationCanceledException or ObjectDisposedException)
+        catch (Exception ended) when (
+            feed.Draining.IsCancellationRequested && !cancellationToken.IsCancellationRequested
+            && ended is OperationCanceledException or ObjectDisposedException)
         {
             throw new SyncException(ErrorCode.ShuttingDown, "the server is shutting down", hint: "Connect again in a moment.");
         }
@@ -55,7 +60,8 @@ sealed class ChannelStream(ChannelFeed feed, Func<Principal> currentPrincipal, s
     {
         var principal = currentPrincipal();
         return principal.ExpiresAt <= feed.Time.GetUtcNow()
-            ? throw new SyncException(ErrorCode.TokenExpired, "the token has expired", hint: "Authenticate with a new token, then open the channel again.")
+            ? throw new SyncException(
+                ErrorCode.TokenExpired, "the token has expired", hint: "Authenticate with a new token, then open the channel again.")
             : principal;
     }
 
@@ -66,7 +72,7 @@ sealed class ChannelStream(ChannelFeed feed, Func<Principal> currentPrincipal, s
             if (taken.Frames.Length == 0)
             {
                 position = taken.Position;
-                await NewsAsync(taken.Next, principal, cancellationToken);
+                await WaitAsync(taken.Next, principal, cancellationToken);
                 return [];
             }
 
@@ -80,15 +86,16 @@ sealed class ChannelStream(ChannelFeed feed, Func<Principal> currentPrincipal, s
 
     private async Task<ChannelFrame[]> CatchUpAsync(Principal principal, CancellationToken cancellationToken)
     {
-        Postgres.Channels.ChannelPage page;
+        ChannelPage page;
         try
         {
             page = await feed.ReadAsync(principal, channel, position, cancellationToken);
             hasRead = true;
+            retry.Reset();
         }
         catch (SyncException away) when (hasRead && away.Code.Class == ErrorClass.BackOff)
         {
-            await Task.Delay(retryPause, feed.Time, cancellationToken);
+            await retry.PauseAsync(cancellationToken);
             return [];
         }
 
@@ -114,7 +121,7 @@ sealed class ChannelStream(ChannelFeed feed, Func<Principal> currentPrincipal, s
         return [.. frames];
     }
 
-    private async Task JoinAsync(Principal principal, Postgres.Channels.ChannelPage page)
+    private async Task JoinAsync(Principal principal, ChannelPage page)
     {
         if (tail is { } former)
         {
@@ -130,22 +137,22 @@ sealed class ChannelStream(ChannelFeed feed, Func<Principal> currentPrincipal, s
         tail = feed.Acquire(principal, channel, page.DependsOnClaims, page.Position);
     }
 
-    /// <summary>Waits for news, for the token's end, or until it is time to ask for the principal again.</summary>
-    private async Task NewsAsync(Task news, Principal principal, CancellationToken cancellationToken)
+    /// <summary>Waits for new messages, for the token's expiry, or until the principal must be checked again.</summary>
+    private async Task WaitAsync(Task changed, Principal principal, CancellationToken cancellationToken)
     {
-        var patience = feed.Options.Recheck;
-        if (principal.ExpiresAt - feed.Time.GetUtcNow() is { } rest && rest < patience)
+        var timeout = feed.Options.Recheck;
+        if (principal.ExpiresAt - feed.Time.GetUtcNow() is { } rest && rest < timeout)
         {
-            patience = rest > TimeSpan.Zero ? rest : TimeSpan.Zero;
+            timeout = rest > TimeSpan.Zero ? rest : TimeSpan.Zero;
         }
 
         try
         {
-            await news.WaitAsync(patience, feed.Time, cancellationToken);
+            await changed.WaitAsync(timeout, feed.Time, cancellationToken);
         }
         catch (TimeoutException)
         {
-            // The caller looks again.
+            // The caller checks again.
         }
     }
 

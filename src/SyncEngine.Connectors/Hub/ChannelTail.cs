@@ -2,36 +2,38 @@ using System.Threading.Channels;
 using SyncEngine.Errors;
 using SyncEngine.Permissions;
 using SyncEngine.Postgres.Channels;
+using SyncEngine.Postgres.Sessions;
 
 namespace SyncEngine.Connectors.Hub;
 
-/// <summary>Whose streams of a channel see the same.</summary>
-/// <param name="Claims">Null where they make no difference, as no row-level security applies.</param>
+/// <summary>The key of a tail: streams with the same key see the same messages of a channel.</summary>
+/// <param name="Claims">Null where they make no difference, because no row-level security applies.</param>
 readonly record struct TailKey(string Channel, string? Role, bool DependsOnClaims, string? Claims);
 
-/// <summary>New messages after a position; <paramref name="Next"/> completes when there are others, or the tail has ended.</summary>
-readonly record struct TailNews(ChannelFrame[] Frames, long Position, Task Next);
+/// <summary>The messages after a position. <paramref name="Next"/> completes when there are more, or when the tail has ended.</summary>
+readonly record struct TailBatch(ChannelFrame[] Frames, long Position, Task Next);
 
 /// <summary>The end of a channel, read once for all streams that may see the same.</summary>
 /// <remarks>
-/// Lifecycle: from the first stream that has caught up to the last that leaves; it ends before when a read is refused, or when policies come or go.
-/// Backpressure: what was read last is held in memory, bounded; a stream that is further behind reads the table for itself.
+/// Lifecycle: from the first stream that has caught up to the last that leaves. It ends earlier when a read is refused, or when policies
+/// are added or removed.
+/// Backpressure: the messages read last are kept in memory, bounded. A stream that is further behind reads the table by itself.
 /// </remarks>
 sealed class ChannelTail(ChannelFeed feed, TailKey key, Principal principal, long start)
 {
-    private const int MaxHeldBytes = 256 * 1024;
+    private const int MaxKeptBytes = 256 * 1024;
 
-    private static readonly TimeSpan retryPause = TimeSpan.FromSeconds(1);
-
+    private readonly Retry retry = feed.NewRetry();
     private readonly Lock access = new(); // the loop writes what streams take
-    private readonly Queue<(long Id, ChannelFrame Frame)> held = new();
-    private long heldBytes;
-    private long floor = start; // whatever may be seen above it, up to position, is held
+    private readonly Queue<(long Id, ChannelFrame Frame)> kept = new();
+    private long keptBytes;
+    private long floor = start; // every visible message above it, up to position, is kept
     private long position = start;
-    private TaskCompletionSource news = NewSignal();
+    private TaskCompletionSource changed = NewSignal();
     private bool hasEnded;
 
-    private readonly Channel<bool> woken = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Channel<bool> woken = Channel.CreateBounded<bool>(
+        new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private CancellationTokenSource? stopping;
     private Task running = Task.CompletedTask;
 
@@ -43,7 +45,9 @@ sealed class ChannelTail(ChannelFeed feed, TailKey key, Principal principal, lon
     public bool HasEnded => Volatile.Read(ref hasEnded);
 
     public bool Serves(Principal reader) =>
-        !HasEnded && string.Equals(key.Role, reader.Role, StringComparison.Ordinal) && (!key.DependsOnClaims || string.Equals(key.Claims, reader.Claims, StringComparison.Ordinal));
+        !HasEnded
+        && string.Equals(key.Role, reader.Role, StringComparison.Ordinal)
+        && (!key.DependsOnClaims || string.Equals(key.Claims, reader.Claims, StringComparison.Ordinal));
 
     public void Start(CancellationToken cancellationToken)
     {
@@ -54,8 +58,10 @@ sealed class ChannelTail(ChannelFeed feed, TailKey key, Principal principal, lon
     /// <summary>There may be new messages.</summary>
     public void Wake() => woken.Writer.TryWrite(true);
 
-    /// <returns>False when what follows the position is not held (any more), or the tail has ended: the stream reads for itself, and finds out what it may.</returns>
-    public bool TryTake(long after, out TailNews taken)
+    /// <returns>
+    /// False when the messages after the position are not kept, or the tail has ended. Then the stream reads the table by itself.
+    /// </returns>
+    public bool TryTake(long after, out TailBatch taken)
     {
         lock (access)
         {
@@ -65,7 +71,8 @@ sealed class ChannelTail(ChannelFeed feed, TailKey key, Principal principal, lon
                 return false;
             }
 
-            taken = new TailNews([.. held.Where(entry => entry.Id > after).Select(entry => entry.Frame)], Math.Max(after, position), news.Task);
+            taken = new TailBatch(
+                [.. kept.Where(entry => entry.Id > after).Select(entry => entry.Frame)], Math.Max(after, position), changed.Task);
             return true;
         }
     }
@@ -89,24 +96,25 @@ sealed class ChannelTail(ChannelFeed feed, TailKey key, Principal principal, lon
             }
             catch (SyncException away) when (away.Code.Class == ErrorClass.BackOff)
             {
-                await Task.Delay(retryPause, feed.Time, cancellationToken);
+                await retry.PauseAsync(cancellationToken);
                 continue;
             }
             catch (SyncException)
             {
-                // Refused: each stream is told when it reads for itself.
+                // Refused: each stream gets the error when it reads by itself.
                 End();
                 return;
             }
 
-            // Each stream finds out for itself what it has missed, or under which claims it reads from now on. What this read has seen goes to nobody.
+            retry.Reset();
+            // Each stream reads by itself what it has missed, and under which claims it reads. The result of this read is dropped.
             if (page.HasGap || page.DependsOnClaims != key.DependsOnClaims)
             {
                 End();
                 return;
             }
 
-            Hold(page, forgetOld: isIdle && page.Messages.Count == 0);
+            Keep(page, forgetOld: isIdle && page.Messages.Count == 0);
             if (page.IsComplete)
             {
                 isIdle = !await WokenAsync(cancellationToken);
@@ -114,29 +122,29 @@ sealed class ChannelTail(ChannelFeed feed, TailKey key, Principal principal, lon
         }
     }
 
-    private void Hold(ChannelPage page, bool forgetOld)
+    private void Keep(ChannelPage page, bool forgetOld)
     {
-        TaskCompletionSource told;
+        TaskCompletionSource former;
         lock (access)
         {
             if (forgetOld)
             {
-                held.Clear();
-                heldBytes = 0;
+                kept.Clear();
+                keptBytes = 0;
                 floor = position;
             }
 
             foreach (var message in page.Messages)
             {
                 var frame = ChannelFrame.Message(key.Channel, message);
-                held.Enqueue((message.Id, frame));
-                heldBytes += frame.Frame.Length;
+                kept.Enqueue((message.Id, frame));
+                keptBytes += frame.Frame.Length;
             }
 
-            while (heldBytes > MaxHeldBytes)
+            while (keptBytes > MaxKeptBytes)
             {
-                var (id, frame) = held.Dequeue();
-                heldBytes -= frame.Frame.Length;
+                var (id, frame) = kept.Dequeue();
+                keptBytes -= frame.Frame.Length;
                 floor = id;
             }
 
@@ -146,22 +154,22 @@ sealed class ChannelTail(ChannelFeed feed, TailKey key, Principal principal, lon
                 return;
             }
 
-            (told, news) = (news, NewSignal());
+            (former, changed) = (changed, NewSignal());
         }
 
-        told.SetResult();
+        former.SetResult();
     }
 
     private void End()
     {
-        TaskCompletionSource told;
+        TaskCompletionSource former;
         lock (access)
         {
             hasEnded = true;
-            told = news;
+            former = changed;
         }
 
-        told.TrySetResult();
+        former.TrySetResult();
     }
 
     private async Task<bool> WokenAsync(CancellationToken cancellationToken)

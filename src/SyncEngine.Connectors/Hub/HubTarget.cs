@@ -3,18 +3,21 @@ using System.Globalization;
 using SyncEngine.Connectors.Targets;
 using SyncEngine.Observability;
 using SyncEngine.Postgres.Channels;
+using SyncEngine.Postgres.Sessions;
 
 namespace SyncEngine.Connectors.Hub;
 
-/// <summary>The engine's own hub: messages are stored in <c>sync.channel_messages</c>, from where every engine on the database delivers them (<see cref="ChannelFeed"/>).</summary>
+/// <summary>
+/// The engine's own hub. It stores messages in <c>sync.channel_messages</c>, from where every engine on the database delivers them.
+/// </summary>
 /// <remarks>
-/// Lifecycle: from construction to disposal it deletes what has expired, and so notices whether the table is there.
+/// Lifecycle: from construction to disposal it deletes expired messages, and so notices whether the table is there.
 /// Stored: messages for <c>SyncEngine:Outbox:HubRetention</c>. After a crash the same messages may come again; they are stored once.
 /// </remarks>
 public sealed class HubTarget : IMessageTarget
 {
-    private static readonly TimeSpan shortestPause = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan longestPause = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan shortestInterval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan longestInterval = TimeSpan.FromSeconds(30);
 
     private readonly ChannelMessages messages;
     private readonly TimeProvider time;
@@ -43,7 +46,7 @@ public sealed class HubTarget : IMessageTarget
             return new PublishResult(0, new Refusal(RefusalKind.Never, "invalid_channel", ChannelFeed.NameRule));
         }
 
-        // What has no proper id ends the run before it.
+        // A message without a valid id ends the run before it.
         var stored = new List<ChannelMessage>(outbound.Count);
         foreach (var message in outbound)
         {
@@ -56,11 +59,13 @@ public sealed class HubTarget : IMessageTarget
         }
 
         var result = stored.Count == 0 ? new StoreResult(0) : await messages.StoreAsync(outbound[0].Channel, stored, cancellationToken);
-        Tell(result.Failure);
+        Report(result.Failure);
         return result switch
         {
             { Failure: { } failure } => new PublishResult(result.Stored, new Refusal(KindOf(failure.Kind), failure.Code, failure.Reason)),
-            _ when stored.Count < outbound.Count => new PublishResult(result.Stored, new Refusal(RefusalKind.Never, "invalid_id", "the id is not a number of PostgreSQL's type bigint")),
+            _ when stored.Count < outbound.Count =>
+                new PublishResult(
+                    result.Stored, new Refusal(RefusalKind.Never, "invalid_id", "the id is not a number of PostgreSQL's type bigint")),
             _ => new PublishResult(result.Stored),
         };
     }
@@ -74,19 +79,20 @@ public sealed class HubTarget : IMessageTarget
 
     private async Task SweepAsync(CancellationToken cancellationToken)
     {
-        var pause = messages.Retention / 10;
-        pause = pause < shortestPause ? shortestPause : pause > longestPause ? longestPause : pause;
+        var interval = messages.Retention / 10;
+        interval = interval < shortestInterval ? shortestInterval : interval > longestInterval ? longestInterval : interval;
+        // Short, because a missing table is most often about to be made.
+        var retry = new Retry(shortestInterval, shortestInterval, RetryClock.ForProcess(time));
         while (true)
         {
             var failure = await messages.SweepAsync(cancellationToken);
-            Tell(failure);
-            // A table that is missing is most often being made.
-            await Task.Delay(failure is null ? pause : shortestPause, time, cancellationToken);
+            Report(failure);
+            await (failure is null ? Task.Delay(interval, time, cancellationToken) : retry.PauseAsync(cancellationToken));
         }
     }
 
-    /// <summary>A message that does not fit is no fault of the target's.</summary>
-    private void Tell(StoreFailure? failure)
+    /// <summary>A message that PostgreSQL cannot hold is not a fault of the target.</summary>
+    private void Report(StoreFailure? failure)
     {
         if (failure is null or { Kind: StoreFailureKind.Unfit })
         {

@@ -1,23 +1,21 @@
 namespace SyncEngine.Connectors.Outbox;
 
-/// <summary>
-/// The order in which outbox rows were committed, as the stream of changes tells it. A help, never a need: without it rows that are seen together for the first
-/// time are taken by id.
-/// </summary>
+/// <summary>The order in which outbox rows were committed, from the stream of changes.</summary>
+/// <remarks>It is optional: without it, rows that are seen together for the first time are taken by id.</remarks>
 public interface ICommitOrder
 {
     /// <summary>Raised when the stream passes a commit that touched the outbox: a wake-up.</summary>
     event Action? Committed;
 
-    /// <summary>Another value when commits may have been missed in between; null while the stream does not tell the outbox's commits.</summary>
+    /// <summary>Changes when commits may have been missed in between. Null while the stream does not report the outbox's commits.</summary>
     long? Epoch { get; }
 
     /// <summary>The place of the commit that inserted the row; null when the stream has not passed it, or passed it long ago.</summary>
     long? PlaceOf(long sequenceId);
 
-    /// <summary>From now on the order of the rows of this relation is told; whatever is known of another is forgotten.</summary>
+    /// <summary>Follows the rows of this relation from now on, and forgets every other.</summary>
     Task FollowAsync(uint relationOid, CancellationToken cancellationToken);
 
-    /// <summary>Until all these rows have a place, or patience ends.</summary>
-    Task WaitForAsync(IReadOnlyCollection<long> sequenceIds, TimeSpan patience, TimeProvider time, CancellationToken cancellationToken);
+    /// <summary>Waits until all these rows have a place, at most for the timeout.</summary>
+    Task WaitForAsync(IReadOnlyCollection<long> sequenceIds, TimeSpan timeout, TimeProvider time, CancellationToken cancellationToken);
 }

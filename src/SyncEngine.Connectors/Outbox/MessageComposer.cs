@@ -6,13 +6,15 @@ using SyncEngine.Postgres.Outbox;
 
 namespace SyncEngine.Connectors.Outbox;
 
-/// <summary>An outbox row as a message: the headers that clients of the Models SDK look for, and the row's own beside them, flat.</summary>
+/// <summary>
+/// Composes the message of an outbox row: the headers that clients of the Models SDK expect, and the row's own beside them, flat.
+/// </summary>
 static class MessageComposer
 {
     public const string MutationHeader = "x-ably-models-event-uuid";
     public const string RejectHeader = "x-ably-models-reject";
 
-    /// <summary>Where headers that are no object go.</summary>
+    /// <summary>The header for headers that are not an object.</summary>
     private const string WholeHeader = "headers";
 
     // PostgreSQL nests as deeply as its stack allows.

@@ -1,59 +1,62 @@
 using Microsoft.Extensions.Logging;
-using Npgsql;
+using SyncEngine.Postgres.Errors;
 using SyncEngine.Postgres.Outbox;
 using SyncEngine.Postgres.Sessions;
 
 namespace SyncEngine.Connectors.Outbox;
 
 /// <summary>
-/// The outbox, from its table to its targets: publishes each row once under one id, in order along each channel, together with any number of other processes.
+/// The outbox, from its table to its targets. It publishes each row once under one id, in order along each channel, together with any
+/// number of other processes.
 /// </summary>
 /// <remarks>
-/// Lifecycle: <see cref="RunAsync"/> until cancelled; it mends its own connections, and a table that is missing, altered or recreated is looked for until it is
-/// there. Backpressure: rows wait in their table. Stored: locks and progress in the database. After a crash: others, or the next start, send what was in work again under the same ids.
-/// How it works: docs/decisions/outbox-rounds.md.
+/// Lifecycle: <see cref="RunAsync"/> until cancelled. It reconnects by itself, and tries again until a table that is missing or altered is
+/// there.
+/// Backpressure: rows wait in their table. Stored: locks and progress in the database. After a crash others, or the next start, send what
+/// was in work again under the same ids.
+/// Decision: docs/decisions/outbox-rounds.md.
 /// </remarks>
-public sealed partial class OutboxConnector(
-    OutboxOptions options,
-    IReadOnlyList<TargetRoute> routes,
-    NpgsqlDataSource database,
-    ICommitOrder? commitOrder,
-    OutboxHealth health,
-    OutboxMetrics metrics,
-    TimeProvider time,
-    ILoggerFactory loggers)
+public sealed partial class OutboxConnector
 {
-    private static readonly TimeSpan tellAgain = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan logInterval = TimeSpan.FromMinutes(1);
 
-    private readonly ILogger logger = loggers.CreateLogger<OutboxConnector>();
-    private readonly OutboxNames names = new(options.Schema, options.Table, options.NodesSchema, options.NodesTable);
-    private readonly Random random = new(HashCode.Combine(Environment.ProcessId, time.GetTimestamp()));
-    private readonly WorkSignal signal = new(options, time);
+    private readonly OutboxContext context;
+    private readonly OutboxNames names;
     private readonly RoundMemory memory = new();
-    private long toldAt;
+    private long loggedAt;
+
+    public OutboxConnector(
+        OutboxOptions options, OutboxConnections connections, OutboxInstruments instruments, TimeProvider time, ILoggerFactory loggers)
+    {
+        context = new OutboxContext(
+            options, connections, instruments,
+            new WorkSignal(options, time), RetryClock.ForProcess(time), loggers.CreateLogger<OutboxConnector>());
+        names = new OutboxNames(options.Schema, options.Table, options.NodesSchema, options.NodesTable);
+    }
 
     /// <inheritdoc cref="OutboxNode.Crash"/>
     internal CancellationToken Crash { get; init; }
 
-    /// <summary>Runs until cancelled; then what is under way is sent to its end and this node's channels are the others'.</summary>
+    /// <summary>Runs until cancelled. Then it sends what is under way to its end, and leaves this node's channels to the others.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         using var listening = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var listen = options.FixedRate ? Task.CompletedTask : ListenAsync(listening.Token);
-        if (commitOrder is not null && !options.FixedRate)
+        var listen = context.Options.FixedRate ? Task.CompletedTask : ListenAsync(listening.Token);
+        var order = context.Options.FixedRate ? null : context.Connections.CommitOrder;
+        if (order is not null)
         {
-            commitOrder.Committed += signal.Notify;
+            order.Committed += context.Signal.Notify;
         }
 
         try
         {
-            await LiveAsync(cancellationToken);
+            await PublishAsync(cancellationToken);
         }
         finally
         {
-            if (commitOrder is not null)
+            if (order is not null)
             {
-                commitOrder.Committed -= signal.Notify;
+                order.Committed -= context.Signal.Notify;
             }
 
             await listening.CancelAsync();
@@ -61,116 +64,85 @@ public sealed partial class OutboxConnector(
         }
     }
 
-    private async Task LiveAsync(CancellationToken cancellationToken)
+    private async Task PublishAsync(CancellationToken cancellationToken)
     {
-        var pause = new Backoff(options.RetryDelay, options.HealthRefresh, random);
-        while (!cancellationToken.IsCancellationRequested)
+        var options = context.Options;
+        var retry = new Retry(options.RetryDelay, options.HealthRefresh, context.Clock) { RecoveredAfter = options.HealthRefresh };
+        try
         {
-            try
-            {
-                await using var table = await OutboxTable.OpenAsync(database, names, cancellationToken, sent => metrics.Statements.Add(sent));
-                Log.Begins(logger, names.Outbox, table.Shape.Mode);
-                var node = new OutboxNode(table, memory, database, options, routes, commitOrder, signal, health, metrics, time, random, logger) { Crash = Crash };
-                signal.Demand();
-                var began = time.GetTimestamp();
-                var end = await node.RunAsync(cancellationToken);
-                if (end == NodeEnd.Expelled)
-                {
-                    Log.Expelled(logger);
-                }
-
-                if (time.GetElapsedTime(began) > options.HealthRefresh)
-                {
-                    pause.Reset();
-                }
-
-                if (end != NodeEnd.Stopped && !await PausedAsync(pause.Next(), cancellationToken))
-                {
-                    return;
-                }
-            }
-            catch (Exception failure) when (failure is NpgsqlException or TimeoutException or OutboxUnavailableException or System.Net.Sockets.SocketException)
-            {
-                health.CountOutboxError();
-                TellUnavailable(OutboxFault.Of(failure));
-                if (!await PausedAsync(pause.Next(), cancellationToken))
-                {
-                    return;
-                }
-            }
-            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (Exception failure) when (failure is not OperationCanceledException)
-            {
-                // A fault of our own: the rest of the process goes on, and the log has it.
-                health.Fault = "the outbox failed unexpectedly and begins anew; the log has the details";
-                Log.Failed(logger, failure);
-                if (!await PausedAsync(pause.Next(), cancellationToken))
-                {
-                    return;
-                }
-            }
+            await retry.ForeverAsync(LiveAsync, failure => failure is not OperationCanceledException, OnFailure, cancellationToken);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // Stopped, as asked.
         }
     }
 
-    /// <summary>Once, and then once a minute while it stays so.</summary>
-    private void TellUnavailable(string reason)
+    /// <summary>One life of a node.</summary>
+    private async Task LiveAsync(CancellationToken cancellationToken)
     {
-        if (!reason.Equals(health.Fault, StringComparison.Ordinal) || time.GetElapsedTime(toldAt) > tellAgain)
+        await using var table = await OutboxTable.OpenAsync(
+            context.Connections.Database, names, cancellationToken, sent => context.Metrics.Statements.Add(sent));
+        Log.Begins(context.Logger, names.Outbox, table.Shape.Mode);
+        context.Signal.Demand();
+        if (await new OutboxNode(context, table, memory) { Crash = Crash }.RunAsync(cancellationToken) == NodeEnd.Expelled)
         {
-            toldAt = time.GetTimestamp();
-            Log.Unavailable(logger, reason);
+            Log.Expelled(context.Logger);
+        }
+    }
+
+    private void OnFailure(Exception failure)
+    {
+        if (DatabaseFailure.IsOfDatabase(failure) || failure is OutboxUnavailableException)
+        {
+            context.Health.CountOutboxError();
+            ReportUnavailable(OutboxFault.Of(failure));
+        }
+        else
+        {
+            // A fault of the engine's own: the rest of the process goes on, and the log has it.
+            context.Health.Fault = "the outbox failed unexpectedly and starts again; the log has the details";
+            Log.Failed(context.Logger, failure);
+        }
+    }
+
+    /// <summary>Logs a reason once, and again each minute while it lasts.</summary>
+    private void ReportUnavailable(string reason)
+    {
+        if (!reason.Equals(context.Health.Fault, StringComparison.Ordinal) || context.Time.GetElapsedTime(loggedAt) > logInterval)
+        {
+            loggedAt = context.Time.GetTimestamp();
+            Log.Unavailable(context.Logger, reason);
         }
 
-        health.Fault = reason;
+        context.Health.Fault = reason;
     }
 
     private async Task ListenAsync(CancellationToken cancellationToken)
     {
-        var pause = new Backoff(options.RetryDelay, options.SafetyPoll, random);
-        while (!cancellationToken.IsCancellationRequested)
+        var retry = new Retry(context.Options.RetryDelay, context.Options.SafetyPoll, context.Clock);
+        void OnNotified()
         {
-            try
-            {
-                await OutboxListener.ListenAsync(
-                    database,
-                    () =>
-                    {
-                        pause.Reset();
-                        health.Listen.Up();
-                        signal.Notify();
-                    },
-                    cancellationToken);
-            }
-            catch (Exception failure) when (failure is NpgsqlException or TimeoutException or System.Net.Sockets.SocketException)
-            {
-                health.Listen.Down("not listening for the trigger's notifications at present; the outbox is polled meanwhile");
-                Log.NotListening(logger, failure.Message);
-            }
-            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-            {
-                return;
-            }
-
-            if (!await PausedAsync(pause.Next(), cancellationToken))
-            {
-                return;
-            }
+            retry.Reset();
+            context.Health.Listen.Up();
+            context.Signal.Notify();
         }
-    }
 
-    private async Task<bool> PausedAsync(TimeSpan pause, CancellationToken cancellationToken)
-    {
+        void OnLost(Exception failure)
+        {
+            context.Health.Listen.Down("the trigger's notifications are not received; the outbox is polled meanwhile");
+            Log.NotListening(context.Logger, failure.Message);
+        }
+
         try
         {
-            await Task.Delay(pause, time, cancellationToken);
-            return true;
+            await retry.ForeverAsync(
+                token => OutboxListener.ListenAsync(context.Connections.Database, OnNotified, token),
+                DatabaseFailure.IsOfDatabase, OnLost, cancellationToken);
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            return false;
+            // Stopped, as asked.
         }
     }
 
@@ -179,13 +151,13 @@ public sealed partial class OutboxConnector(
         [LoggerMessage(3301, LogLevel.Information, "publishing outbox {Outbox}, mode {Mode}")]
         public static partial void Begins(ILogger logger, string outbox, OutboxMode mode);
 
-        [LoggerMessage(3302, LogLevel.Warning, "the outbox cannot be published at present: {Reason}")]
+        [LoggerMessage(3302, LogLevel.Warning, "the outbox cannot be published now: {Reason}")]
         public static partial void Unavailable(ILogger logger, string reason);
 
-        [LoggerMessage(3303, LogLevel.Warning, "this node was away for longer than its expiry and begins anew")]
+        [LoggerMessage(3303, LogLevel.Warning, "this node could not confirm its registration within its expiry, and starts again")]
         public static partial void Expelled(ILogger logger);
 
-        [LoggerMessage(3304, LogLevel.Warning, "not listening for notifications at present; the outbox is polled meanwhile: {Reason}")]
+        [LoggerMessage(3304, LogLevel.Warning, "notifications are not received; the outbox is polled meanwhile: {Reason}")]
         public static partial void NotListening(ILogger logger, string reason);
 
         [LoggerMessage(3305, LogLevel.Error, "the outbox failed")]

@@ -3,7 +3,7 @@ using SyncEngine.Postgres.Outbox;
 
 namespace SyncEngine.Connectors.Outbox;
 
-/// <summary>What health says of a failure. Details of PostgreSQL's errors stay behind, as they may quote rows.</summary>
+/// <summary>The text of a failure for health. Details of PostgreSQL's errors are left out, because they may quote rows.</summary>
 static class OutboxFault
 {
     public static string Of(Exception failure) => failure switch

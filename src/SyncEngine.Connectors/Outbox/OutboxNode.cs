@@ -1,123 +1,113 @@
 using Microsoft.Extensions.Logging;
 using Npgsql;
+using SyncEngine.Connectors.Nodes;
+using SyncEngine.Postgres.Errors;
 using SyncEngine.Postgres.Outbox;
 
 namespace SyncEngine.Connectors.Outbox;
 
-/// <summary>Why a node's life ended.</summary>
+/// <summary>The reason why a node's life ended.</summary>
 enum NodeEnd
 {
     Stopped,
 
-    /// <summary>The tables are others now; the next node reads their shape anew.</summary>
+    /// <summary>The tables have changed; the next node reads their shape again.</summary>
     Stale,
 
-    /// <summary>It could not say that it lives for as long as its expiry: its rows are others' now.</summary>
+    /// <summary>The node could not confirm its registration within its expiry, so its rows are others' now.</summary>
     Expelled,
 }
 
 /// <summary>
-/// One life of a node, from its entry in the nodes table to its end: the loop of rounds, the heartbeat, the settling, and the lanes between them.
+/// One life of a node, from its entry in the nodes table to its end: the loop of rounds, the heartbeat, the settling, and the lanes between
+/// them.
 /// </summary>
 /// <remarks>
-/// Each life has an id of its own, so that what an earlier one left locked is a dead node's. Backpressure: rounds take no more than lanes have room for.
+/// Each life has its own id, so that rows which an earlier life left locked belong to a dead node. Backpressure: rounds take no more than
+/// lanes have room for.
 /// Stored: locks in the outbox. After a crash: the rows are taken by others when this node's expiry has passed.
 /// </remarks>
 sealed partial class OutboxNode
 {
-    private static readonly TimeSpan sendingGrace = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan settlingGrace = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan sendingTimeout = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan settlingTimeout = TimeSpan.FromSeconds(3);
 
-    private readonly NodeId node;
+    private readonly OutboxContext context;
     private readonly OutboxTable table;
-    private readonly NpgsqlDataSource database;
-    private readonly OutboxOptions options;
-    private readonly ICommitOrder? commitOrder;
-    private readonly WorkSignal signal;
-    private readonly OutboxHealth health;
-    private readonly TimeProvider time;
-    private readonly Random random;
-    private readonly ILogger logger;
+    private readonly NodeId node;
     private readonly NodeLease lease;
+    private readonly NodeMembership membership;
     private readonly SettleQueue settling;
-    private readonly LaneSet lanes;
+    private readonly OutboxWork work;
     private readonly RoundLoop rounds;
-    private readonly CancellationTokenSource stopSending = new();
-    private readonly CancellationTokenSource abandon = new();
 
     private IReadOnlyCollection<string> peers = [];
 
-    public OutboxNode(
-        OutboxTable table, RoundMemory memory, NpgsqlDataSource database, OutboxOptions options, IReadOnlyList<TargetRoute> routes, ICommitOrder? commitOrder, WorkSignal signal,
-        OutboxHealth health, OutboxMetrics metrics, TimeProvider time, Random random, ILogger logger)
+    public OutboxNode(OutboxContext context, OutboxTable table, RoundMemory memory)
     {
+        this.context = context;
         this.table = table;
-        this.database = database;
-        this.options = options;
-        this.commitOrder = commitOrder;
-        this.signal = signal;
-        this.health = health;
-        this.time = time;
-        this.random = random;
-        this.logger = logger;
-        node = new NodeId(table.Names);
-        lease = new NodeLease(options.NodeExpiry, time);
-        settling = new SettleQueue(table, node.Id, options, health, time, random, logger);
-        lanes = new LaneSet(options, routes, lease, signal, settling, table.Shape.KeepsDeadLetters, health, metrics, time, random, logger, stopSending.Token, abandon.Token);
-        rounds = new RoundLoop(node, table, memory, options, lanes, settling, commitOrder, signal, health, metrics, time, random, logger);
-        settling.Settled += lanes.OnSettled;
-        lanes.TellHealth();
+        node = new NodeId(table.Names.Outbox);
+        lease = new NodeLease(context.Options.NodeExpiry, context.Time);
+        membership = new NodeMembership(table.Nodes, node, lease, context.Options.NodeExpiry, context.Time);
+        settling = new SettleQueue(context, table, node.Id);
+        work = new OutboxWork(context, lease, settling, table.Shape.KeepsDeadLetters);
+        rounds = new RoundLoop(context, table, memory, node, work, settling);
+        context.Health.ReadBlockedFrom(() => work.Lanes.Blocked);
     }
 
-    /// <summary>Cancelled together with the run, it ends the life as a killed process would: nothing is finished, nothing told. For simulations.</summary>
+    /// <summary>
+    /// Cancelled together with the run, it ends the life as a killed process would: nothing is finished, and the node stays registered. For
+    /// simulations.
+    /// </summary>
     internal CancellationToken Crash { get; init; }
 
     private bool IsReduced => table.Shape.Mode == OutboxMode.Reduced;
 
-    /// <summary>Runs until told to stop, or until this life cannot go on.</summary>
+    /// <summary>Runs until cancelled, or until this life cannot go on.</summary>
     /// <exception cref="NpgsqlException">It could not even begin.</exception>
     public async Task<NodeEnd> RunAsync(CancellationToken cancellationToken)
     {
-        await using var only = IsReduced ? await BeOnlyNodeAsync(cancellationToken) : null;
+        await using var exclusive = IsReduced ? await LockExclusivelyAsync(cancellationToken) : null;
         try
         {
-            await BeginAsync(only, cancellationToken);
-            return await LiveAsync(only, cancellationToken);
+            await BeginAsync(exclusive, cancellationToken);
+            return await LiveAsync(exclusive, cancellationToken);
         }
         finally
         {
-            if (only is not null)
+            if (exclusive is not null)
             {
-                await OutboxTable.YieldAsync(only);
+                await OutboxTable.ReleaseLocksAsync(exclusive);
             }
         }
     }
 
-    private async Task BeginAsync(NpgsqlConnection? only, CancellationToken cancellationToken)
+    private async Task BeginAsync(NpgsqlConnection? exclusive, CancellationToken cancellationToken)
     {
-        if (only is null)
+        if (exclusive is null)
         {
-            await table.JoinAsync(node.Id, options.NodeExpiry, cancellationToken);
+            await membership.JoinAsync(cancellationToken);
         }
 
-        await BeatAsync(only, cancellationToken);
-        if (commitOrder is not null)
+        await BeatAsync(exclusive, cancellationToken);
+        if (context.Connections.CommitOrder is { } order)
         {
-            await commitOrder.FollowAsync(table.Shape.Oid, cancellationToken);
+            await order.FollowAsync(table.Shape.Oid, cancellationToken);
         }
     }
 
-    private async Task<NodeEnd> LiveAsync(NpgsqlConnection? only, CancellationToken cancellationToken)
+    private async Task<NodeEnd> LiveAsync(NpgsqlConnection? exclusive, CancellationToken cancellationToken)
     {
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var settleEnding = new CancellationTokenSource();
         var settle = settling.RunAsync(settleEnding.Token);
-        Task[] loops = [rounds.RunAsync(ending.Token), LoopBeatsAsync(only, ending.Token), settle, lanes.Failed];
+        Task[] loops = [rounds.RunAsync(ending.Token), LoopBeatsAsync(exclusive, ending.Token), settle, work.Lanes.Failed];
         var first = await Task.WhenAny(loops);
         var isStopped = cancellationToken.IsCancellationRequested;
         await ending.CancelAsync();
-        await stopSending.CancelAsync();
-        // Before the farewell: a heartbeat under way would put the node on the list again.
+        await work.Lanes.StopAsync();
+        // Before the node leaves: a heartbeat under way would register it again.
         await EndedAsync(loops[0]);
         await EndedAsync(loops[1]);
         if (isStopped && !Crash.IsCancellationRequested)
@@ -125,11 +115,11 @@ sealed partial class OutboxNode
             await FinishAsync(settle);
         }
 
-        await abandon.CancelAsync();
+        await work.Lanes.AbandonAsync();
         await settleEnding.CancelAsync();
         await EndedAsync(settle);
-        await lanes.WhenIdleAsync();
-        health.Held = [];
+        await work.Lanes.WhenIdleAsync();
+        context.Health.Blocked = [];
         if (!isStopped && !IsReduced)
         {
             await LeaveAsync(); // the next life need not wait for this one's expiry
@@ -138,27 +128,27 @@ sealed partial class OutboxNode
         return isStopped ? NodeEnd.Stopped : EndOf(first);
     }
 
-    /// <summary>What is under way is sent to its end, what is stored is settled, and the others are told.</summary>
+    /// <summary>Sends the calls under way to their end, settles what is stored, and leaves.</summary>
     private async Task FinishAsync(Task settle)
     {
         try
         {
-            await lanes.WhenIdleAsync().WaitAsync(sendingGrace, time);
+            await work.Lanes.WhenIdleAsync().WaitAsync(sendingTimeout, context.Time);
         }
         catch (TimeoutException)
         {
-            Log.Abandoned(logger, sendingGrace.TotalSeconds);
-            await abandon.CancelAsync();
+            Log.Abandoned(context.Logger, sendingTimeout.TotalSeconds);
+            await work.Lanes.AbandonAsync();
         }
 
         settling.Complete();
         try
         {
-            await EndedAsync(settle).WaitAsync(settlingGrace, time);
+            await EndedAsync(settle).WaitAsync(settlingTimeout, context.Time);
         }
         catch (TimeoutException)
         {
-            Log.NotSettled(logger, settlingGrace.TotalSeconds);
+            Log.NotSettled(context.Logger, settlingTimeout.TotalSeconds);
         }
 
         if (!IsReduced)
@@ -171,118 +161,104 @@ sealed partial class OutboxNode
     {
         try
         {
-            using var patience = new CancellationTokenSource(settlingGrace, time);
-            await table.LeaveAsync(node.Id, patience.Token);
+            using var timeout = new CancellationTokenSource(settlingTimeout, context.Time);
+            await membership.LeaveAsync(OutboxNames.NotifyChannel, timeout.Token);
         }
-        catch (Exception failure) when (failure is TimeoutException or NpgsqlException or OperationCanceledException)
+        catch (Exception failure) when (DatabaseFailure.IsOfDatabase(failure) || failure is OperationCanceledException)
         {
-            Log.NotLeft(logger, failure.Message);
+            Log.NotLeft(context.Logger, failure.Message);
         }
     }
 
-    private async Task LoopBeatsAsync(NpgsqlConnection? only, CancellationToken cancellationToken)
+    private async Task LoopBeatsAsync(NpgsqlConnection? exclusive, CancellationToken cancellationToken)
     {
+        var options = context.Options;
         TimeSpan[] periods = [options.Heartbeat, options.LockDuration / 3, options.NodeExpiry / 3];
-        using var timer = new PeriodicTimer(periods.Min(), time);
-        var renewedAt = time.GetTimestamp();
+        using var timer = new PeriodicTimer(periods.Min(), context.Time);
+        var renewedAt = context.Time.GetTimestamp();
         while (await timer.WaitForNextTickAsync(cancellationToken))
         {
             try
             {
-                await BeatAsync(only, cancellationToken);
+                await BeatAsync(exclusive, cancellationToken);
             }
-            catch (Exception failure) when (failure is NpgsqlException or TimeoutException && !OutboxTable.IsStale(failure) && !IsReduced)
+            catch (Exception failure) when (OutboxTable.IsTransient(failure) && !IsReduced)
             {
-                health.CountNodesError();
-                Log.BeatFailed(logger, failure.Message);
+                context.Health.CountNodesError();
+                Log.BeatFailed(context.Logger, failure.Message);
             }
 
-            if (IsReduced)
+            if (IsReduced || await TryRenewAsync(cancellationToken))
             {
-                renewedAt = time.GetTimestamp();
-            }
-            else
-            {
-                renewedAt = await TryKeepAsync(cancellationToken) ? time.GetTimestamp() : renewedAt;
+                renewedAt = context.Time.GetTimestamp();
             }
 
-            if (time.GetElapsedTime(renewedAt) >= options.LockDuration)
-            {
-                throw new LeaseLostException(); // others may take what is in work here
-            }
-
-            if (lease.IsLost)
+            // Without its locks, others may take what is in work here.
+            if (lease.IsLost || context.Time.GetElapsedTime(renewedAt) >= options.LockDuration)
             {
                 throw new LeaseLostException();
             }
         }
     }
 
-    /// <summary>Renews the locks of rows in work, and removes tombstones of the past. A failure here is not the heart's.</summary>
-    private async Task<bool> TryKeepAsync(CancellationToken cancellationToken)
+    /// <summary>Renews the locks of rows in work, and removes tombstones of the past. A failure here does not end the heartbeat.</summary>
+    /// <returns>False when locks could not be renewed.</returns>
+    private async Task<bool> TryRenewAsync(CancellationToken cancellationToken)
     {
-        var isKept = true;
+        var isRenewed = true;
         try
         {
-            var inWork = lanes.InWork;
-            if (inWork.Count > 0)
+            var locked = work.LockedIds;
+            if (locked.Count > 0)
             {
-                isKept = false;
-                await table.RenewLocksAsync(node.Id, inWork, options.LockDuration, cancellationToken);
-                isKept = true;
+                isRenewed = false;
+                await table.RenewLocksAsync(node.Id, locked, context.Options.LockDuration, cancellationToken);
+                isRenewed = true;
             }
 
             await table.RemoveTombstonesAsync(cancellationToken);
         }
-        catch (Exception failure) when (failure is NpgsqlException or TimeoutException && !OutboxTable.IsStale(failure))
+        catch (Exception failure) when (OutboxTable.IsTransient(failure))
         {
-            health.CountOutboxError();
-            Log.NotKept(logger, failure.Message);
+            context.Health.CountOutboxError();
+            Log.NotRenewed(context.Logger, failure.Message);
         }
 
-        return isKept;
+        return isRenewed;
     }
 
-    private async Task BeatAsync(NpgsqlConnection? only, CancellationToken cancellationToken)
+    private async Task BeatAsync(NpgsqlConnection? exclusive, CancellationToken cancellationToken)
     {
-        var asked = time.GetTimestamp();
-        if (only is not null)
+        if (exclusive is not null)
         {
             // The lock lives as long as its connection.
-            await using var probe = new NpgsqlCommand("SELECT 1", only);
-            await probe.ExecuteNonQueryAsync(cancellationToken);
-            health.Mode = "reduced: SELECT and DELETE alone";
+            var asked = context.Time.GetTimestamp();
+            await using var ping = new NpgsqlCommand("SELECT 1", exclusive);
+            await ping.ExecuteNonQueryAsync(cancellationToken);
+            context.Health.Mode = "reduced: SELECT and DELETE alone";
+            lease.Confirm(asked);
+            return;
         }
-        else
+
+        var now = await membership.BeatAsync(cancellationToken);
+        context.Health.Mode = $"full: {now.Count} {(now.Count == 1 ? "node" : "nodes")}";
+        if (now.Count != peers.Count || now.Except(peers, StringComparer.Ordinal).Any())
         {
-            var live = await table.BeatAsync(node.Id, options.NodeExpiry, cancellationToken);
-            if (!live.Contains(node.Id, StringComparer.Ordinal))
-            {
-                throw new LeaseLostException();
-            }
-
-            var now = node.PeersAmong(live);
-            health.Mode = $"full: {now.Count} {(now.Count == 1 ? "node" : "nodes")}";
-            if (now.Count != peers.Count || now.Except(peers, StringComparer.Ordinal).Any())
-            {
-                peers = now;
-                signal.Demand(); // channels have moved
-            }
+            peers = now;
+            context.Signal.Demand(); // channels have moved
         }
-
-        lease.Confirm(asked);
     }
 
-    /// <summary>Waits until no other process has the outbox in reduced mode.</summary>
-    private async Task<NpgsqlConnection> BeOnlyNodeAsync(CancellationToken cancellationToken)
+    /// <summary>Waits until no other process publishes the outbox in reduced mode.</summary>
+    private async Task<NpgsqlConnection> LockExclusivelyAsync(CancellationToken cancellationToken)
     {
-        var connection = await database.OpenConnectionAsync(cancellationToken);
+        var connection = await context.Connections.Database.OpenConnectionAsync(cancellationToken);
         try
         {
-            while (!await OutboxTable.TryBeOnlyNodeAsync(connection, table.Names, cancellationToken))
+            while (!await OutboxTable.TryLockExclusivelyAsync(connection, table.Names, cancellationToken))
             {
-                health.Mode = "reduced: standing by, as another process has the outbox";
-                await Task.Delay(options.Heartbeat, time, cancellationToken);
+                context.Health.Mode = "reduced: standing by, because another process publishes the outbox";
+                await Task.Delay(context.Options.Heartbeat, context.Time, cancellationToken);
             }
 
             return connection;
@@ -304,8 +280,8 @@ sealed partial class OutboxNode
 
     private NodeEnd Stale(Exception failure)
     {
-        health.Fault = failure.Message;
-        Log.Stale(logger, failure.Message);
+        context.Health.Fault = failure.Message;
+        Log.Stale(context.Logger, failure.Message);
         return NodeEnd.Stale;
     }
 
@@ -317,30 +293,31 @@ sealed partial class OutboxNode
         }
         catch (Exception)
         {
-            // The first that ended has told why; the others end with it.
+            // The first loop that ended has the reason; the others end with it.
         }
     }
 
-    private sealed class LeaseLostException() : Exception("the node's time had run out before it could say that it lives");
-
     private static partial class Log
     {
-        [LoggerMessage(3007, LogLevel.Warning, "locks of rows in work, or old tombstones, could not be looked after, and will be tried again: {Reason}")]
-        public static partial void NotKept(ILogger logger, string reason);
+        [LoggerMessage(3007, LogLevel.Warning,
+            "locks of rows in work were not renewed, or old tombstones not removed; it is tried again: {Reason}")]
+        public static partial void NotRenewed(ILogger logger, string reason);
 
-        [LoggerMessage(3002, LogLevel.Warning, "this node cannot say that it lives, and will be tried again: {Reason}")]
+        [LoggerMessage(3002, LogLevel.Warning, "this node could not confirm its registration, and tries again: {Reason}")]
         public static partial void BeatFailed(ILogger logger, string reason);
 
-        [LoggerMessage(3003, LogLevel.Warning, "the outbox is another one now: {Reason}")]
+        [LoggerMessage(3003, LogLevel.Warning, "the outbox's tables have changed: {Reason}")]
         public static partial void Stale(ILogger logger, string reason);
 
-        [LoggerMessage(3004, LogLevel.Warning, "targets did not answer within {Seconds} s of the stop; another node, or the next start, sends their messages again under the same ids")]
+        [LoggerMessage(3004, LogLevel.Warning,
+            "targets did not answer within {Seconds} s of the stop; their next owner sends the messages again under the same ids")]
         public static partial void Abandoned(ILogger logger, double seconds);
 
-        [LoggerMessage(3006, LogLevel.Warning, "published rows were not removed within {Seconds} s of the stop; their next owner sends them again under the same ids")]
+        [LoggerMessage(3006, LogLevel.Warning,
+            "published rows were not removed within {Seconds} s of the stop; their next owner sends them again under the same ids")]
         public static partial void NotSettled(ILogger logger, double seconds);
 
-        [LoggerMessage(3005, LogLevel.Warning, "the node could not be taken off the list and expires by itself: {Reason}")]
+        [LoggerMessage(3005, LogLevel.Warning, "the node could not be removed from the nodes table and expires by itself: {Reason}")]
         public static partial void NotLeft(ILogger logger, string reason);
     }
 }

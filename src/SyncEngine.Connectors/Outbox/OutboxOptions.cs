@@ -2,7 +2,9 @@ using System.ComponentModel.DataAnnotations;
 
 namespace SyncEngine.Connectors.Outbox;
 
-/// <summary>The outbox: where its tables are, how work is found, how nodes share it. The part opens when one of its keys is set.</summary>
+/// <summary>
+/// The options of the outbox: its tables, how rows are found, how nodes share them. The outbox is on when one of its keys is set.
+/// </summary>
 public sealed record OutboxOptions
 {
     public const string Section = "SyncEngine:Outbox";
@@ -26,36 +28,41 @@ public sealed record OutboxOptions
     [MinLength(1)]
     public string NodesTable { get; init; } = "nodes";
 
-    /// <summary>Create the outbox table, its notify function and trigger at start where they are missing. Default false (on the embedded server: true).</summary>
+    /// <summary>
+    /// Create the outbox table, its notify function and trigger at start where they are missing. Default false (on the embedded server:
+    /// true).
+    /// </summary>
     public bool AutoCreate { get; init; }
 
     /// <summary>Create the nodes table at start where it is missing. Default false (on the embedded server: true).</summary>
     public bool AutoCreateNodes { get; init; }
 
-    /// <summary>Look for rows on a timer alone, without LISTEN and trigger. Default false.</summary>
+    /// <summary>Poll on a timer alone, without LISTEN and trigger. Default false.</summary>
     public bool FixedRate { get; init; }
 
     /// <summary>The timer of the fixed rate. Default 1 s.</summary>
     [Range(typeof(TimeSpan), "00:00:00.010", "1.00:00:00")]
     public TimeSpan PollInterval { get; init; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>After a look that a notification caused, further notifications wait this long and cause one look together. Default 20 ms.</summary>
+    /// <summary>
+    /// After a poll that a notification caused, further notifications wait this long and cause one poll together. Default 20 ms.
+    /// </summary>
     [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]
     public TimeSpan Debounce { get; init; } = TimeSpan.FromMilliseconds(20);
 
-    /// <summary>A look at least this often although nothing notified: rows whose notification was lost. Default 10 s.</summary>
+    /// <summary>The longest time between two polls, for rows whose notification was lost. Default 10 s.</summary>
     [Range(typeof(TimeSpan), "00:00:00.050", "1.00:00:00")]
     public TimeSpan SafetyPoll { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>How often a node says that it lives, and renews its locks. Default 5 s.</summary>
+    /// <summary>The interval at which a node confirms its registration and renews its locks. Default 5 s.</summary>
     [Range(typeof(TimeSpan), "00:00:00.050", "01:00:00")]
     public TimeSpan Heartbeat { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>A node that has not said so for this long is dead, and others take its channels. Default 15 s.</summary>
+    /// <summary>A node that has not confirmed its registration for this long is dead, and others take its channels. Default 15 s.</summary>
     [Range(typeof(TimeSpan), "00:00:00.200", "1.00:00:00")]
     public TimeSpan NodeExpiry { get; init; } = TimeSpan.FromSeconds(15);
 
-    /// <summary>For how long a row in work is locked (renewed while it is). Default 30 s.</summary>
+    /// <summary>The time for which a row in work is locked; the lock is renewed while it is in work. Default 30 s.</summary>
     [Range(typeof(TimeSpan), "00:00:00.200", "1.00:00:00")]
     public TimeSpan LockDuration { get; init; } = TimeSpan.FromSeconds(30);
 
@@ -63,43 +70,52 @@ public sealed record OutboxOptions
     [Range(1, 10_000)]
     public int BatchSize { get; init; } = 100;
 
-    /// <summary>The wait before the first new attempt; it doubles, with jitter. Default 250 ms.</summary>
+    /// <summary>The pause before the first new attempt; it doubles, with jitter. Default 250 ms.</summary>
     [Range(typeof(TimeSpan), "00:00:00.001", "01:00:00")]
     public TimeSpan RetryDelay { get; init; } = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>The longest wait before a new attempt. Default 30 s.</summary>
+    /// <summary>The longest pause before a new attempt. Default 30 s.</summary>
     [Range(typeof(TimeSpan), "00:00:00.001", "1.00:00:00")]
     public TimeSpan MaxRetryDelay { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>What becomes of a row that its target can never take: <c>DeadLetter</c> moves it to sync.dead_letters, <c>Hold</c> keeps it and its channel waiting. Default DeadLetter.</summary>
+    /// <summary>
+    /// Handling of a row that its target refuses for good: <c>DeadLetter</c> moves it to sync.dead_letters, <c>Hold</c> keeps it and blocks
+    /// its channel. Default DeadLetter.
+    /// </summary>
     public RefusedRow Refused { get; init; } = RefusedRow.DeadLetter;
 
-    /// <summary>Which channels go where; the first rule that fits decides. Default: all to <c>ably</c> where Ably has credentials, else to <c>hub</c>.</summary>
+    /// <summary>
+    /// The rules that lead channels to targets; the first that fits decides. Default: all to <c>ably</c> where Ably has credentials, else
+    /// to <c>hub</c>.
+    /// </summary>
     public IReadOnlyList<TargetRule> Targets { get; init; } = [];
 
-    /// <summary>How long the hub target keeps messages for clients that come back; after a longer absence they are told to refetch. Default 10 min.</summary>
+    /// <summary>
+    /// The time for which the hub target keeps messages for clients that reconnect. After a longer absence a client must refetch. Default
+    /// 10 min.
+    /// </summary>
     [Range(typeof(TimeSpan), "00:00:01", "30.00:00:00")]
     public TimeSpan HubRetention { get; init; } = TimeSpan.FromMinutes(10);
 
-    /// <summary>HOST:PORT of adbc's own health and metrics address; opens adbc's /health and /metrics there. Default none (2259 with adbc's configuration).</summary>
+    /// <summary>HOST:PORT on which adbc's own /health and /metrics are served. Default none (2259 with adbc's configuration).</summary>
     public string? HealthAddress { get; init; }
 
-    /// <summary>How often the tables are looked at for health. Default 5 s.</summary>
+    /// <summary>The interval at which the tables are checked for health. Default 5 s.</summary>
     [Range(typeof(TimeSpan), "00:00:00.100", "01:00:00")]
     public TimeSpan HealthRefresh { get; init; } = TimeSpan.FromSeconds(5);
 }
 
-/// <summary>What becomes of a row that its target can never take.</summary>
+/// <summary>Handling of a row that its target refuses for good.</summary>
 public enum RefusedRow
 {
     DeadLetter,
     Hold,
 }
 
-/// <summary>Channels and their target.</summary>
+/// <summary>A rule: channels and their target.</summary>
 public sealed record TargetRule
 {
-    /// <summary>A channel's name, <c>*</c> standing for any run of characters. Default <c>*</c>.</summary>
+    /// <summary>A channel's name; <c>*</c> stands for any run of characters. Default <c>*</c>.</summary>
     public string Channels { get; init; } = "*";
 
     /// <summary>A target's name: <c>ably</c>, <c>hub</c>.</summary>

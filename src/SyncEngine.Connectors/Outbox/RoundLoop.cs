@@ -1,177 +1,192 @@
 using Microsoft.Extensions.Logging;
 using Npgsql;
+using SyncEngine.Connectors.Nodes;
+using SyncEngine.Postgres.Errors;
 using SyncEngine.Postgres.Outbox;
 using SyncEngine.Postgres.Sessions;
 
 namespace SyncEngine.Connectors.Outbox;
 
-/// <summary>A node's rounds, one after another: each looks, numbers, claims, and puts what it has claimed on the lanes.</summary>
+/// <summary>A node's rounds, one after another: each polls, numbers, claims, and puts what it has claimed on the lanes.</summary>
 /// <remarks>
-/// Lifecycle: a node's. Backpressure: it takes no more than lanes have room for, and <see cref="RowsInWork"/> in all. A round that fails, or of which nobody knows whether it was
-/// committed, is followed by one that asks for the node's own rows, too.
+/// Lifecycle: a node's. Backpressure: it takes no more than lanes have room for, and <see cref="RowsInWork"/> in all.
+/// After a round that failed, or whose commit was never confirmed, the next round asks for the node's own rows, too.
+/// Decision: docs/decisions/outbox-rounds.md.
 /// </remarks>
 sealed partial class RoundLoop(
-    NodeId node, OutboxTable table, RoundMemory memory, OutboxOptions options, LaneSet lanes, SettleQueue settling, ICommitOrder? commitOrder, WorkSignal signal,
-    OutboxHealth health, OutboxMetrics metrics, TimeProvider time, Random random, ILogger logger)
+    OutboxContext context, OutboxTable table, RoundMemory memory, NodeId node, OutboxWork work, SettleQueue settling)
 {
-    private const int FailuresToTell = 3;
-    private const int RowsPerLook = 5_000;
+    private const int FailuresUntilShown = 3;
+    private const int RowsPerPoll = 5_000;
     private const int RowsInWork = 20_000;
     private const long BytesPerRound = 32 * 1024 * 1024;
-    private static readonly TimeSpan orderPatience = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan orderTimeout = TimeSpan.FromMilliseconds(50);
 
-    /// <summary>Channels that filled a look although this node may not take their rows: the next look leaves them out.</summary>
+    private readonly Retry retry = new(context.Options.RetryDelay, context.Options.NodeExpiry, context.Clock);
+
+    /// <summary>Channels that filled a poll although this node may not take their rows: the next poll leaves them out.</summary>
     private readonly HashSet<string> passedOver = new(StringComparer.Ordinal);
     private long? orderEpoch;
-    private bool isUnsure;
+    private bool isClaimUncertain;
     private int failures;
 
     /// <exception cref="OutboxChangedException">Or the driver's own: see <see cref="OutboxTable.IsStale"/>.</exception>
-    public async Task RunAsync(CancellationToken cancellationToken)
+    public Task RunAsync(CancellationToken cancellationToken) => retry.ForeverAsync(
+        RunRoundsAsync, OutboxTable.IsTransient, OnFailureAsync, cancellationToken);
+
+    private async Task RunRoundsAsync(CancellationToken cancellationToken)
     {
-        var pause = new Backoff(options.RetryDelay, options.NodeExpiry, random);
         while (true)
         {
-            await signal.WaitAsync(cancellationToken);
-            var began = time.GetTimestamp();
-            try
+            await context.Signal.WaitAsync(cancellationToken);
+            var began = context.Time.GetTimestamp();
+            if (work.MayTake(RowsInWork))
             {
-                if (lanes.MayTake(RowsInWork))
-                {
-                    var (cost, taken) = await (table.Shape.Mode == OutboxMode.Reduced ? LookReducedAsync(cancellationToken) : RoundAsync(cancellationToken));
-                    signal.Looked(cost, taken);
-                    metrics.RoundTime.Record(time.GetElapsedTime(began).TotalSeconds);
-                }
-                else
-                {
-                    signal.WantSoon();
-                }
+                var (cost, taken) = await (
+                    table.Shape.Mode == OutboxMode.Reduced ? PollReducedAsync(cancellationToken) : RoundAsync(cancellationToken));
+                context.Signal.Polled(cost, taken);
+                context.Metrics.RoundTime.Record(context.Time.GetElapsedTime(began).TotalSeconds);
+            }
+            else
+            {
+                context.Signal.WantSoon();
+            }
 
-                pause.Reset();
-                failures = 0;
-                health.Fault = null;
-                lanes.Sweep();
-            }
-            catch (PostgresException conflict) when (conflict.SqlState is PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected)
-            {
-                isUnsure = true; // a row of the look was deleted or updated meanwhile
-                await Task.Delay(pause.Next(), time, cancellationToken);
-                signal.Demand();
-            }
-            catch (Exception failure) when (failure is NpgsqlException or TimeoutException && !OutboxTable.IsStale(failure))
-            {
-                health.CountOutboxError();
-                isUnsure = true;
-                if (++failures >= FailuresToTell)
-                {
-                    health.Fault = OutboxFault.Of(failure);
-                }
-
-                await table.ForgetConnectionAsync(failure);
-                Log.RoundFailed(logger, failure.Message);
-                await Task.Delay(pause.Next(), time, cancellationToken);
-                signal.Demand();
-            }
+            retry.Reset();
+            failures = 0;
+            context.Health.Fault = null;
+            work.Lanes.RemoveIdle();
         }
+    }
+
+    private async ValueTask OnFailureAsync(Exception failure)
+    {
+        isClaimUncertain = true;
+        context.Signal.Demand();
+        if (DatabaseFailure.IsConflict(failure))
+        {
+            return; // a row of the poll was deleted or updated meanwhile
+        }
+
+        context.Health.CountOutboxError();
+        if (++failures >= FailuresUntilShown)
+        {
+            context.Health.Fault = OutboxFault.Of(failure);
+        }
+
+        await table.ForgetConnectionAsync(failure);
+        Log.RoundFailed(context.Logger, failure.Message);
     }
 
     private async Task<(TimeSpan Cost, int Taken)> RoundAsync(CancellationToken cancellationToken)
     {
-        metrics.Rounds.Add(1);
-        var epoch = commitOrder?.Epoch;
+        context.Metrics.Rounds.Add(1);
+        var epoch = context.Connections.CommitOrder?.Epoch;
         var isOrdered = epoch is not null && epoch == orderEpoch;
         await using var round = await table.BeginRoundAsync(cancellationToken);
-        // What was left out of the look stays left out, although its lane may have room by now: its earlier rows are not told.
-        HashSet<string> leftOut = [.. lanes.Held, .. passedOver];
-        var look = await round.LookAsync(new LookRequest(node.Id, memory.ProgressOf(table.Shape.Oid), leftOut, isUnsure, RowsPerLook), cancellationToken);
-        var placeOf = isOrdered ? await OrderAsync(look, cancellationToken) : null;
-        settling.Know(look.Tombstones);
-        look = look with { Known = [.. look.Own.Concat(look.Known).Where(row => !lanes.IsInWork(row.Id))] };
+        // A channel that the poll leaves out stays left out, although its lane may have room by now: its earlier rows are not known.
+        HashSet<string> leftOut = [.. work.Lanes.WithoutRoom, .. passedOver];
+        var request = new PollRequest(node.Id, memory.ProgressOf(table.Shape.Oid), leftOut, isClaimUncertain, RowsPerPoll);
+        var poll = await round.PollAsync(request, cancellationToken);
+        var placeOf = isOrdered ? await OrderAsync(poll, cancellationToken) : null;
+        settling.AddTombstones(poll.Tombstones);
+        poll = poll with { Known = [.. poll.Own.Concat(poll.Known).Where(row => !work.IsInWork(row.Id))] };
 
-        var peers = node.PeersAmong(look.LiveNodes);
+        var peers = node.PeersAmong(poll.LiveNodes);
         var owned = new Dictionary<string, bool>(StringComparer.Ordinal);
-        bool IsOwned(string channel) => owned.TryGetValue(channel, out var known) ? known : owned[channel] = Rendezvous.IsOwner(channel, node.Id, peers);
-        var plan = RoundPlan.Make(look, IsOwned, channel => leftOut.Contains(channel) ? 0 : lanes.Room(channel), placeOf, table.Shape.Sequence is not null, BytesPerRound);
+        bool IsOwned(string channel) =>
+            owned.TryGetValue(channel, out var known) ? known : owned[channel] = Rendezvous.IsOwner(channel, node.Id, peers);
+        int RoomOf(string channel) => leftOut.Contains(channel) ? 0 : work.Lanes.Room(channel);
+        var plan = RoundPlan.Make(poll, new ChannelRoom(IsOwned, RoomOf), placeOf, table.Shape.Sequence is not null, BytesPerRound);
 
-        var highest = Math.Max(look.Progress.Highest, look.Highest);
+        var highest = Math.Max(poll.Progress.Highest, poll.Highest);
         var numbers = plan.NumbersNeeded > 0 ? await round.TakeNumbersAsync(plan.NumbersNeeded, highest, cancellationToken) : [];
         var next = 0;
         var decisions = plan.Rows.Select(row => new RowDecision(row.Id, row.NeedsNumber ? numbers[next++] : row.Id, row.IsTaken)).ToList();
-        var late = plan.IsPartial ? await round.NumberLateAsync(look, cancellationToken) : new NumberedRows(numbers.Count, numbers.Count > 0 ? numbers[^1] : highest);
-        var hasNews = look.New.Count > 0 || look.Progress.Horizon is null;
-        var progress = hasNews ? new OutboxProgress(late.Highest, look.Horizon) : null;
+        var late = plan.IsPartial
+            ? await round.NumberLateAsync(poll, cancellationToken)
+            : new NumberedRows(numbers.Count, numbers.Count > 0 ? numbers[^1] : highest);
+        var hasNewRows = poll.New.Count > 0 || poll.Progress.Horizon is null;
+        var progress = hasNewRows ? new OutboxProgress(late.Highest, poll.Horizon) : null;
         var decided = plan.Rows.Select(row => row.Id).ToHashSet();
-        var mustFix = hasNews && (look.IsNewCut || look.New.Any(row => !decided.Contains(row.Id)));
-        var taken = await round.CommitAsync(decisions, progress, mustFix, node.Id, options.LockDuration, cancellationToken);
+        var mustFix = hasNewRows && (poll.IsNewCut || poll.New.Any(row => !decided.Contains(row.Id)));
+        var taken = await round.CommitAsync(decisions, progress, mustFix, node.Id, context.Options.LockDuration, cancellationToken);
 
-        metrics.Renumbered.Add(late.Count);
+        context.Metrics.Renumbered.Add(late.Count);
         memory.Keep(table.Shape.Oid, progress);
-        isUnsure &= plan.IsPartial; // then rows of an earlier claim are left for the next look, too
+        isClaimUncertain &= plan.IsPartial; // then rows of an earlier claim are left for the next poll, too
         orderEpoch = epoch;
-        lanes.Add(taken);
-        WantNext(look, plan, IsOwned, taken.Count);
-        return (look.Cost, taken.Count);
+        work.Add(taken);
+        WantNext(poll, plan, IsOwned, taken.Count);
+        return (poll.Cost, taken.Count);
     }
 
-    /// <summary>Rows that nobody will tell of: left for want of room in the look, or in work elsewhere.</summary>
-    private void WantNext(OutboxLook look, RoundPlan plan, Func<string, bool> isOwned, int taken)
+    /// <summary>
+    /// Asks for another round where no notification will: rows were left for want of room in the poll, or are in work at another node.
+    /// </summary>
+    private void WantNext(OutboxPoll poll, RoundPlan plan, Func<string, bool> isOwned, int taken)
     {
         var before = passedOver.Count;
-        if (look.IsKnownCut)
+        if (poll.IsKnownCut)
         {
-            passedOver.UnionWith(look.Known.Select(row => row.Channel).Where(channel => !isOwned(channel) || look.BusyChannels.Contains(channel)));
+            passedOver.UnionWith(
+                poll.Known.Select(row => row.Channel).Where(channel => !isOwned(channel) || poll.BusyChannels.Contains(channel)));
         }
         else
         {
             passedOver.Clear();
         }
 
-        if (plan.IsPartial || (plan.HasMore && (taken > 0 || plan.Rows.Count > 0 || look.IsNewCut || passedOver.Count > before)))
+        if (plan.IsPartial || (plan.HasMore && (taken > 0 || plan.Rows.Count > 0 || poll.IsNewCut || passedOver.Count > before)))
         {
-            signal.Demand();
+            context.Signal.Demand();
         }
-        else if (plan.IsBlocked || before > 0)
+        else if (plan.IsBusyElsewhere || before > 0)
         {
-            signal.WantSoon();
+            context.Signal.WantSoon();
         }
     }
 
-    /// <summary>The stream may be a moment behind the table: rows of several commits whose order it has not told are waited for, shortly.</summary>
-    private async Task<Func<long, long?>?> OrderAsync(OutboxLook look, CancellationToken cancellationToken)
+    /// <summary>
+    /// The stream may be a moment behind the table. Rows of several commits, whose order it has not reported yet, are waited for shortly.
+    /// </summary>
+    private async Task<Func<long, long?>?> OrderAsync(OutboxPoll poll, CancellationToken cancellationToken)
     {
-        if (look.New.Count > 1 && !look.IsNewCut)
+        var order = context.Connections.CommitOrder!;
+        if (poll.New.Count > 1 && !poll.IsNewCut)
         {
-            await commitOrder!.WaitForAsync([.. look.New.Select(row => row.Id)], orderPatience, time, cancellationToken);
+            await order.WaitForAsync([.. poll.New.Select(row => row.Id)], orderTimeout, context.Time, cancellationToken);
         }
 
-        return commitOrder!.PlaceOf;
+        return order.PlaceOf;
     }
 
-    private async Task<(TimeSpan Cost, int Taken)> LookReducedAsync(CancellationToken cancellationToken)
+    private async Task<(TimeSpan Cost, int Taken)> PollReducedAsync(CancellationToken cancellationToken)
     {
-        metrics.Rounds.Add(1);
-        var began = time.GetTimestamp();
-        var held = lanes.Held;
-        var rows = await table.LookReducedAsync(held, lanes.InWork, RowsPerLook, cancellationToken);
+        context.Metrics.Rounds.Add(1);
+        var began = context.Time.GetTimestamp();
+        var leftOut = work.Lanes.WithoutRoom;
+        var rows = await table.PollReducedAsync(leftOut, work.LockedIds, RowsPerPoll, cancellationToken);
         var taken = rows.GroupBy(row => row.Row.Channel, StringComparer.Ordinal)
-            .SelectMany(channel => channel.TakeWhile(row => row.IsRipe).Select(row => row.Row).Take(held.Contains(channel.Key) ? 0 : lanes.Room(channel.Key)))
+            .SelectMany(channel => channel.TakeWhile(row => row.IsRipe).Select(row => row.Row).Take(
+                leftOut.Contains(channel.Key) ? 0 : work.Lanes.Room(channel.Key)))
             .ToList();
-        lanes.Add(taken);
-        if (rows.Count > RowsPerLook - 1 && taken.Count > 0)
+        work.Add(taken);
+        if (rows.Count > RowsPerPoll - 1 && taken.Count > 0)
         {
-            signal.Demand();
+            context.Signal.Demand();
         }
         else if (rows.Any(row => !row.IsRipe))
         {
-            signal.WantSoon(); // nobody tells when an older writer has ended
+            context.Signal.WantSoon(); // no notification comes when an older writer ends
         }
 
-        return (time.GetElapsedTime(began), taken.Count);
+        return (context.Time.GetElapsedTime(began), taken.Count);
     }
 
     private static partial class Log
     {
-        [LoggerMessage(3001, LogLevel.Warning, "the outbox cannot be looked at, and will be tried again: {Reason}")]
+        [LoggerMessage(3001, LogLevel.Warning, "the outbox could not be polled, and is polled again: {Reason}")]
         public static partial void RoundFailed(ILogger logger, string reason);
     }
 }

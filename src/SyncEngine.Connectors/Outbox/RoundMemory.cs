@@ -2,10 +2,8 @@ using SyncEngine.Postgres.Outbox;
 
 namespace SyncEngine.Connectors.Outbox;
 
-/// <summary>
-/// How far the outbox was numbered, where no table keeps it: for as long as the process lives, whatever becomes of its nodes and of the table. In a recreated table nothing has been
-/// seen, but its ids go on above the highest.
-/// </summary>
+/// <summary>The progress of the outbox where no table keeps it. It lives as long as the process, longer than nodes and tables.</summary>
+/// <remarks>In a recreated table no row has been seen, but its ids continue above the highest.</remarks>
 sealed class RoundMemory
 {
     private OutboxProgress? progress;

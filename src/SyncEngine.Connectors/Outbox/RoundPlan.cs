@@ -2,56 +2,70 @@ using SyncEngine.Postgres.Outbox;
 
 namespace SyncEngine.Connectors.Outbox;
 
-/// <summary>What a round does with a row.</summary>
-/// <param name="NeedsNumber">It came late, or its id would not rise along its channel: it gets a number from the sequence, in the order of the list.</param>
+/// <summary>The part of a plan that concerns one row.</summary>
+/// <param name="NeedsNumber">
+/// It came late, or its id would not rise along its channel: it gets a number from the sequence, in the order of the list.
+/// </param>
 readonly record struct PlannedRow(long Id, bool NeedsNumber, bool IsTaken);
 
+/// <summary>The channels of a node, and the room on their lanes.</summary>
+/// <param name="IsOwned">True for the node's own channels.</param>
+/// <param name="Of">The number of rows that a channel's lane takes.</param>
+readonly record struct ChannelRoom(Func<string, bool> IsOwned, Func<string, int> Of);
+
 /// <summary>
-/// What a round decides, from what it saw: pure, so that every order of commits can be tried. docs/decisions/outbox-rounds.md has the reasons.
+/// The decisions of a round from the result of its poll. It is a pure function, so that every order of commits can be tried.
 /// </summary>
+/// <remarks>Decision: docs/decisions/outbox-rounds.md.</remarks>
 /// <param name="Rows">Those that change, in the order in which they go to their channels.</param>
-/// <param name="HasMore">A channel of ours has rows that the round could have taken with more room.</param>
-/// <param name="IsBlocked">A channel of ours is still in work at another node.</param>
-/// <param name="IsPartial">There are late rows, and more new rows than one look tells: channels with late rows are numbered as a whole, and everything else is left for the next look.</param>
-sealed record RoundPlan(IReadOnlyList<PlannedRow> Rows, bool HasMore, bool IsBlocked, bool IsPartial)
+/// <param name="HasMore">A channel of this node has rows that the round could have taken with more room.</param>
+/// <param name="IsBusyElsewhere">A channel of this node is still in work at another node.</param>
+/// <param name="IsPartial">
+/// There are late rows, and more new rows than one poll returns. Channels with late rows are numbered as a whole, and everything else is
+/// left for the next poll.
+/// </param>
+sealed record RoundPlan(IReadOnlyList<PlannedRow> Rows, bool HasMore, bool IsBusyElsewhere, bool IsPartial)
 {
     public int NumbersNeeded => Rows.Count(row => row.NeedsNumber);
 
-    /// <param name="isOwned">The channel is this node's.</param>
-    /// <param name="room">How many more rows a channel's lane takes.</param>
     /// <param name="placeOf">The commit order; null where it is not known.</param>
     /// <param name="mayNumber">There is a sequence to number from.</param>
     /// <param name="maxBytes">Of all rows taken.</param>
-    public static RoundPlan Make(OutboxLook look, Func<string, bool> isOwned, Func<string, int> room, Func<long, long?>? placeOf, bool mayNumber, long maxBytes)
+    public static RoundPlan Make(OutboxPoll poll, ChannelRoom room, Func<long, long?>? placeOf, bool mayNumber, long maxBytes)
     {
-        // What follows a late row on its channel comes after it, and may not have been told.
-        if (mayNumber && look.IsNewCut && look.New[0].Id <= look.Progress.Highest)
+        // What follows a late row on its channel comes after it, and may be missing in the poll.
+        if (mayNumber && poll.IsNewCut && poll.New[0].Id <= poll.Progress.Highest)
         {
-            return new RoundPlan([], HasMore: true, IsBlocked: false, IsPartial: true);
+            return new RoundPlan([], HasMore: true, IsBusyElsewhere: false, IsPartial: true);
         }
 
         var channels = new Dictionary<string, ChannelState>(StringComparer.Ordinal);
         var rows = new List<PlannedRow>();
         var bytes = 0L;
-        var isCut = look.IsKnownCut || look.IsNewCut;
+        var isCut = poll.IsKnownCut || poll.IsNewCut;
         var hasMore = isCut;
-        var isBlocked = false;
-        foreach (var (row, isLate) in InOrderOfAppearance(look, placeOf))
+        var isBusyElsewhere = false;
+        foreach (var (row, isLate) in InOrderOfAppearance(poll, placeOf))
         {
             if (!channels.TryGetValue(row.Channel, out var channel))
             {
-                channel = new ChannelState { Room = isOwned(row.Channel) ? room(row.Channel) : 0, IsBusy = look.BusyChannels.Contains(row.Channel) };
+                channel = new ChannelState
+                {
+                    Room = room.IsOwned(row.Channel) ? room.Of(row.Channel) : 0,
+                    IsBusy = poll.BusyChannels.Contains(row.Channel),
+                };
                 channels.Add(row.Channel, channel);
-                isBlocked |= channel is { Room: > 0, IsBusy: true };
+                isBusyElsewhere |= channel is { Room: > 0, IsBusy: true };
             }
 
-            // After a fresh number no other id of the look rises.
+            // After a fresh number no other id of the poll rises.
             var needsNumber = mayNumber && !row.IsFixed && (isLate || channel.HasFresh || row.Id <= channel.Highest);
             channel.HasFresh |= needsNumber;
             channel.Highest = Math.Max(channel.Highest, row.Id);
 
-            // Of a look that was cut, rows between the last one and those after it in the order are not known: they wait for the next look.
-            var mayTake = channel is { Room: > 0, IsBusy: false, IsClosed: false } && !(isCut && (isLate || needsNumber || !IsBeforeCut(look, row)));
+            // In a poll that was cut, rows after its last one in the order are unknown. They wait for the next poll.
+            var mayTake = channel is { Room: > 0, IsBusy: false, IsClosed: false } && !(
+                isCut && (isLate || needsNumber || !IsBeforeCut(poll, row)));
             var isTaken = row.IsOwn || (mayTake && (bytes == 0 || bytes + row.Bytes <= maxBytes));
             if (isTaken)
             {
@@ -70,28 +84,33 @@ sealed record RoundPlan(IReadOnlyList<PlannedRow> Rows, bool HasMore, bool IsBlo
             }
         }
 
-        return new RoundPlan(rows, hasMore, isBlocked, IsPartial: false);
+        return new RoundPlan(rows, hasMore, isBusyElsewhere, IsPartial: false);
     }
 
-    /// <summary>Below the last id that was told, nothing of the channel is missing.</summary>
-    private static bool IsBeforeCut(OutboxLook look, WaitingRow row) =>
-        (!look.IsKnownCut || row.Id <= look.Known[^1].Id) && (!look.IsNewCut || row.Id <= look.New[^1].Id);
+    /// <summary>Below the last id of the poll, no row of the channel is missing.</summary>
+    private static bool IsBeforeCut(OutboxPoll poll, WaitingRow row) =>
+        (!poll.IsKnownCut || row.Id <= poll.Known[^1].Id) && (!poll.IsNewCut || row.Id <= poll.New[^1].Id);
 
-    /// <summary>The order in which the rows became visible, as far as it is known, and which of them came late.</summary>
-    private static IEnumerable<(WaitingRow Row, bool IsLate)> InOrderOfAppearance(OutboxLook look, Func<long, long?>? placeOf)
+    /// <summary>The rows in the order in which they became visible, as far as it is known, each with whether it came late.</summary>
+    private static IEnumerable<(WaitingRow Row, bool IsLate)> InOrderOfAppearance(OutboxPoll poll, Func<long, long?>? placeOf)
     {
-        var known = look.Known.Select(row => (row, false));
-        if (placeOf is not null && !look.IsKnownCut && !look.IsNewCut)
+        var known = poll.Known.Select(row => (row, false));
+        if (placeOf is not null && !poll.IsKnownCut && !poll.IsNewCut)
         {
-            var placed = look.New.Select(row => (Row: row, Place: placeOf(row.Id) ?? long.MaxValue)).OrderBy(row => row.Place).ThenBy(row => row.Row.Id);
-            return known.Concat(Judged(placed, look.Progress.Highest));
+            var placed = poll.New
+                .Select(row => (Row: row, Place: placeOf(row.Id) ?? long.MaxValue))
+                .OrderBy(row => row.Place)
+                .ThenBy(row => row.Row.Id);
+            return known.Concat(Judged(placed, poll.Progress.Highest));
         }
 
         // By id, so that rows of one transaction stay in their order: what follows a late row on its channel gets a fresh number, too.
-        return known.Concat(look.New.Select(row => (row, row.Id <= look.Progress.Highest)));
+        return known.Concat(poll.New.Select(row => (row, row.Id <= poll.Progress.Highest)));
     }
 
-    /// <summary>A row is late when an id above its own was visible before it: to an earlier look, or by an earlier commit of this one.</summary>
+    /// <summary>
+    /// A row is late when an id above its own was visible before it: to an earlier poll, or by an earlier commit of this one.
+    /// </summary>
     private static IEnumerable<(WaitingRow Row, bool IsLate)> Judged(IEnumerable<(WaitingRow Row, long Place)> rows, long highest)
     {
         var visible = highest;
@@ -99,7 +118,7 @@ sealed record RoundPlan(IReadOnlyList<PlannedRow> Rows, bool HasMore, bool IsBlo
         var beforePlace = highest;
         foreach (var (row, rowPlace) in rows)
         {
-            // Rows of one commit appear together; what the stream has not passed is later than what it has, in an order that nobody knows.
+            // Rows of one commit appear together. What the stream has not passed is later than what it has, in an unknown order.
             if (rowPlace != place)
             {
                 place = rowPlace;

@@ -6,34 +6,34 @@ using SyncEngine.Postgres.Sessions;
 
 namespace SyncEngine.Connectors.Outbox;
 
-sealed record DeadLetter(string Target, string Code, string Error);
-
-/// <summary>A row that is done with: stored at its target, or a dead letter.</summary>
+/// <summary>A row that is finished: stored at its target, or a dead letter.</summary>
 sealed record Settlement(SettledRow Row, DeadLetter? Letter);
 
-/// <summary>Takes rows that are done with out of the table, many in one statement.</summary>
+/// <summary>Removes finished rows from the table, many in one statement.</summary>
 /// <remarks>
-/// Bounded by what the node has in work. When the database is away it waits and tries again; the rows stay locked meanwhile. A crash before a row is settled
-/// means that its next owner sends it again, under the same id.
+/// Bounded by what the node has in work. While the database is away it waits and tries again; the rows stay locked. A crash before a row is
+/// settled means that its next owner sends it again, under the same id.
 /// </remarks>
-sealed partial class SettleQueue(OutboxTable table, string node, OutboxOptions options, OutboxHealth health, TimeProvider time, Random random, ILogger logger)
+sealed partial class SettleQueue(OutboxContext context, OutboxTable table, string node)
 {
-    private const int AtOnce = 1_000;
+    private const int RowsPerStatement = 1_000;
 
     // As many as there are rows in work, which rounds bound.
-    private readonly Channel<Settlement> done = Channel.CreateUnbounded<Settlement>(new UnboundedChannelOptions { SingleReader = true });
-    private readonly HashSet<long> tombstones = []; // the loop's own, but for what looks tell
-
+    private readonly Channel<Settlement> finished = Channel.CreateUnbounded<Settlement>(
+        new UnboundedChannelOptions { SingleReader = true });
+    private readonly HashSet<long> tombstones = []; // the loop's own, and what polls add
     private readonly List<(Settlement Settlement, string Reason, long Since)> stuck = [];
 
+    /// <summary>Raised with the ids of rows that are gone from the table.</summary>
     public event Action<IEnumerable<long>>? Settled;
 
-    public void Add(Settlement settlement) => done.Writer.TryWrite(settlement);
+    public void Add(Settlement settlement) => finished.Writer.TryWrite(settlement);
 
-    /// <summary>No more will come: <see cref="RunAsync"/> ends when it has settled what it has.</summary>
-    public void Complete() => done.Writer.TryComplete();
+    /// <summary>Ends the input: <see cref="RunAsync"/> returns when it has settled the rest.</summary>
+    public void Complete() => finished.Writer.TryComplete();
 
-    public void Know(IEnumerable<long> found)
+    /// <summary>Adds tombstones that a poll has found.</summary>
+    public void AddTombstones(IEnumerable<long> found)
     {
         lock (tombstones)
         {
@@ -41,13 +41,13 @@ sealed partial class SettleQueue(OutboxTable table, string node, OutboxOptions o
         }
     }
 
-    /// <exception cref="PostgresException">The table has become another one (<see cref="OutboxTable.IsStale"/>).</exception>
+    /// <exception cref="PostgresException">The table has been replaced (<see cref="OutboxTable.IsStale"/>).</exception>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         while (await NextAsync(cancellationToken))
         {
             var batch = new List<Settlement>();
-            while (batch.Count < AtOnce && done.Reader.TryRead(out var settlement))
+            while (batch.Count < RowsPerStatement && finished.Reader.TryRead(out var settlement))
             {
                 batch.Add(settlement);
             }
@@ -59,18 +59,20 @@ sealed partial class SettleQueue(OutboxTable table, string node, OutboxOptions o
                 await SettleAsync([letter], cancellationToken);
             }
 
-            health.SettlingFault = stuck.Count == 0 ? null : $"{stuck.Count} published {(stuck.Count == 1 ? "row" : "rows")} cannot be removed: {stuck[0].Reason}";
+            context.Health.SettlingFault = stuck.Count == 0
+                ? null
+                : $"{stuck.Count} published {(stuck.Count == 1 ? "row" : "rows")} cannot be removed: {stuck[0].Reason}";
         }
     }
 
-    /// <summary>Until there is something to settle, or something stuck to try again; false when no more will come.</summary>
+    /// <summary>Waits until there is something to settle, or something stuck to try again. False when no more will come.</summary>
     private async Task<bool> NextAsync(CancellationToken cancellationToken)
     {
-        var next = done.Reader.WaitToReadAsync(cancellationToken).AsTask();
+        var next = finished.Reader.WaitToReadAsync(cancellationToken).AsTask();
         if (stuck.Count > 0)
         {
             using var rest = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            var ended = await Task.WhenAny(next, Task.Delay(options.MaxRetryDelay, time, rest.Token));
+            var ended = await Task.WhenAny(next, Task.Delay(context.Options.MaxRetryDelay, context.Time, rest.Token));
             await rest.CancelAsync();
             cancellationToken.ThrowIfCancellationRequested();
             if (ended != next)
@@ -82,7 +84,9 @@ sealed partial class SettleQueue(OutboxTable table, string node, OutboxOptions o
         return await next;
     }
 
-    /// <summary>Settles rows that go together. A row that PostgreSQL refuses is looked for by halves and set aside, so that it holds up no other.</summary>
+    /// <summary>
+    /// Settles rows together. A row that PostgreSQL refuses is found by halves and set aside, so that it delays no other.
+    /// </summary>
     private async Task SettleAsync(IReadOnlyList<Settlement> rows, CancellationToken cancellationToken)
     {
         if (rows.Count == 0)
@@ -90,63 +94,79 @@ sealed partial class SettleQueue(OutboxTable table, string node, OutboxOptions o
             return;
         }
 
-        var pause = new Backoff(options.RetryDelay, options.MaxRetryDelay, random);
-        while (true)
+        var refused = await new Retry(context.Options.RetryDelay, context.Options.MaxRetryDelay, context.Clock).UntilSuccessAsync(
+            token => TryWriteAsync(rows, token), OutboxTable.IsTransient, OnFailure, cancellationToken);
+        if (refused is null)
         {
-            var known = TakeTombstones();
-            try
-            {
-                await WriteAsync(rows, known, cancellationToken);
-                Settled?.Invoke(rows.Select(row => row.Row.Id));
-                return;
-            }
-            catch (PostgresException refused) when (IsOfRows(refused))
-            {
-                Know(known);
-                health.CountOutboxError();
-                if (rows.Count == 1)
-                {
-                    Log.Stuck(logger, rows[0].Row.Id, refused.MessageText);
-                    stuck.Add((rows[0], OutboxFault.Of(refused), time.GetTimestamp()));
-                    return;
-                }
-
-                await SettleAsync([.. rows.Take(rows.Count / 2)], cancellationToken);
-                await SettleAsync([.. rows.Skip(rows.Count / 2)], cancellationToken);
-                return;
-            }
-            catch (Exception failure) when (failure is NpgsqlException or TimeoutException && !OutboxTable.IsStale(failure))
-            {
-                Know(known);
-                health.CountOutboxError();
-                health.SettlingFault = $"published rows cannot be removed: {OutboxFault.Of(failure)}";
-                Log.NotSettled(logger, failure.Message);
-                await Task.Delay(pause.Next(), time, cancellationToken);
-            }
+            Settled?.Invoke(rows.Select(row => row.Row.Id));
         }
+        else if (rows.Count == 1)
+        {
+            Log.Stuck(context.Logger, rows[0].Row.Id, refused.MessageText);
+            stuck.Add((rows[0], OutboxFault.Of(refused), context.Time.GetTimestamp()));
+        }
+        else
+        {
+            await SettleAsync([.. rows.Take(rows.Count / 2)], cancellationToken);
+            await SettleAsync([.. rows.Skip(rows.Count / 2)], cancellationToken);
+        }
+    }
+
+    /// <returns>PostgreSQL's refusal of one of the rows; null when all are written.</returns>
+    private async Task<PostgresException?> TryWriteAsync(IReadOnlyList<Settlement> rows, CancellationToken cancellationToken)
+    {
+        var known = TakeTombstones();
+        try
+        {
+            await WriteAsync(rows, known, cancellationToken);
+            return null;
+        }
+        catch (PostgresException refused) when (IsOfRows(refused))
+        {
+            AddTombstones(known);
+            context.Health.CountOutboxError();
+            return refused;
+        }
+        catch
+        {
+            AddTombstones(known);
+            throw;
+        }
+    }
+
+    private ValueTask OnFailure(Exception failure)
+    {
+        context.Health.CountOutboxError();
+        context.Health.SettlingFault = $"published rows cannot be removed: {OutboxFault.Of(failure)}";
+        Log.NotSettled(context.Logger, failure.Message);
+        return ValueTask.CompletedTask;
     }
 
     private async Task WriteAsync(IReadOnlyList<Settlement> rows, long[] known, CancellationToken cancellationToken)
     {
-        if (rows[0].Letter is var (target, code, error))
+        if (rows[0].Letter is { } letter)
         {
-            await table.DeadLetterAsync(node, rows[0].Row, target, code, error, known, cancellationToken);
+            await table.DeadLetterAsync(node, rows[0].Row, letter, known, cancellationToken);
         }
         else if (await table.SettleAsync(node, [.. rows.Select(row => row.Row)], known, cancellationToken) is { } kept)
         {
-            Know([kept]);
+            AddTombstones([kept]);
         }
     }
 
     private IEnumerable<Settlement> TakeStuckThatAreDue()
     {
-        var due = stuck.Where(row => time.GetElapsedTime(row.Since) >= options.MaxRetryDelay).ToList();
+        var due = stuck.Where(row => context.Time.GetElapsedTime(row.Since) >= context.Options.MaxRetryDelay).ToList();
         stuck.RemoveAll(due.Contains);
         return due.Select(row => row.Settlement);
     }
 
-    /// <summary>Data, constraints and what triggers raise: other rows may fare better. https://www.postgresql.org/docs/current/errcodes-appendix.html</summary>
-    private static bool IsOfRows(PostgresException refused) => refused.SqlState[..2] is "22" or "23" or "P0" or "2F" or "38" or "39" or "44";
+    /// <summary>
+    /// Data, constraints, and errors that triggers raise: other rows may succeed.
+    /// https://www.postgresql.org/docs/current/errcodes-appendix.html
+    /// </summary>
+    private static bool IsOfRows(PostgresException refused) =>
+        refused.SqlState[..2] is "22" or "23" or "P0" or "2F" or "38" or "39" or "44";
 
     private long[] TakeTombstones()
     {
@@ -163,7 +183,8 @@ sealed partial class SettleQueue(OutboxTable table, string node, OutboxOptions o
         [LoggerMessage(3021, LogLevel.Warning, "published rows could not be removed from the outbox yet: {Reason}")]
         public static partial void NotSettled(ILogger logger, string reason);
 
-        [LoggerMessage(3022, LogLevel.Warning, "published row {Id} cannot be removed from the outbox; it stays locked and is tried again: {Reason}")]
+        [LoggerMessage(3022, LogLevel.Warning,
+            "published row {Id} cannot be removed from the outbox; it stays locked and is tried again: {Reason}")]
         public static partial void Stuck(ILogger logger, long id, string reason);
     }
 }

@@ -5,19 +5,21 @@ using SyncEngine.Ports;
 namespace SyncEngine.Connectors.Outbox;
 
 /// <summary>The commit order of outbox rows, from the stream of changes. It remembers the last <see cref="Remembered"/> rows.</summary>
-/// <remarks>An outbox that is not published, or in another database, is never told of; then there is no epoch, and nobody waits.</remarks>
+/// <remarks>
+/// The stream never reports an outbox that is not in the publication, or in another database. Then there is no epoch, and nothing waits.
+/// </remarks>
 public sealed class StreamCommitOrder(LiveQueryEngine engine) : ICommitOrder, IInsertObserver
 {
     private const int Remembered = 100_000;
 
-    private readonly Lock access = new(); // told on the processor's loop, asked by the connector's
+    private readonly Lock access = new(); // written by the engine's loop, read by the connector's
     private readonly Dictionary<long, long> places = [];
     private readonly Queue<long> ages = new();
     private readonly ColumnSlice[] slices = new ColumnSlice[1_664];
-    private TaskCompletionSource told = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TaskCompletionSource reported = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long epoch;
     private long place;
-    private bool isTold;
+    private bool isReported;
 
     public event Action? Committed;
 
@@ -27,12 +29,13 @@ public sealed class StreamCommitOrder(LiveQueryEngine engine) : ICommitOrder, II
         {
             lock (access)
             {
-                return isTold ? epoch : null;
+                return isReported ? epoch : null;
             }
         }
     }
 
-    public Task FollowAsync(uint relationOid, CancellationToken cancellationToken) => engine.ObserveAsync(relationOid, this, cancellationToken);
+    public Task FollowAsync(uint relationOid, CancellationToken cancellationToken) =>
+        engine.ObserveAsync(relationOid, this, cancellationToken);
 
     public long? PlaceOf(long sequenceId)
     {
@@ -42,7 +45,8 @@ public sealed class StreamCommitOrder(LiveQueryEngine engine) : ICommitOrder, II
         }
     }
 
-    public async Task WaitForAsync(IReadOnlyCollection<long> sequenceIds, TimeSpan patience, TimeProvider time, CancellationToken cancellationToken)
+    public async Task WaitForAsync(
+        IReadOnlyCollection<long> sequenceIds, TimeSpan timeout, TimeProvider time, CancellationToken cancellationToken)
     {
         var began = time.GetTimestamp();
         while (true)
@@ -50,25 +54,25 @@ public sealed class StreamCommitOrder(LiveQueryEngine engine) : ICommitOrder, II
             Task next;
             lock (access)
             {
-                if (!isTold || sequenceIds.All(places.ContainsKey))
+                if (!isReported || sequenceIds.All(places.ContainsKey))
                 {
                     return;
                 }
 
-                next = told.Task;
+                next = reported.Task;
             }
 
             try
             {
-                var left = patience - time.GetElapsedTime(began);
+                var left = timeout - time.GetElapsedTime(began);
                 await next.WaitAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, time, cancellationToken);
             }
             catch (TimeoutException)
             {
                 lock (access)
                 {
-                    // Not even one: the table is not in the publication any more.
-                    isTold &= sequenceIds.Any(places.ContainsKey);
+                    // Without a single one, the table is not in the publication any more.
+                    isReported &= sequenceIds.Any(places.ContainsKey);
                 }
 
                 return;
@@ -83,7 +87,7 @@ public sealed class StreamCommitOrder(LiveQueryEngine engine) : ICommitOrder, II
             if (!isContinuation)
             {
                 epoch++;
-                isTold = false;
+                isReported = false;
                 places.Clear();
                 ages.Clear();
             }
@@ -106,7 +110,7 @@ public sealed class StreamCommitOrder(LiveQueryEngine engine) : ICommitOrder, II
 
         lock (access)
         {
-            // An id that a recreated table uses again stands for its new row.
+            // In a recreated table an id may be used again: it stands for the new row.
             if (places.TryAdd(id, place))
             {
                 ages.Enqueue(id);
@@ -125,9 +129,9 @@ public sealed class StreamCommitOrder(LiveQueryEngine engine) : ICommitOrder, II
         lock (access)
         {
             place++;
-            isTold = true;
-            told.TrySetResult();
-            told = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            isReported = true;
+            reported.TrySetResult();
+            reported = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         }
 
         Committed?.Invoke();

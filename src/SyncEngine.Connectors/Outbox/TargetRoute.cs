@@ -2,8 +2,8 @@ using SyncEngine.Connectors.Targets;
 
 namespace SyncEngine.Connectors.Outbox;
 
-/// <summary>Channels and where they go.</summary>
-/// <param name="Pattern">A channel's name, <c>*</c> standing for any run of characters.</param>
+/// <summary>A rule of the outbox: channels and their target.</summary>
+/// <param name="Pattern">A channel's name, <c>*</c> stands for any run of characters.</param>
 public sealed record TargetRoute(string Pattern, IMessageTarget Target)
 {
     public bool Fits(string channel)

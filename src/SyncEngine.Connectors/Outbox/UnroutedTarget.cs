@@ -3,7 +3,7 @@ using SyncEngine.Observability;
 
 namespace SyncEngine.Connectors.Outbox;
 
-/// <summary>Where channels go that no rule names: nowhere, and their rows say so as dead letters.</summary>
+/// <summary>The target of channels that no rule names. It refuses every message, so that their rows become dead letters.</summary>
 sealed class UnroutedTarget : IMessageTarget
 {
     public static readonly UnroutedTarget Instance = new();
@@ -17,7 +17,8 @@ sealed class UnroutedTarget : IMessageTarget
     public int MessagesPerCall => 1;
 
     public Task<PublishResult> PublishAsync(IReadOnlyList<OutboundMessage> messages, CancellationToken cancellationToken) =>
-        Task.FromResult(new PublishResult(0, new Refusal(RefusalKind.Never, "unrouted", "no rule of SyncEngine:Outbox:Targets names a target for this channel")));
+        Task.FromResult(new PublishResult(
+            0, new Refusal(RefusalKind.Never, "unrouted", "no rule of SyncEngine:Outbox:Targets names a target for this channel")));
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 }

@@ -2,39 +2,39 @@ using System.Threading.Channels;
 
 namespace SyncEngine.Connectors.Outbox;
 
-/// <summary>
-/// When to look at the outbox: at once for the first notification, then together for those that follow within the debounce; at once when a lane has
-/// room; and after the longest silence that is allowed.
-/// </summary>
+/// <summary>The time of the next poll of the outbox: at once, after the debounce, or after the safety poll's interval.</summary>
 /// <remarks>
-/// Looks that are dear (a large backlog) are followed by a pause of nine times as long, so that looking takes a tenth of the time. What a look yields pays for it, and one
-/// that is dear among others that are not is the machine's doing.
+/// The first notification causes a poll at once; those that follow within the debounce cause one together. A lane that has room causes one
+/// at once.
+/// An expensive poll (a large backlog) is followed by a pause of nine times as long, so that polling takes a tenth of the time. Rows that a
+/// poll takes pay for it. A single expensive poll among cheap ones is ignored, because the machine may have caused it.
 /// </remarks>
 sealed class WorkSignal(OutboxOptions options, TimeProvider time)
 {
     private const int PauseFactor = 9;
     private static readonly TimeSpan cheap = TimeSpan.FromMilliseconds(50);
-    private static readonly TimeSpan worthOfRow = TimeSpan.FromMicroseconds(100);
+    private static readonly TimeSpan costPerRow = TimeSpan.FromMicroseconds(100);
     private static readonly TimeSpan soon = TimeSpan.FromMilliseconds(250);
 
-    private readonly Channel<bool> pulse = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Channel<bool> pulse = Channel.CreateBounded<bool>(
+        new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private int isNotified;
-    private int isDemanded = 1; // the first look is due at once
+    private int isDemanded = 1; // the first poll is due at once
     private int isWantedSoon;
-    private long lookedAt = time.GetTimestamp();
+    private long polledAt = time.GetTimestamp();
     private TimeSpan lastCost;
     private TimeSpan pause;
 
-    /// <summary>Somebody has written.</summary>
+    /// <summary>Rows were written.</summary>
     public void Notify() => Raise(ref isNotified);
 
-    /// <summary>There is room for rows that were left, or the nodes are others now.</summary>
+    /// <summary>There is room for rows that were left, or the set of nodes has changed.</summary>
     public void Demand() => Raise(ref isDemanded);
 
-    /// <summary>Rows wait for something that nobody will tell of.</summary>
+    /// <summary>Rows wait for an event that causes no notification.</summary>
     public void WantSoon() => Raise(ref isWantedSoon);
 
-    /// <summary>Until a look is due.</summary>
+    /// <summary>Waits until a poll is due.</summary>
     public async Task WaitAsync(CancellationToken cancellationToken)
     {
         while (Due() is { } wait && wait > TimeSpan.Zero)
@@ -49,15 +49,15 @@ sealed class WorkSignal(OutboxOptions options, TimeProvider time)
         Volatile.Write(ref isNotified, 0);
         Volatile.Write(ref isDemanded, 0);
         Volatile.Write(ref isWantedSoon, 0);
-        lookedAt = time.GetTimestamp();
+        polledAt = time.GetTimestamp();
     }
 
-    /// <summary>The look that <see cref="WaitAsync"/> allowed has ended.</summary>
-    /// <param name="cost">What it took.</param>
-    /// <param name="taken">Rows that it took.</param>
-    public void Looked(TimeSpan cost, int taken)
+    /// <summary>The poll that <see cref="WaitAsync"/> allowed has ended.</summary>
+    /// <param name="cost">Its time in the database.</param>
+    /// <param name="taken">The number of rows that it took.</param>
+    public void Polled(TimeSpan cost, int taken)
     {
-        var loss = cost - (taken * worthOfRow);
+        var loss = cost - (taken * costPerRow);
         var lesser = loss < lastCost ? loss : lastCost;
         pause = lesser > cheap ? lesser * (PauseFactor + 1) : TimeSpan.Zero;
         lastCost = loss;
@@ -71,7 +71,7 @@ sealed class WorkSignal(OutboxOptions options, TimeProvider time)
             : Volatile.Read(ref isNotified) != 0 && !options.FixedRate ? options.Debounce
             : Volatile.Read(ref isWantedSoon) != 0 && soon < longest ? soon
             : longest;
-        return (interval > pause ? interval : pause) - time.GetElapsedTime(lookedAt);
+        return (interval > pause ? interval : pause) - time.GetElapsedTime(polledAt);
     }
 
     private void Raise(ref int flag)

@@ -3,19 +3,21 @@ using Npgsql;
 
 namespace SyncEngine.Connectors.Targets;
 
-/// <summary>What a target may be made of, besides its own options.</summary>
+/// <summary>The parts that a target may use, besides its own options.</summary>
 /// <param name="Database">The outbox's database.</param>
 /// <param name="Services">The host's services, for what only some targets need.</param>
-public sealed record TargetParts(NpgsqlDataSource Database, IServiceProvider Services, TimeProvider Time, Random Random, ILoggerFactory Loggers);
+public sealed record TargetParts(
+    NpgsqlDataSource Database, IServiceProvider Services, TimeProvider Time, Random Random, ILoggerFactory Loggers);
 
-/// <summary>A kind of target: its name, its room of the configuration, and how one is made.</summary>
+/// <summary>A kind of target: its name, its section of the configuration, and its factory.</summary>
 public sealed class TargetKind
 {
     private readonly Func<object?, bool> isConfigured;
     private readonly Func<object?, string?> problem;
     private readonly Func<object?, TargetParts, IMessageTarget> create;
 
-    private TargetKind(string name, Func<object?, bool> isConfigured, Func<object?, string?> problem, Func<object?, TargetParts, IMessageTarget> create)
+    private TargetKind(
+        string name, Func<object?, bool> isConfigured, Func<object?, string?> problem, Func<object?, TargetParts, IMessageTarget> create)
     {
         Name = name;
         this.isConfigured = isConfigured;
@@ -34,15 +36,21 @@ public sealed class TargetKind
 
     public bool HasOptions => OptionsType is not null;
 
-    /// <summary>A target that needs nothing but the database.</summary>
-    public static TargetKind Of(string name, Func<TargetParts, IMessageTarget> create) => new(name, _ => true, _ => null, (_, parts) => create(parts));
+    /// <summary>A target that needs only the database.</summary>
+    public static TargetKind Of(string name, Func<TargetParts, IMessageTarget> create) =>
+        new(name, _ => true, _ => null, (_, parts) => create(parts));
 
-    /// <param name="isConfigured">Whether the options are enough to send with.</param>
-    /// <param name="problem">What is wrong with options that a rule needs, in one line that names the key; null for nothing.</param>
+    /// <param name="isConfigured">True when the options are enough to send with.</param>
+    /// <param name="problem">
+    /// Describes in one line what is wrong with options that a rule needs, and names the key. Null when nothing is.
+    /// </param>
     public static TargetKind Of<TOptions>(
-        string name, string section, Func<TOptions, bool> isConfigured, Func<TOptions, string?> problem, Func<TOptions, TargetParts, IMessageTarget> create)
+        string name, string section,
+        Func<TOptions, bool> isConfigured, Func<TOptions, string?> problem, Func<TOptions, TargetParts, IMessageTarget> create)
         where TOptions : class =>
-        new(name, options => isConfigured((TOptions)options!), options => problem((TOptions)options!), (options, parts) => create((TOptions)options!, parts))
+        new(
+            name, options => isConfigured((TOptions)options!), options => problem((TOptions)options!),
+            (options, parts) => create((TOptions)options!, parts))
         {
             Section = section,
             OptionsType = typeof(TOptions),

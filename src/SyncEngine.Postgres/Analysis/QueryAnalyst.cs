@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Data;
-using System.Text.RegularExpressions;
 using Npgsql;
 using NpgsqlTypes;
 using SyncEngine.Catalog;
@@ -14,15 +13,16 @@ using SyncEngine.Values;
 namespace SyncEngine.Postgres.Analysis;
 
 /// <summary>
-/// Has PostgreSQL prepare and plan a query under the principal's role, in one short read-only transaction, and reads off what it then knows:
-/// the statement's parameters, its columns, and the relations it holds locks on, which are exactly those that it resolved, rewrote or planned to read.
+/// Has PostgreSQL prepare and plan a query under the principal's role, in one short read-only transaction. It then reads the statement's
+/// parameters, its columns, and the relations that it has locked: exactly those that it resolved, rewrote or planned to read.
 /// </summary>
-public sealed partial class QueryAnalyst(NpgsqlDataSource dataSource, ISchemaSource schemas, QuerySessionOptions options) : IQueryAnalyst
+public sealed class QueryAnalyst(NpgsqlDataSource dataSource, ISchemaSource schemas, QuerySessionOptions options) : IQueryAnalyst
 {
     private const string Statement = "sync_query";
     private const string Prepare = "PREPARE " + Statement + " AS ";
 
-    public async Task<QueryDescription> DescribeAsync(string sql, IReadOnlyList<FunctionCall> functions, Principal principal, CancellationToken cancellationToken)
+    public async Task<QueryDescription> DescribeAsync(
+        string sql, IReadOnlyList<FunctionCall> functions, Principal principal, CancellationToken cancellationToken)
     {
         try
         {
@@ -36,7 +36,8 @@ public sealed partial class QueryAnalyst(NpgsqlDataSource dataSource, ISchemaSou
         }
     }
 
-    public async Task<IReadOnlyList<string?>> CanonicaliseAsync(IReadOnlyList<(SqlType Type, string? Text)> values, Principal principal, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<string?>> CanonicaliseAsync(
+        IReadOnlyList<(SqlType Type, string? Text)> values, Principal principal, CancellationToken cancellationToken)
     {
         if (values.Count == 0)
         {
@@ -48,16 +49,17 @@ public sealed partial class QueryAnalyst(NpgsqlDataSource dataSource, ISchemaSou
             await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
             await using var batch = new NpgsqlBatch(connection);
             batch.Add("BEGIN READ ONLY").Add(QuerySession.Limits(options)).Add([.. QuerySession.Identity(principal)]);
-            // format's %s is the output function; a cast to text would be another function for some types (true::text is not t).
-            batch.Add("SELECT ARRAY[" + string.Join(", ", values.Select((value, index) => $"(SELECT CASE pg_catalog.num_nulls(v) WHEN 0 THEN pg_catalog.format('%s', v) END FROM (SELECT ${index + 1}::{SqlText.TypeName(value.Type)} AS v) AS x)")) + "]::text[]").Add("COMMIT");
+            var printed = values.Select((value, index) => Printed(index + 1, value.Type));
+            batch.Add($"SELECT ARRAY[{string.Join(", ", printed)}]::text[]").Add("COMMIT");
+            var parameters = batch.BatchCommands[^2].Parameters;
             foreach (var (_, text) in values)
             {
-                batch.BatchCommands[^2].Parameters.Add(new NpgsqlParameter { NpgsqlDbType = NpgsqlDbType.Unknown, Value = (object?)text ?? DBNull.Value });
+                parameters.Add(new NpgsqlParameter { NpgsqlDbType = NpgsqlDbType.Unknown, Value = (object?)text ?? DBNull.Value });
             }
 
             return (string?[])(await batch.ExecuteScalarAsync(cancellationToken))!;
         }
-        catch (PostgresException refused) when (ParameterInContext().Match(refused.Where ?? "") is { Success: true } match)
+        catch (PostgresException refused) when (AnalysisPatterns.ParameterInContext().Match(refused.Where ?? "") is { Success: true } match)
         {
             var number = match.Groups["number"].Value;
             throw new SyncException(ErrorCode.TypeMismatch, $"parameter ${number}: {refused.MessageText}") { SqlState = refused.SqlState };
@@ -68,14 +70,27 @@ public sealed partial class QueryAnalyst(NpgsqlDataSource dataSource, ISchemaSou
         }
     }
 
-    private async Task<Findings> AskAsync(NpgsqlConnection connection, string sql, IReadOnlyList<FunctionCall> functions, Principal principal, CancellationToken cancellationToken)
+    /// <summary>
+    /// format's %s is the output function; a cast to text would be another function for some types (true::text is not t).
+    /// </summary>
+    private static string Printed(int parameter, SqlType type) =>
+        "(SELECT CASE pg_catalog.num_nulls(v) WHEN 0 THEN pg_catalog.format('%s', v) END "
+        + $"FROM (SELECT ${parameter}::{SqlText.TypeName(type)} AS v) AS x)";
+
+    private async Task<Findings> AskAsync(
+        NpgsqlConnection connection,
+        string sql,
+        IReadOnlyList<FunctionCall> functions,
+        Principal principal,
+        CancellationToken cancellationToken)
     {
         var isPrepared = false;
         try
         {
             var parameters = await PrepareAsync(connection, sql, principal, cancellationToken);
             isPrepared = true;
-            var execute = "EXECUTE " + Statement + (parameters.Length == 0 ? "" : "(" + string.Join(", ", parameters.Select(_ => "NULL")) + ")");
+            var arguments = parameters.Length == 0 ? "" : $"({string.Join(", ", parameters.Select(_ => "NULL"))})";
+            var execute = $"EXECUTE {Statement}{arguments}";
             var findings = await ExamineAsync(connection, execute, functions, principal, cancellationToken);
             return findings with { Parameters = parameters, Columns = await DescribeColumnsAsync(connection, execute, cancellationToken) };
         }
@@ -86,14 +101,16 @@ public sealed partial class QueryAnalyst(NpgsqlDataSource dataSource, ISchemaSou
     }
 
     /// <summary>Enters the transaction and prepares the query; returns the parameters' types.</summary>
-    private async Task<uint[]> PrepareAsync(NpgsqlConnection connection, string sql, Principal principal, CancellationToken cancellationToken)
+    private async Task<uint[]> PrepareAsync(
+        NpgsqlConnection connection, string sql, Principal principal, CancellationToken cancellationToken)
     {
         await using var batch = new NpgsqlBatch(connection);
         batch.Add("BEGIN READ ONLY").Add("SET LOCAL plan_cache_mode TO force_generic_plan").Add(QuerySession.Limits(options));
         var roleStatement = batch.BatchCommands.Count;
         batch.Add([.. QuerySession.Identity(principal)]);
         var prepare = batch.BatchCommands.Count;
-        batch.Add(Prepare + sql).Add($"SELECT s.parameter_types::oid[] FROM pg_catalog.pg_prepared_statement() AS s WHERE s.name = '{Statement}'");
+        batch.Add(Prepare + sql)
+            .Add($"SELECT s.parameter_types::oid[] FROM pg_catalog.pg_prepared_statement() AS s WHERE s.name = '{Statement}'");
         try
         {
             return (uint[])(await batch.ExecuteScalarAsync(cancellationToken))!;
@@ -104,14 +121,25 @@ public sealed partial class QueryAnalyst(NpgsqlDataSource dataSource, ISchemaSou
         }
     }
 
-    /// <summary>Plans the query, which checks privileges and locks what rewriting and planning add, and asks about everything that is now locked.</summary>
-    private static async Task<Findings> ExamineAsync(NpgsqlConnection connection, string execute, IReadOnlyList<FunctionCall> functions, Principal principal, CancellationToken cancellationToken)
+    /// <summary>
+    /// Plans the query, which checks privileges and locks what rewriting and planning add; then reads about every locked relation.
+    /// </summary>
+    private static async Task<Findings> ExamineAsync(
+        NpgsqlConnection connection,
+        string execute,
+        IReadOnlyList<FunctionCall> functions,
+        Principal principal,
+        CancellationToken cancellationToken)
     {
         await using var batch = new NpgsqlBatch(connection);
-        batch.Add("EXPLAIN (COSTS OFF) " + execute).Add(AnalysisQueries.RememberLocked).Add(AnalysisQueries.Locked).Add(AnalysisQueries.Called);
-        batch.BatchCommands[^1].Parameters.Add(new NpgsqlParameter { Value = functions.Select(call => call.Schema).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text });
-        batch.BatchCommands[^1].Parameters.Add(new NpgsqlParameter { Value = functions.Select(call => call.Name).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text });
-        batch.BatchCommands[^1].Parameters.Add(new NpgsqlParameter { Value = functions.Select(call => (int)call.Kind).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Integer });
+        batch.Add("EXPLAIN (COSTS OFF) " + execute)
+            .Add(AnalysisQueries.StoreLocked)
+            .Add(AnalysisQueries.Locked)
+            .Add(AnalysisQueries.Called);
+        var called = batch.BatchCommands[^1].Parameters;
+        called.Add(ArrayOf(functions.Select(call => call.Schema).ToArray(), NpgsqlDbType.Text));
+        called.Add(ArrayOf(functions.Select(call => call.Name).ToArray(), NpgsqlDbType.Text));
+        called.Add(ArrayOf(functions.Select(call => (int)call.Kind).ToArray(), NpgsqlDbType.Integer));
         batch.Add(AnalysisQueries.CalledWithin).Add(QuerySession.RoleEscapesPolicies);
 
         await using var reader = await OpenAsync(batch, cancellationToken);
@@ -125,14 +153,20 @@ public sealed partial class QueryAnalyst(NpgsqlDataSource dataSource, ISchemaSou
         var relations = new List<LockedRelation>();
         while (await reader.ReadAsync(cancellationToken))
         {
-            relations.Add(new LockedRelation(reader.GetFieldValue<uint>(0), reader.GetChar(1), reader.GetString(2), reader.GetString(3), reader.GetBoolean(4), reader.GetBoolean(5)));
+            relations.Add(new LockedRelation(
+                reader.GetFieldValue<uint>(0),
+                reader.GetChar(1),
+                reader.GetString(2),
+                reader.GetString(3),
+                reader.GetBoolean(4),
+                reader.GetBoolean(5)));
         }
 
         await reader.NextResultAsync(cancellationToken);
-        var called = new List<(int Ordinal, FunctionFacts Function)>();
+        var direct = new List<(int Ordinal, FunctionFacts Function)>();
         while (await reader.ReadAsync(cancellationToken))
         {
-            called.Add((reader.GetInt32(0), FactsOf(reader)));
+            direct.Add((reader.GetInt32(0), FactsOf(reader)));
         }
 
         await reader.NextResultAsync(cancellationToken);
@@ -148,13 +182,21 @@ public sealed partial class QueryAnalyst(NpgsqlDataSource dataSource, ISchemaSou
             throw QuerySession.EscapesPolicies(principal.Role);
         }
 
-        return new Findings([], [], relations, called, within);
+        return new Findings([], [], relations, direct, within);
     }
 
-    private static FunctionFacts FactsOf(NpgsqlDataReader reader) => new(
-        reader.IsDBNull(1) ? "" : reader.GetString(1), reader.GetString(2), reader.GetChar(3), reader.GetBoolean(4), reader.GetBoolean(5), reader.GetBoolean(6));
+    private static NpgsqlParameter ArrayOf(Array values, NpgsqlDbType element) =>
+        new() { Value = values, NpgsqlDbType = NpgsqlDbType.Array | element };
 
-    // A position in an error of EXPLAIN EXECUTE points into the prepared text or an inlined function's; neither can be told apart.
+    private static FunctionFacts FactsOf(NpgsqlDataReader reader) => new(
+        reader.IsDBNull(1) ? "" : reader.GetString(1),
+        reader.GetString(2),
+        reader.GetChar(3),
+        reader.GetBoolean(4),
+        reader.GetBoolean(5),
+        reader.GetBoolean(6));
+
+    // The position in an error of EXPLAIN EXECUTE is in the prepared text or in an inlined function's; the error does not show which.
     private static async Task<NpgsqlDataReader> OpenAsync(NpgsqlBatch batch, CancellationToken cancellationToken)
     {
         try
@@ -167,7 +209,8 @@ public sealed partial class QueryAnalyst(NpgsqlDataSource dataSource, ISchemaSou
         }
     }
 
-    private static async Task<IReadOnlyList<DescribedColumn>> DescribeColumnsAsync(NpgsqlConnection connection, string execute, CancellationToken cancellationToken)
+    private static async Task<IReadOnlyList<DescribedColumn>> DescribeColumnsAsync(
+        NpgsqlConnection connection, string execute, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(execute, connection);
         await using var reader = await command.ExecuteReaderAsync(CommandBehavior.SchemaOnly, cancellationToken);
@@ -196,11 +239,12 @@ public sealed partial class QueryAnalyst(NpgsqlDataSource dataSource, ISchemaSou
         }
         catch (NpgsqlException) when (connection.FullState.HasFlag(ConnectionState.Broken))
         {
-            // The session is gone, and with it the transaction; the error that led here says more.
+            // The session and its transaction are gone; the error that led here is the one to report.
         }
     }
 
-    private async Task<QueryDescription> JudgeAsync(string sql, IReadOnlyList<FunctionCall> functions, Findings findings, CancellationToken cancellationToken)
+    private async Task<QueryDescription> JudgeAsync(
+        string sql, IReadOnlyList<FunctionCall> functions, Findings findings, CancellationToken cancellationToken)
     {
         var schema = await SchemaWithAsync(findings, cancellationToken);
         var tables = TablesRead(findings, schema);
@@ -211,12 +255,14 @@ public sealed partial class QueryAnalyst(NpgsqlDataSource dataSource, ISchemaSou
             ResultColumns(sql, findings, schema),
             tables,
             views,
-            // Under a view the policies of the view's owner decide, which row_security_active() does not speak of.
+            // Under a view the policies apply to the view's owner; row_security_active() does not cover that.
             findings.Relations.Any(relation => relation.HasActivePolicies || (relation.HasPolicies && views.Length > 0)),
-            functions.Any(call => call.Schema is null && FunctionRules.IsClockKeyword(call.Name)) || findings.Functions.Any(FunctionRules.ReadsClock),
+            functions.Any(call => call.Schema is null && FunctionRules.IsClockKeyword(call.Name))
+                || findings.Functions.Any(FunctionRules.ReadsClock),
             findings.Functions.Any(function => function.IsOpaque))
         {
-            ReadsSettings = findings.Functions.Any(function => function.Volatility != 'i' && (function.Schema != "pg_catalog" || function.Name == "current_setting")),
+            ReadsSettings = findings.Functions.Any(function =>
+                function.Volatility != 'i' && (function.Schema != "pg_catalog" || function.Name == "current_setting")),
         };
     }
 
@@ -226,7 +272,10 @@ public sealed partial class QueryAnalyst(NpgsqlDataSource dataSource, ISchemaSou
         {
             if (FunctionRules.Refuse(function) is { } refusal)
             {
-                throw new SyncException(refusal.Code, refusal.Message, refusal.Detail, refusal.Hint) { Position = functions[ordinal - 1].Position };
+                throw new SyncException(refusal.Code, refusal.Message, refusal.Detail, refusal.Hint)
+                {
+                    Position = functions[ordinal - 1].Position,
+                };
             }
         }
 
@@ -244,16 +293,18 @@ public sealed partial class QueryAnalyst(NpgsqlDataSource dataSource, ISchemaSou
         }
     }
 
-    /// <summary>The current schema, or a newer one when the query knows relations or types that it does not.</summary>
+    /// <summary>The current schema, or a newer one when the query uses relations or types that it lacks.</summary>
     private async Task<DatabaseSchema> SchemaWithAsync(Findings findings, CancellationToken cancellationToken)
     {
         var schema = schemas.Current;
-        var knowsAll = findings.Relations.All(relation => IsSystem(relation.Schema) || schema.Tables.ContainsKey(relation.Oid))
+        var hasAll = findings.Relations.All(relation => IsSystem(relation.Schema) || schema.Tables.ContainsKey(relation.Oid))
             && findings.Parameters.Concat(findings.Columns.Select(column => column.Type)).All(schema.Types.ContainsKey);
-        return knowsAll ? schema : await schemas.RefreshAsync(cancellationToken);
+        return hasAll ? schema : await schemas.RefreshAsync(cancellationToken);
     }
 
-    /// <summary>Everything locked that holds rows, and all that inherits from it: partitions that this plan prunes may matter to another parameter.</summary>
+    /// <summary>
+    /// Every locked relation with rows, and all that inherit from it: partitions that this plan prunes may matter to another parameter.
+    /// </summary>
     private static ImmutableArray<uint> TablesRead(Findings findings, DatabaseSchema schema)
     {
         var read = new SortedSet<uint>();
@@ -261,7 +312,10 @@ public sealed partial class QueryAnalyst(NpgsqlDataSource dataSource, ISchemaSou
         {
             if (!schema.Tables.TryGetValue(relation.Oid, out var table))
             {
-                throw NotPublished($"relation \"{relation.Schema}.{relation.Name}\" " + (IsSystem(relation.Schema) ? "is a system catalog" : relation.Kind == 'S' ? "is a sequence" : "has changes that cannot be seen"), null);
+                var reason = IsSystem(relation.Schema) ? "is a system catalog"
+                    : relation.Kind == 'S' ? "is a sequence"
+                    : "has changes that are not in the stream";
+                throw NotPublished($"relation \"{relation.Schema}.{relation.Name}\" {reason}", null);
             }
 
             if (relation.Kind != 'v')
@@ -299,31 +353,29 @@ public sealed partial class QueryAnalyst(NpgsqlDataSource dataSource, ISchemaSou
 
     private static ImmutableArray<ResultColumn> ResultColumns(string sql, Findings findings, DatabaseSchema schema)
     {
-        var mayNullExtend = NullExtending().IsMatch(sql);
+        var mayNullExtend = AnalysisPatterns.NullExtending().IsMatch(sql);
         return
         [
             .. findings.Columns.Select(described =>
             {
-                var column = schema.Tables.GetValueOrDefault(described.Table)?.Columns.FirstOrDefault(column => column.Number == described.ColumnNumber);
+                var table = schema.Tables.GetValueOrDefault(described.Table);
+                var column = table?.Columns.FirstOrDefault(column => column.Number == described.ColumnNumber);
                 return new ResultColumn(
-                    described.Name, TypeOf(schema, described.Type), column?.Type.Oid == described.Type ? column.TypeModifier : described.TypeModifier, described.Table, described.ColumnNumber,
+                    described.Name,
+                    TypeOf(schema, described.Type),
+                    column?.Type.Oid == described.Type ? column.TypeModifier : described.TypeModifier,
+                    described.Table,
+                    described.ColumnNumber,
                     mayNullExtend || column is not { IsNotNull: true });
             }),
         ];
     }
 
     private static SqlType TypeOf(DatabaseSchema schema, uint oid) =>
-        schema.Types.GetValueOrDefault(oid) ?? throw new SyncException(ErrorCode.SchemaChanged, "a type that the query uses has just been dropped");
+        schema.Types.GetValueOrDefault(oid)
+        ?? throw new SyncException(ErrorCode.SchemaChanged, "a type that the query uses has just been dropped");
 
     private static bool IsSystem(string schema) => schema is "information_schema" || schema.StartsWith("pg_", StringComparison.Ordinal);
-
-    // Words by which a NOT NULL column can come out NULL. Finding one in a string or a name only costs certainty.
-    [GeneratedRegex(@"\b(left|right|full|rollup|cube|grouping)\b", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
-    private static partial Regex NullExtending();
-
-    // The server's own words for an input that its type's function refused, in the default language of messages and others.
-    [GeneratedRegex(@"\$(?<number>\d+)", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
-    private static partial Regex ParameterInContext();
 
     private sealed record LockedRelation(uint Oid, char Kind, string Schema, string Name, bool HasActivePolicies, bool HasPolicies);
 
@@ -336,6 +388,7 @@ public sealed partial class QueryAnalyst(NpgsqlDataSource dataSource, ISchemaSou
         IReadOnlyList<(int Ordinal, FunctionFacts Function)> Called,
         IReadOnlyList<(string Place, FunctionFacts Function)> CalledWithin)
     {
-        public IEnumerable<FunctionFacts> Functions => Called.Select(call => call.Function).Concat(CalledWithin.Select(call => call.Function));
+        public IEnumerable<FunctionFacts> Functions =>
+            Called.Select(call => call.Function).Concat(CalledWithin.Select(call => call.Function));
     }
 }

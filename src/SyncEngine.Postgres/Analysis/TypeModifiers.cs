@@ -3,7 +3,9 @@ using SyncEngine.Values;
 
 namespace SyncEngine.Postgres.Analysis;
 
-/// <summary>Rebuilds atttypmod from what the driver tells of a result column; -1 for none and for types whose modifier it does not tell.</summary>
+/// <summary>
+/// Rebuilds atttypmod from the driver's description of a result column; -1 for none, and for types whose modifier is not in it.
+/// </summary>
 static class TypeModifiers
 {
     private const int HeaderBytes = 4;

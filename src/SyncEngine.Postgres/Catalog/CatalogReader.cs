@@ -8,18 +8,20 @@ using SyncEngine.Postgres.Errors;
 namespace SyncEngine.Postgres.Catalog;
 
 /// <summary>
-/// The schema registry over the catalog: loaded whole, and loaded again when a cheap fingerprint of the catalog differs.
+/// The schema registry over the catalog. It loads the catalog whole, and again when a cheap fingerprint of it differs.
 /// </summary>
 /// <remarks>
-/// Lifecycle: <see cref="RefreshAsync"/> once, then <see cref="RunAsync"/> until cancelled; a database that is away is asked again at the next poll.
+/// Lifecycle: <see cref="RefreshAsync"/> once, then <see cref="RunAsync"/> until cancelled; a failed poll is repeated at the next one.
 /// Backpressure: none; one read at a time, later callers wait.
-/// Stored: nothing. After a crash: tables count as streamed from the start again, which is right for a stream that begins after the first load.
+/// Stored: nothing. After a crash: tables count as streamed from the start, which is right for a stream that begins after the first load.
 /// </remarks>
-public sealed partial class CatalogReader(NpgsqlDataSource dataSource, CatalogOptions options, TimeProvider timeProvider, ILogger<CatalogReader> logger) : ISchemaSource, IDisposable
+public sealed class CatalogReader(
+    NpgsqlDataSource dataSource, CatalogOptions options, TimeProvider timeProvider, ILogger<CatalogReader> logger)
+    : ISchemaSource, IDisposable
 {
     private readonly SemaphoreSlim turn = new(1);
 
-    // Written by whoever has the turn.
+    // Written under the turn.
     private readonly Dictionary<uint, ulong> streamedAfter = [];
     private Dictionary<uint, (uint Publication, uint Entry)>? memberships;
     private string? pollFingerprint;
@@ -49,8 +51,8 @@ public sealed partial class CatalogReader(NpgsqlDataSource dataSource, CatalogOp
     }
 
     /// <summary>
-    /// Rows that transactions below <paramref name="xmax"/> wrote to these tables may be missing from the stream. For whoever has just published them;
-    /// shows in the next schema read.
+    /// Records that rows of these tables, written by transactions below <paramref name="xmax"/>, may be missing from the stream. Called
+    /// after publishing them; takes effect with the next schema read.
     /// </summary>
     public void MarkPublished(IEnumerable<uint> oids, ulong xmax)
     {
@@ -128,14 +130,5 @@ public sealed partial class CatalogReader(NpgsqlDataSource dataSource, CatalogOp
         }
 
         return schema;
-    }
-
-    private static partial class Log
-    {
-        [LoggerMessage(2101, LogLevel.Warning, "The catalog could not be looked at; it is tried again at the next poll.")]
-        public static partial void PollFailed(ILogger logger, Exception exception);
-
-        [LoggerMessage(2102, LogLevel.Information, "Schema version {Version}: {Tables} relations.")]
-        public static partial void Loaded(ILogger logger, long version, int tables);
     }
 }

@@ -9,7 +9,8 @@ namespace SyncEngine.Postgres.Catalog;
 /// <summary>A row of pg_attribute.</summary>
 /// <param name="Generated">attgenerated: <c>s</c> stored, <c>v</c> virtual, NUL for an ordinary column.</param>
 /// <param name="Collation">n none, d the database's, c bytewise, o another.</param>
-sealed record ColumnFacts(short Number, string Name, uint Type, int TypeModifier, bool IsNotNull, char Generated, bool IsDeterministic, char Collation);
+sealed record ColumnFacts(
+    short Number, string Name, uint Type, int TypeModifier, bool IsNotNull, char Generated, bool IsDeterministic, char Collation);
 
 /// <summary>A row of pg_class with its columns and keys.</summary>
 /// <param name="IdentityKey">attnums that identify a row in the stream; empty for none and for FULL.</param>
@@ -17,7 +18,7 @@ sealed record TableFacts(
     uint Oid, string Schema, string Name, char Kind, char Persistence, bool IsPartition, bool HasRowSecurity,
     ReplicaIdentity Identity, ImmutableArray<ColumnFacts> Columns, ImmutableArray<short> PrimaryKey, ImmutableArray<short> IdentityKey);
 
-/// <summary>The catalog as one transaction saw it, rows as they were read; <see cref="ToSchema"/> makes sense of them.</summary>
+/// <summary>The catalog's rows as one transaction read them; <see cref="ToSchema"/> interprets them.</summary>
 sealed class CatalogSnapshot
 {
     private readonly Dictionary<uint, SqlType> types;
@@ -35,9 +36,18 @@ sealed class CatalogSnapshot
     private readonly CatalogOptions options;
 
     private CatalogSnapshot(
-        CatalogOptions options, string pollFingerprint, (int Version, bool IsDefaultBytewise, bool IsUtf8) server, Dictionary<uint, SqlType> types,
-        Dictionary<uint, TableFacts> tables, List<(uint Parent, uint Child)> inheritance, PublicationRow? publication, Dictionary<uint, PublishedTable> published,
-        Dictionary<uint, ulong> fingerprints, ulong sharedFingerprint, bool hasForeignOperators, ulong xmax)
+        CatalogOptions options,
+        string pollFingerprint,
+        (int Version, bool IsDefaultBytewise, bool IsUtf8) server,
+        Dictionary<uint, SqlType> types,
+        Dictionary<uint, TableFacts> tables,
+        List<(uint Parent, uint Child)> inheritance,
+        PublicationRow? publication,
+        Dictionary<uint, PublishedTable> published,
+        Dictionary<uint, ulong> fingerprints,
+        ulong sharedFingerprint,
+        bool hasForeignOperators,
+        ulong xmax)
     {
         this.options = options;
         PollFingerprint = pollFingerprint;
@@ -56,13 +66,14 @@ sealed class CatalogSnapshot
         Xmax = xmax;
     }
 
-    /// <summary>What <see cref="CatalogQueries.PollFingerprint"/> said in the same transaction.</summary>
+    /// <summary>The result of <see cref="CatalogQueries.PollFingerprint"/> in the same transaction.</summary>
     public string PollFingerprint { get; }
 
     /// <summary>Every transaction that was under way right after the read has an id below this.</summary>
     public ulong Xmax { get; }
 
-    public static async Task<CatalogSnapshot> ReadAsync(NpgsqlConnection connection, CatalogOptions options, CancellationToken cancellationToken)
+    public static async Task<CatalogSnapshot> ReadAsync(
+        NpgsqlConnection connection, CatalogOptions options, CancellationToken cancellationToken)
     {
         await using var batch = new NpgsqlBatch(connection);
         void Ask(string sql, object? parameter = null)
@@ -92,7 +103,7 @@ sealed class CatalogSnapshot
         Ask(CatalogQueries.ForeignOperators, options.SearchPath.ToArray());
         Ask("COMMIT");
 
-        // After the transaction: what the server's caches knew of the publication may be newer than the transaction's snapshot, never newer than this.
+        // After the transaction: the server's caches of the publication may be newer than the transaction's snapshot, but not than this.
         Ask(CatalogQueries.SnapshotXmax);
 
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
@@ -110,15 +121,30 @@ sealed class CatalogSnapshot
 
         var poll = (await Rows(r => r.GetString(0)))[0];
         var server = (await Rows(r => (r.GetInt32(0), r.GetBoolean(1), r.GetBoolean(2))))[0];
-        var typeRows = await Rows(r => new TypeRow(Oid(r, 0), r.GetString(1), r.GetString(2), r.GetChar(3), Oid(r, 4), Oid(r, 5), Oid(r, 6), r.GetChar(7), r.GetBoolean(8)));
+        var typeRows = await Rows(r => new TypeRow(
+            Oid(r, 0), r.GetString(1), r.GetString(2), r.GetChar(3), Oid(r, 4), Oid(r, 5), Oid(r, 6), r.GetChar(7), r.GetBoolean(8)));
         var labels = await Rows(r => (Type: Oid(r, 0), Label: r.GetString(1)));
-        var columns = (await Rows(r => (Relation: Oid(r, 0), Column: new ColumnFacts(
-            r.GetInt16(1), r.GetString(2), Oid(r, 3), r.GetInt32(4), r.GetBoolean(5), r.GetChar(6), r.GetBoolean(7), r.GetChar(8))))).ToLookup(pair => pair.Relation, pair => pair.Column);
-        var classes = await Rows(r => (Oid: Oid(r, 0), Schema: r.GetString(1), Name: r.GetString(2), Kind: r.GetChar(3), Persistence: r.GetChar(4), Identity: r.GetChar(5), IsPartition: r.GetBoolean(6), HasRowSecurity: r.GetBoolean(7)));
-        var keys = await Rows(r => (Table: Oid(r, 0), IsPrimary: r.GetBoolean(1), IsIdentity: r.GetBoolean(2), Columns: ImmutableArray.Create(r.GetFieldValue<short[]>(3))));
+        var columns = (await Rows(r => (Relation: Oid(r, 0), Column: ToColumnFacts(r))))
+            .ToLookup(pair => pair.Relation, pair => pair.Column);
+        var classes = await Rows(r => (
+            Oid: Oid(r, 0),
+            Schema: r.GetString(1),
+            Name: r.GetString(2),
+            Kind: r.GetChar(3),
+            Persistence: r.GetChar(4),
+            Identity: r.GetChar(5),
+            IsPartition: r.GetBoolean(6),
+            HasRowSecurity: r.GetBoolean(7)));
+        var keys = await Rows(r => (
+            Table: Oid(r, 0),
+            IsPrimary: r.GetBoolean(1),
+            IsIdentity: r.GetBoolean(2),
+            Columns: ImmutableArray.Create(r.GetFieldValue<short[]>(3))));
         var inheritance = await Rows(r => (Oid(r, 0), Oid(r, 1)));
         var publications = await Rows(r => new PublicationRow(Oid(r, 0), r.GetBoolean(1), r.GetBoolean(2)));
-        var published = await Rows(r => (Table: Oid(r, 0), Entry: new PublishedTable(r.IsDBNull(1) ? null : r.GetFieldValue<short[]>(1), r.GetBoolean(2), Oid(r, 3))));
+        var published = await Rows(r => (
+            Table: Oid(r, 0),
+            Entry: new PublishedTable(r.IsDBNull(1) ? null : r.GetFieldValue<short[]>(1), r.GetBoolean(2), Oid(r, 3))));
         var fingerprints = await Rows(r => (Table: Oid(r, 0), Value: (ulong)r.GetInt64(1)));
         var shared = (await Rows(r => (ulong)r.GetInt64(0)))[0];
         var foreignOperators = (await Rows(r => r.GetBoolean(0)))[0];
@@ -128,7 +154,7 @@ sealed class CatalogSnapshot
         var identityIndexes = keys.Where(key => key.IsIdentity).ToDictionary(key => key.Table, key => key.Columns);
         var tables = classes.ToDictionary(row => row.Oid, row =>
         {
-            var identity = row.Identity switch { 'n' => ReplicaIdentity.Nothing, 'f' => ReplicaIdentity.Full, 'i' => ReplicaIdentity.Index, _ => ReplicaIdentity.Default };
+            var identity = ToIdentity(row.Identity);
             var primaryKey = primaryKeys.GetValueOrDefault(row.Oid, []);
             var identityKey = identity switch
             {
@@ -136,7 +162,18 @@ sealed class CatalogSnapshot
                 ReplicaIdentity.Index => identityIndexes.GetValueOrDefault(row.Oid, []),
                 _ => [],
             };
-            return new TableFacts(row.Oid, row.Schema, row.Name, row.Kind, row.Persistence, row.IsPartition, row.HasRowSecurity, identity, [.. columns[row.Oid]], primaryKey, identityKey);
+            return new TableFacts(
+                row.Oid,
+                row.Schema,
+                row.Name,
+                row.Kind,
+                row.Persistence,
+                row.IsPartition,
+                row.HasRowSecurity,
+                identity,
+                [.. columns[row.Oid]],
+                primaryKey,
+                identityKey);
         });
         var types = new TypeCatalog(
             typeRows.ToDictionary(row => row.Oid),
@@ -146,11 +183,21 @@ sealed class CatalogSnapshot
                 .ToLookup(pair => pair.Class, pair => pair.Member)).BuildAll();
 
         return new CatalogSnapshot(
-            options, poll, server, types, tables, inheritance, publications.Count == 0 ? null : publications[0],
-            published.ToDictionary(row => row.Table, row => row.Entry), fingerprints.ToDictionary(row => row.Table, row => row.Value), shared, foreignOperators, xmax);
+            options,
+            poll,
+            server,
+            types,
+            tables,
+            inheritance,
+            publications.Count == 0 ? null : publications[0],
+            published.ToDictionary(row => row.Table, row => row.Entry),
+            fingerprints.ToDictionary(row => row.Table, row => row.Value),
+            shared,
+            foreignOperators,
+            xmax);
     }
 
-    /// <summary>What identifies each published table's membership: it differs when the table was taken out and put in again.</summary>
+    /// <summary>The identity of each published table's membership: it differs when the table was removed and added again.</summary>
     public Dictionary<uint, (uint Publication, uint Entry)> Memberships() =>
         published.ToDictionary(pair => pair.Key, pair => (publication?.Oid ?? 0, pair.Value.EntryOid));
 
@@ -158,17 +205,21 @@ sealed class CatalogSnapshot
     public DatabaseSchema ToSchema(long version, IReadOnlyDictionary<uint, ulong> streamedAfter)
     {
         var streaming = new Streaming(options.Publication, publication, published);
-        var judged = tables.Values.Where(table => table.Kind != 'p').ToDictionary(table => table.Oid, table => streaming.Judge(table, RootOf(table)));
+        var judged = tables.Values
+            .Where(table => table.Kind != 'p')
+            .ToDictionary(table => table.Oid, table => streaming.Judge(table, RootOf(table)));
         return new DatabaseSchema(
             version,
             serverVersion,
-            tables.Values.ToDictionary(table => table.Oid, table => ToTable(table, streaming, JudgementOf(table, judged), streamedAfter.GetValueOrDefault(table.Oid))),
+            tables.Values.ToDictionary(
+                table => table.Oid,
+                table => ToTable(table, streaming, JudgementOf(table, judged), streamedAfter.GetValueOrDefault(table.Oid))),
             types,
             options.SearchPath,
             hasForeignOperators);
     }
 
-    /// <summary>Says the same as another snapshot's exactly when schemas made of them would not differ but in version.</summary>
+    /// <summary>Equal to another snapshot's exactly when their schemas differ at most in the version.</summary>
     public ulong ContentFingerprint(IReadOnlyDictionary<uint, ulong> streamedAfter)
     {
         var sum = Mix(sharedFingerprint, hasForeignOperators ? 1UL : 0UL);
@@ -191,7 +242,9 @@ sealed class CatalogSnapshot
         {
             if (tables.TryGetValue(child, out var leaf) && JudgementOf(leaf, judged) is { } judgement)
             {
-                return judgement with { Because = leaf.Kind == 'p' ? judgement.Because : $"has the partition \"{leaf.Schema}.{leaf.Name}\", which {judgement.Because}" };
+                return leaf.Kind == 'p'
+                    ? judgement
+                    : judgement with { Because = $"has the partition \"{leaf.Schema}.{leaf.Name}\", which {judgement.Because}" };
             }
         }
 
@@ -203,12 +256,26 @@ sealed class CatalogSnapshot
 
     private Table ToTable(TableFacts table, Streaming streaming, NotStreamed? judgement, ulong streamedAfter)
     {
-        ImmutableArray<Column> columns = [.. table.Columns.Select(column => ToColumn(column, streaming.IsSent(table, column, serverVersion)))];
+        var columns = table.Columns
+            .Select(column => ToColumn(column, streaming.IsSent(table, column, serverVersion)))
+            .ToImmutableArray();
         return new Table(
-            table.Oid, table.Schema, table.Name, table.Kind, table.Identity, columns, table.PrimaryKey,
-            table.Identity == ReplicaIdentity.Full ? [.. columns.Where(column => column.IsStreamed).Select(column => column.Number)] : table.IdentityKey,
-            [.. children[table.Oid]],
-            judgement is null, judgement?.Because, streamedAfter, table.HasRowSecurity, FingerprintOf(table))
+            table.Oid,
+            table.Schema,
+            table.Name,
+            table.Kind,
+            table.Identity,
+            columns,
+            table.PrimaryKey,
+            IdentityColumns: table.Identity == ReplicaIdentity.Full
+                ? [.. columns.Where(column => column.IsStreamed).Select(column => column.Number)]
+                : table.IdentityKey,
+            Children: [.. children[table.Oid]],
+            IsStreamed: judgement is null,
+            judgement?.Because,
+            streamedAfter,
+            table.HasRowSecurity,
+            FingerprintOf(table))
         {
             StreamedIf = judgement?.StreamedIf,
         };
@@ -216,19 +283,33 @@ sealed class CatalogSnapshot
 
     private Column ToColumn(ColumnFacts column, bool isStreamed)
     {
-        var type = types.GetValueOrDefault(column.Type) ?? new SqlType(column.Type, "pg_catalog", "unknown", SqlTypeKind.Pseudo, Element: null, [], [], HasJsonCast: false, ',');
+        var type = types.GetValueOrDefault(column.Type) ?? TypeCatalog.Unknown(column.Type);
         var isText = type.Underlying.Oid is TypeOid.Text or TypeOid.VarChar or TypeOid.Name;
         var isBytewise = isUtf8 && (column.Collation == 'c' || (column.Collation == 'd' && isDefaultBytewise));
-        return new Column(column.Number, column.Name, type, column.TypeModifier, column.IsNotNull, isStreamed, isText && column.IsDeterministic, isText && isBytewise);
+        return new Column(
+            column.Number,
+            column.Name,
+            type,
+            column.TypeModifier,
+            column.IsNotNull,
+            isStreamed,
+            HasByteEquality: isText && column.IsDeterministic,
+            HasByteOrder: isText && isBytewise);
     }
 
     private ulong FingerprintOf(TableFacts table)
     {
         var own = Mix(fingerprints.GetValueOrDefault(table.Oid), sharedFingerprint);
         return published.TryGetValue(table.Oid, out var member) && publication is { } publishing
-            ? Mix(own, Mix(publishing.Oid, Mix(member.EntryOid, (member.HasFilter ? 1UL : 0) + (publishing.PublishesAll ? 2UL : 0) + (publishing.ViaRoot ? 4UL : 0)
-                + (member.Columns is { } listed ? listed.Aggregate(8UL, (sum, number) => Mix(sum, (ulong)number)) : 0))))
+            ? Mix(own, FingerprintOf(publishing, member))
             : Mix(own, 0);
+    }
+
+    private static ulong FingerprintOf(PublicationRow publishing, PublishedTable member)
+    {
+        var flags = (member.HasFilter ? 1UL : 0) + (publishing.PublishesAll ? 2UL : 0) + (publishing.ViaRoot ? 4UL : 0);
+        var columns = member.Columns is { } listed ? listed.Aggregate(8UL, (sum, number) => Mix(sum, (ulong)number)) : 0;
+        return Mix(publishing.Oid, Mix(member.EntryOid, flags + columns));
     }
 
     // The finaliser of SplitMix64 over both words.
@@ -239,6 +320,17 @@ sealed class CatalogSnapshot
         mixed = (mixed ^ (mixed >> 27)) * 0x94D049BB133111EB;
         return mixed ^ (mixed >> 31);
     }
+
+    private static ColumnFacts ToColumnFacts(NpgsqlDataReader r) =>
+        new(r.GetInt16(1), r.GetString(2), Oid(r, 3), r.GetInt32(4), r.GetBoolean(5), r.GetChar(6), r.GetBoolean(7), r.GetChar(8));
+
+    private static ReplicaIdentity ToIdentity(char code) => code switch
+    {
+        'n' => ReplicaIdentity.Nothing,
+        'f' => ReplicaIdentity.Full,
+        'i' => ReplicaIdentity.Index,
+        _ => ReplicaIdentity.Default,
+    };
 
     private static uint Oid(NpgsqlDataReader reader, int ordinal) => reader.GetFieldValue<uint>(ordinal);
 }

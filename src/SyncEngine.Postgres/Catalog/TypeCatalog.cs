@@ -4,9 +4,10 @@ using SyncEngine.Values;
 namespace SyncEngine.Postgres.Catalog;
 
 /// <summary>A row of pg_type, references still by OID.</summary>
-readonly record struct TypeRow(uint Oid, string Schema, string Name, char Kind, uint Element, uint Base, uint Class, char Delimiter, bool HasJsonCast);
+readonly record struct TypeRow(
+    uint Oid, string Schema, string Name, char Kind, uint Element, uint Base, uint Class, char Delimiter, bool HasJsonCast);
 
-/// <summary>Builds the types from their rows; each once, what it refers to first. PostgreSQL forbids types that contain themselves.</summary>
+/// <summary>Builds the types from their rows: each once, after the types that it refers to. PostgreSQL forbids recursive types.</summary>
 sealed class TypeCatalog(
     IReadOnlyDictionary<uint, TypeRow> rows,
     ILookup<uint, string> enumLabels,
@@ -24,7 +25,7 @@ sealed class TypeCatalog(
         return built;
     }
 
-    /// <summary>A type that is not in the catalog read (made or dropped meanwhile) is one whose values are passed through.</summary>
+    /// <summary>The type; one that is missing from the rows (created or dropped meanwhile) passes its values through.</summary>
     public SqlType TypeOf(uint oid)
     {
         if (built.TryGetValue(oid, out var known))
@@ -34,17 +35,22 @@ sealed class TypeCatalog(
 
         var type = rows.TryGetValue(oid, out var row)
             ? Build(row)
-            : new SqlType(oid, "pg_catalog", "unknown", SqlTypeKind.Pseudo, Element: null, [], [], HasJsonCast: false, ',');
+            : Unknown(oid);
         built[oid] = type;
         return type;
     }
+
+    /// <summary>A type whose row is missing.</summary>
+    public static SqlType Unknown(uint oid) =>
+        new(oid, "pg_catalog", "unknown", SqlTypeKind.Pseudo, Element: null, [], [], HasJsonCast: false, ',');
 
     private SqlType Build(TypeRow row)
     {
         if (row.Element != 0)
         {
             var element = TypeOf(row.Element);
-            return new SqlType(row.Oid, element.Schema, element.Name + "[]", SqlTypeKind.Array, element, [], [], HasJsonCast: false, element.Delimiter);
+            return new SqlType(
+                row.Oid, element.Schema, element.Name + "[]", SqlTypeKind.Array, element, [], [], HasJsonCast: false, element.Delimiter);
         }
 
         var kind = row.Kind switch
@@ -62,9 +68,12 @@ sealed class TypeCatalog(
             row.Name,
             kind,
             kind == SqlTypeKind.Domain ? TypeOf(row.Base) : null,
-            kind == SqlTypeKind.Composite ? [.. attributes[row.Class].Select(member => new SqlTypeAttribute(member.Name, TypeOf(member.Type)))] : [],
+            kind == SqlTypeKind.Composite ? AttributesOf(row) : [],
             [.. enumLabels[row.Oid]],
             row.HasJsonCast,
             row.Delimiter);
     }
+
+    private ImmutableArray<SqlTypeAttribute> AttributesOf(TypeRow row) =>
+        [.. attributes[row.Class].Select(member => new SqlTypeAttribute(member.Name, TypeOf(member.Type)))];
 }

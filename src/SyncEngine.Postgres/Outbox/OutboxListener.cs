@@ -2,7 +2,10 @@ using Npgsql;
 
 namespace SyncEngine.Postgres.Outbox;
 
-/// <summary>Hears the trigger's notifications on a connection of its own. Notifications are wake-ups: what is missed between two connections is found by the look that follows each.</summary>
+/// <summary>Listens for the trigger's notifications, on a connection of its own.</summary>
+/// <remarks>
+/// Notifications are wake-ups only. What is missed between two connections is found by the poll that follows each connection.
+/// </remarks>
 public static class OutboxListener
 {
     private static readonly TimeSpan silence = TimeSpan.FromSeconds(20);
@@ -22,7 +25,7 @@ public static class OutboxListener
             {
                 if (!await connection.WaitAsync(silence, cancellationToken))
                 {
-                    await ExecuteAsync(connection, "SELECT 1", cancellationToken); // a connection that died without a word is noticed here
+                    await ExecuteAsync(connection, "SELECT 1", cancellationToken); // finds a connection that was lost silently
                 }
             }
         }
@@ -35,7 +38,7 @@ public static class OutboxListener
         }
     }
 
-    /// <summary>The connection goes back to its pool.</summary>
+    /// <summary>The connection returns to its pool.</summary>
     private static async Task UnlistenAsync(NpgsqlConnection connection)
     {
         try

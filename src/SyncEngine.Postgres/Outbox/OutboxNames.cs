@@ -1,11 +1,12 @@
 using System.Security.Cryptography;
 using System.Text;
-using SyncEngine.Postgres.Administration;
+using SyncEngine.Postgres.Sessions;
 
 namespace SyncEngine.Postgres.Outbox;
 
-/// <summary>Where an outbox and its nodes are, in any schema and under any names.</summary>
-public sealed record OutboxNames(string Schema = "public", string Table = "outbox", string NodesSchema = "public", string NodesTable = "nodes")
+/// <summary>The names of an outbox and its nodes table, in any schema.</summary>
+public sealed record OutboxNames(
+    string Schema = "public", string Table = "outbox", string NodesSchema = "public", string NodesTable = "nodes")
 {
     /// <summary>Bytes that PostgreSQL keeps of a name (NAMEDATALEN − 1).</summary>
     public const int MaxBytes = 63;
@@ -14,16 +15,16 @@ public sealed record OutboxNames(string Schema = "public", string Table = "outbo
     public const string NotifyChannel = "ably_adbc";
 
     /// <summary>For SQL text, and the name under which progress and dead letters are kept.</summary>
-    public string Outbox => Quoting.Identifier(Schema, Table);
+    public string Outbox => SqlText.Identifier(Schema, Table);
 
-    public string Nodes => Quoting.Identifier(NodesSchema, NodesTable);
+    public string Nodes => SqlText.Identifier(NodesSchema, NodesTable);
 
     /// <summary>The notify function, in the outbox's schema.</summary>
     public string NotifyFunction => Fit(Table, "_notify");
 
     public string Trigger => Fit($"{Schema}_{Table}", "_trigger");
 
-    /// <summary>For <see cref="SqlScripts.Read(string, IReadOnlyDictionary{string, string})"/>.</summary>
+    /// <summary>The variables of the scripts in sql/outbox.</summary>
     internal IReadOnlyDictionary<string, string> Variables => new Dictionary<string, string>(StringComparer.Ordinal)
     {
         ["outbox_schema"] = Schema,
@@ -34,7 +35,7 @@ public sealed record OutboxNames(string Schema = "public", string Table = "outbo
         ["nodes_table"] = NodesTable,
     };
 
-    /// <summary>A name that is too long keeps its end, and instead of its middle has a digest, so that two long names stay two.</summary>
+    /// <summary>Shortens a name that is too long: its middle becomes a digest, so that two long names stay different.</summary>
     private static string Fit(string name, string end)
     {
         if (Encoding.UTF8.GetByteCount(name + end) <= MaxBytes)

@@ -1,21 +1,15 @@
-using System.Globalization;
 using Npgsql;
 
 namespace SyncEngine.Postgres.Outbox;
 
-/// <summary>What a look asks for.</summary>
-/// <param name="Node">Who asks.</param>
-/// <param name="Remembered">The progress, where no table keeps it; null before the first look.</param>
-/// <param name="HeldChannels">Channels that need no rows now. Their new rows are told all the same.</param>
-/// <param name="WithOwn">Rows that this node locked, too: what became of an earlier claim is not known.</param>
-/// <param name="Limit">Of the known rows, and of the new ones.</param>
-public sealed record LookRequest(string Node, OutboxProgress? Remembered, IReadOnlyCollection<string> HeldChannels, bool WithOwn, int Limit);
-
-/// <summary>One round (docs/decisions/outbox-rounds.md): a transaction that looks, numbers, claims and commits. Disposed of without a commit it has changed nothing.</summary>
+/// <summary>
+/// One round: a transaction that polls, numbers, claims and commits. Disposed of without a commit, it has changed nothing.
+/// </summary>
+/// <remarks>Decision: docs/decisions/outbox-rounds.md.</remarks>
 public sealed class OutboxRound : IAsyncDisposable
 {
     private const int NumbersAtMost = 1_000_000;
-    private static readonly TimeSpan longest = TimeSpan.FromMinutes(10); // some ten seconds for a million rows
+    private static readonly TimeSpan longest = TimeSpan.FromMinutes(10); // a million rows take about ten seconds
 
     private readonly NpgsqlConnection connection;
     private readonly NpgsqlTransaction transaction;
@@ -24,7 +18,8 @@ public sealed class OutboxRound : IAsyncDisposable
     private readonly bool isPrepared;
     private readonly Action<int> count;
 
-    internal OutboxRound(NpgsqlConnection connection, NpgsqlTransaction transaction, OutboxSql sql, OutboxShape shape, bool isPrepared, Action<int> count)
+    internal OutboxRound(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, OutboxSql sql, OutboxShape shape, bool isPrepared, Action<int> count)
     {
         this.connection = connection;
         this.transaction = transaction;
@@ -34,11 +29,12 @@ public sealed class OutboxRound : IAsyncDisposable
         this.count = count;
     }
 
-    /// <summary>Prepares what every round sends: planning a look takes longer than looking.</summary>
-    internal static async Task PrepareAsync(NpgsqlConnection connection, OutboxSql sql, OutboxShape shape, CancellationToken cancellationToken)
+    /// <summary>Prepares the statements of every round: planning a poll takes longer than running it.</summary>
+    internal static async Task PrepareAsync(
+        NpgsqlConnection connection, OutboxSql sql, OutboxShape shape, CancellationToken cancellationToken)
     {
         await using var batch = new NpgsqlBatch(connection);
-        AddLook(batch, sql, shape, new LookRequest("", null, [], WithOwn: false, 0));
+        AddPoll(batch, sql, shape, new PollRequest("", null, [], WithOwn: false, 0));
         batch.BatchCommands.Add(Decide(sql, [], "", TimeSpan.Zero));
         if (shape.KeepsProgress)
         {
@@ -48,14 +44,15 @@ public sealed class OutboxRound : IAsyncDisposable
         await batch.PrepareAsync(cancellationToken);
     }
 
-    public async Task<OutboxLook> LookAsync(LookRequest request, CancellationToken cancellationToken)
+    /// <exception cref="OutboxChangedException">The table has been replaced.</exception>
+    public async Task<OutboxPoll> PollAsync(PollRequest request, CancellationToken cancellationToken)
     {
         await using var batch = new NpgsqlBatch(connection, transaction);
-        AddLook(batch, sql, shape, request);
+        AddPoll(batch, sql, shape, request);
         await UsePreparedAsync(batch, cancellationToken);
         count(4);
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
-        return await ReadAsync(reader, request.Limit, cancellationToken);
+        return await new PollReader(shape.Oid, request.Limit).ReadAsync(reader, cancellationToken);
     }
 
     /// <summary>Numbers from the table's own sequence, rising and all above the bound.</summary>
@@ -98,28 +95,32 @@ public sealed class OutboxRound : IAsyncDisposable
             }
         }
 
-        throw new OutboxUnavailableException(shape.Sequence!, $"the sequence is behind {above}, the highest id ever published, and may not be set; GRANT UPDATE ON SEQUENCE {shape.Sequence}", isNodes: false);
+        throw new OutboxUnavailableException(
+            shape.Sequence!,
+            $"the sequence is behind {above}, the highest id ever published, and may not be set; "
+            + $"GRANT UPDATE ON SEQUENCE {shape.Sequence}");
     }
 
-    /// <summary>Numbers all new rows of the channels that have a late one, told or not, in order of id: for looks that could not tell all.</summary>
+    /// <summary>Gives fresh ids to all new rows of the channels that have a late one, in order of id. For polls that were cut.</summary>
     /// <exception cref="OutboxUnavailableException">The sequence is behind and may not be moved that far.</exception>
-    public async Task<NumberedRows> NumberLateAsync(OutboxLook look, CancellationToken cancellationToken)
+    public async Task<NumberedRows> NumberLateAsync(OutboxPoll poll, CancellationToken cancellationToken)
     {
-        await TakeNumbersAsync(1, Math.Max(look.Progress.Highest, look.Highest), cancellationToken);
+        await TakeNumbersAsync(1, Math.Max(poll.Progress.Highest, poll.Highest), cancellationToken);
         await using var number = new NpgsqlCommand(sql.NumberLate, connection, transaction) { CommandTimeout = (int)longest.TotalSeconds };
-        number.Parameters.Add(new NpgsqlParameter<long>("highest", look.Progress.Highest));
-        number.Parameters.Add(new NpgsqlParameter<long>("horizon", look.Progress.Horizon ?? 0));
+        number.Parameters.Add(new NpgsqlParameter<long>("highest", poll.Progress.Highest));
+        number.Parameters.Add(new NpgsqlParameter<long>("horizon", poll.Progress.Horizon ?? 0));
         count(1);
         await using var reader = await number.ExecuteReaderAsync(cancellationToken);
         await reader.ReadAsync(cancellationToken);
         return new NumberedRows(reader.GetInt32(0), reader.GetInt64(1));
     }
 
-    /// <summary>Writes what was decided, keeps the progress and commits. Returns the rows that were taken, whole, in order of id.</summary>
+    /// <summary>Writes the decisions, keeps the progress and commits. Returns the rows that were taken, whole, in order of id.</summary>
     /// <param name="progress">Null where it has not changed.</param>
-    /// <param name="mustFix">The look has seen new rows about which nothing is decided: they keep their ids.</param>
+    /// <param name="mustFix">The poll has seen new rows about which nothing is decided: they keep their ids.</param>
     public async Task<IReadOnlyList<OutboxRow>> CommitAsync(
-        IReadOnlyList<RowDecision> decisions, OutboxProgress? progress, bool mustFix, string node, TimeSpan lockDuration, CancellationToken cancellationToken)
+        IReadOnlyList<RowDecision> decisions, OutboxProgress? progress, bool mustFix, string node, TimeSpan lockDuration,
+        CancellationToken cancellationToken)
     {
         var taken = new List<OutboxRow>();
         await using var batch = new NpgsqlBatch(connection, transaction);
@@ -193,22 +194,22 @@ public sealed class OutboxRound : IAsyncDisposable
         return decide;
     }
 
-    private static void AddLook(NpgsqlBatch batch, OutboxSql sql, OutboxShape shape, LookRequest request)
+    private static void AddPoll(NpgsqlBatch batch, OutboxSql sql, OutboxShape shape, PollRequest request)
     {
         batch.BatchCommands.Add(new NpgsqlBatchCommand(OutboxSql.BoundIdling));
         batch.BatchCommands.Add(new NpgsqlBatchCommand(sql.LockRounds));
-        var look = new NpgsqlBatchCommand(sql.Look);
-        look.Parameters.Add(new NpgsqlParameter<string>("node", request.Node));
-        look.Parameters.Add(new NpgsqlParameter<string[]>("held", [.. request.HeldChannels]));
-        look.Parameters.Add(new NpgsqlParameter<bool>("own_too", request.WithOwn));
-        look.Parameters.Add(new NpgsqlParameter<int>("limit", request.Limit));
+        var poll = new NpgsqlBatchCommand(sql.Poll);
+        poll.Parameters.Add(new NpgsqlParameter<string>("node", request.Node));
+        poll.Parameters.Add(new NpgsqlParameter<string[]>("left_out", [.. request.LeftOutChannels]));
+        poll.Parameters.Add(new NpgsqlParameter<bool>("own_too", request.WithOwn));
+        poll.Parameters.Add(new NpgsqlParameter<int>("limit", request.Limit));
         if (!shape.KeepsProgress)
         {
-            look.Parameters.Add(new NpgsqlParameter<long>("highest", request.Remembered?.Highest ?? 0));
-            look.Parameters.Add(new NpgsqlParameter<long?>("horizon", request.Remembered?.Horizon));
+            poll.Parameters.Add(new NpgsqlParameter<long>("highest", request.Remembered?.Highest ?? 0));
+            poll.Parameters.Add(new NpgsqlParameter<long?>("horizon", request.Remembered?.Horizon));
         }
 
-        batch.BatchCommands.Add(look);
+        batch.BatchCommands.Add(poll);
     }
 
     private static NpgsqlBatchCommand KeepProgress(OutboxSql sql, OutboxProgress progress)
@@ -219,72 +220,9 @@ public sealed class OutboxRound : IAsyncDisposable
         return keep;
     }
 
-    /// <summary>Finds the statements that <see cref="PrepareAsync(NpgsqlConnection, OutboxSql, OutboxShape, CancellationToken)"/> has prepared on the connection; nothing is sent.</summary>
-    private Task UsePreparedAsync(NpgsqlBatch batch, CancellationToken cancellationToken) => isPrepared ? batch.PrepareAsync(cancellationToken) : Task.CompletedTask;
-
-    private async Task<OutboxLook> ReadAsync(NpgsqlDataReader reader, int limit, CancellationToken cancellationToken)
-    {
-        OutboxProgress? progress = null;
-        var highest = 0L;
-        var horizon = 0L;
-        var nodes = new List<string>();
-        var own = new List<WaitingRow>();
-        var known = new List<WaitingRow>();
-        var appeared = new List<WaitingRow>();
-        var busy = new HashSet<string>(StringComparer.Ordinal);
-        var tombstones = new List<long>();
-        var cost = TimeSpan.Zero;
-        while (await reader.ReadAsync(cancellationToken))
-        {
-            switch (reader.GetInt32(0))
-            {
-                case 0:
-                    highest = reader.GetInt64(1);
-                    progress = new OutboxProgress(reader.GetInt64(3), reader.GetString(2) == "true" ? reader.GetInt64(4) : null);
-                    horizon = reader.GetInt64(5);
-                    if (reader.GetInt64(6) != shape.Oid)
-                    {
-                        throw new OutboxChangedException();
-                    }
-
-                    break;
-                case 1:
-                    nodes.Add(reader.GetString(2));
-                    break;
-                case 2:
-                    known.Add(WaitingAt(reader));
-                    break;
-                case 3:
-                    appeared.Add(WaitingAt(reader));
-                    break;
-                case 4:
-                    busy.Add(reader.GetString(2));
-                    break;
-                case 5:
-                    own.Add(WaitingAt(reader) with { IsOwn = true });
-                    break;
-                case 6:
-                    tombstones.Add(reader.GetInt64(1));
-                    break;
-                case 7:
-                    cost = TimeSpan.FromMicroseconds(reader.GetInt64(1));
-                    break;
-                default:
-                    throw new System.Diagnostics.UnreachableException();
-            }
-        }
-
-        return new OutboxLook(progress!, highest, horizon, nodes, Cut(own, int.MaxValue, out _), Cut(known, limit, out var isKnownCut), isKnownCut, Cut(appeared, limit, out var isNewCut), isNewCut, busy, tombstones, cost);
-    }
-
-    private static WaitingRow WaitingAt(NpgsqlDataReader reader) => new(reader.GetInt64(1), reader.GetString(2), reader.GetInt64(3), reader.GetBoolean(7));
-
-    private static List<WaitingRow> Cut(List<WaitingRow> rows, int limit, out bool isCut)
-    {
-        rows.Sort((left, right) => left.Id.CompareTo(right.Id));
-        isCut = rows.Count > limit;
-        return isCut ? rows[..limit] : rows;
-    }
+    /// <summary>Finds the statements that were prepared on the connection; nothing is sent.</summary>
+    private Task UsePreparedAsync(NpgsqlBatch batch, CancellationToken cancellationToken) =>
+        isPrepared ? batch.PrepareAsync(cancellationToken) : Task.CompletedTask;
 
     private async Task<IReadOnlyList<long>> NextAsync(int howMany, CancellationToken cancellationToken)
     {

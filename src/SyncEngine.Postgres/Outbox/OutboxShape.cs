@@ -3,37 +3,35 @@ using Npgsql;
 
 namespace SyncEngine.Postgres.Outbox;
 
-/// <summary>How an outbox can be worked on, by what its tables are and what the role may do.</summary>
+/// <summary>The mode in which an outbox is published. It depends on its tables and on the role's privileges.</summary>
 public enum OutboxMode
 {
-    /// <summary>Any number of nodes; late rows are numbered again.</summary>
+    /// <summary>Any number of nodes. Late rows get fresh ids.</summary>
     Full,
 
-    /// <summary>With SELECT and DELETE alone: one node at a time; rows wait until no older transaction writes.</summary>
+    /// <summary>With SELECT and DELETE alone: one node at a time. Rows wait until no older transaction writes.</summary>
     Reduced,
 }
 
-/// <summary>The outbox as it was found: read once, and again when the table has become another one.</summary>
-/// <param name="Oid">Of the outbox table.</param>
-/// <param name="HasProcessed">Older tables have no <c>processed</c>; their last row is not kept.</param>
-/// <param name="Sequence">Quoted name of the sequence behind sequence_id; null when there is none that could be advanced.</param>
-/// <param name="CanSetSequence">UPDATE on the sequence; without it it is moved by taking numbers from it.</param>
-/// <param name="IsAlwaysGenerated">sequence_id is GENERATED ALWAYS: late rows keep their ids.</param>
-/// <param name="KeepsProgress">sync.outbox_progress may be written: numbers survive a restart even when the table does not.</param>
-/// <param name="KeepsDeadLetters">sync.dead_letters may be written.</param>
-public sealed record OutboxShape(uint Oid, OutboxMode Mode, bool HasProcessed, string? Sequence, bool CanSetSequence, bool IsAlwaysGenerated, bool KeepsProgress, bool KeepsDeadLetters)
+/// <summary>The shape of an outbox, read once, and again when the table has been replaced.</summary>
+public sealed record OutboxShape
 {
     private const string Query = """
         WITH outbox AS (SELECT to_regclass(@outbox) AS relation), nodes AS (SELECT to_regclass(@nodes) AS relation),
         sequence AS (SELECT pg_get_serial_sequence(@outbox, 'sequence_id') AS name FROM outbox
-                     WHERE EXISTS (SELECT FROM pg_attribute WHERE attrelid = relation AND attname = 'sequence_id' AND NOT attisdropped AND attidentity <> 'a'))
+                     WHERE EXISTS (
+                         SELECT FROM pg_attribute
+                         WHERE attrelid = relation AND attname = 'sequence_id' AND NOT attisdropped AND attidentity <> 'a'))
         SELECT (outbox.relation::oid)::bigint AS "Oid",
                nodes.relation IS NOT NULL AS "HasNodes",
                has_table_privilege(outbox.relation, 'SELECT') AND has_table_privilege(outbox.relation, 'DELETE') AS "CanTake",
                has_table_privilege(outbox.relation, 'UPDATE') AS "CanUpdate",
-               coalesce((SELECT bool_and(has_table_privilege(nodes.relation, privilege)) FROM unnest(ARRAY['SELECT','INSERT','UPDATE','DELETE']) AS privilege), false) AS "CanJoin",
-               EXISTS (SELECT FROM pg_attribute WHERE attrelid = outbox.relation AND attname = 'processed' AND NOT attisdropped) AS "HasProcessed",
-               EXISTS (SELECT FROM pg_attribute WHERE attrelid = outbox.relation AND attname = 'sequence_id' AND attidentity = 'a') AS "IsAlwaysGenerated",
+               coalesce((SELECT bool_and(has_table_privilege(nodes.relation, privilege))
+                         FROM unnest(ARRAY['SELECT','INSERT','UPDATE','DELETE']) AS privilege), false) AS "CanJoin",
+               EXISTS (SELECT FROM pg_attribute
+                       WHERE attrelid = outbox.relation AND attname = 'processed' AND NOT attisdropped) AS "HasProcessed",
+               EXISTS (SELECT FROM pg_attribute
+                       WHERE attrelid = outbox.relation AND attname = 'sequence_id' AND attidentity = 'a') AS "IsAlwaysGenerated",
                (SELECT name FROM sequence WHERE has_sequence_privilege(name, 'USAGE')) AS "Sequence",
                coalesce((SELECT has_sequence_privilege(name, 'UPDATE') FROM sequence), false) AS "CanSetSequence",
                coalesce(has_schema_privilege(to_regnamespace('sync'), 'USAGE')
@@ -45,35 +43,73 @@ public sealed record OutboxShape(uint Oid, OutboxMode Mode, bool HasProcessed, s
         FROM outbox, nodes
         """;
 
+    /// <summary>Of the outbox table.</summary>
+    public required uint Oid { get; init; }
+
+    public required OutboxMode Mode { get; init; }
+
+    /// <summary>Older tables have no <c>processed</c>; their last row is not kept.</summary>
+    public required bool HasProcessed { get; init; }
+
+    /// <summary>Quoted name of the sequence behind sequence_id; null when there is none that can be advanced.</summary>
+    public required string? Sequence { get; init; }
+
+    /// <summary>UPDATE on the sequence. Without it the sequence is moved by taking numbers from it.</summary>
+    public required bool CanSetSequence { get; init; }
+
+    /// <summary>sequence_id is GENERATED ALWAYS: late rows keep their ids.</summary>
+    public required bool IsAlwaysGenerated { get; init; }
+
+    /// <summary>sync.outbox_progress may be written: numbers survive a restart even when the table does not.</summary>
+    public required bool KeepsProgress { get; init; }
+
+    /// <summary>sync.dead_letters may be written.</summary>
+    public required bool KeepsDeadLetters { get; init; }
+
     /// <exception cref="OutboxUnavailableException">A table is missing, or the role may not even read and delete.</exception>
     public static async Task<OutboxShape> ReadAsync(NpgsqlConnection connection, OutboxNames names, CancellationToken cancellationToken)
     {
         Found found;
         try
         {
-            found = await connection.QuerySingleAsync<Found>(new CommandDefinition(Query, new { outbox = names.Outbox, nodes = names.Nodes }, cancellationToken: cancellationToken));
+            found = await connection.QuerySingleAsync<Found>(
+                new CommandDefinition(Query, new { outbox = names.Outbox, nodes = names.Nodes }, cancellationToken: cancellationToken));
         }
-        catch (PostgresException refused) when (refused.SqlState is PostgresErrorCodes.InsufficientPrivilege or PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName)
+        catch (PostgresException refused) when (
+            refused.SqlState is PostgresErrorCodes.InsufficientPrivilege or PostgresErrorCodes.UndefinedTable
+                or PostgresErrorCodes.InvalidSchemaName)
         {
-            throw new OutboxUnavailableException(names.Outbox, refused.MessageText, isNodes: false);
+            throw new OutboxUnavailableException(names.Outbox, refused.MessageText);
         }
 
         if (found.Oid is not { } oid)
         {
-            throw new OutboxUnavailableException(names.Outbox, "the table does not exist; the command setup makes it, or AutoCreate where the role may create tables", isNodes: false);
+            throw new OutboxUnavailableException(
+                names.Outbox, "the table does not exist; the command setup makes it, or AutoCreate where the role may create tables");
         }
 
         if (!found.CanTake)
         {
-            throw new OutboxUnavailableException(names.Outbox, $"permission denied; GRANT SELECT, DELETE ON {names.Outbox}", isNodes: false);
+            throw new OutboxUnavailableException(names.Outbox, $"permission denied; GRANT SELECT, DELETE ON {names.Outbox}");
         }
 
         if (found.CanUpdate && !found.HasNodes)
         {
-            throw new OutboxUnavailableException(names.Nodes, "the table does not exist; the command setup makes it, or AutoCreateNodes where the role may create tables", isNodes: true);
+            throw new OutboxUnavailableException(
+                names.Nodes, "the table does not exist; the command setup makes it, or AutoCreateNodes where the role may create tables");
         }
 
-        return new OutboxShape((uint)oid, found is { CanUpdate: true, CanJoin: true } ? OutboxMode.Full : OutboxMode.Reduced, found.HasProcessed, found.Sequence, found.CanSetSequence, found.IsAlwaysGenerated, found.KeepsProgress, found.KeepsDeadLetters);
+        return new OutboxShape
+        {
+            Oid = (uint)oid,
+            Mode = found is { CanUpdate: true, CanJoin: true } ? OutboxMode.Full : OutboxMode.Reduced,
+            HasProcessed = found.HasProcessed,
+            Sequence = found.Sequence,
+            CanSetSequence = found.CanSetSequence,
+            IsAlwaysGenerated = found.IsAlwaysGenerated,
+            KeepsProgress = found.KeepsProgress,
+            KeepsDeadLetters = found.KeepsDeadLetters,
+        };
     }
 
     private sealed record Found
@@ -102,9 +138,5 @@ public sealed record OutboxShape(uint Oid, OutboxMode Mode, bool HasProcessed, s
     }
 }
 
-/// <summary>A table of the outbox cannot be used at present; it is looked at again until it can.</summary>
-/// <param name="isNodes">The nodes table is the one.</param>
-public sealed class OutboxUnavailableException(string table, string reason, bool isNodes) : Exception($"unable to connect to table: {table}: {reason}")
-{
-    public bool IsNodes => isNodes;
-}
+/// <summary>A table of the outbox cannot be used now. It is tried again until it can.</summary>
+public sealed class OutboxUnavailableException(string table, string reason) : Exception($"unable to connect to table: {table}: {reason}");

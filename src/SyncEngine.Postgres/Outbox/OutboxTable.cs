@@ -1,6 +1,7 @@
 using System.Data;
 using Npgsql;
-using NpgsqlTypes;
+using SyncEngine.Postgres.Errors;
+using SyncEngine.Postgres.Nodes;
 
 namespace SyncEngine.Postgres.Outbox;
 
@@ -8,8 +9,8 @@ namespace SyncEngine.Postgres.Outbox;
 /// One outbox and its nodes, in the database. Every method is one short transaction, or one round trip, on a connection of the pool.
 /// </summary>
 /// <remarks>
-/// What fails is thrown as the driver threw it; <see cref="OutboxUnavailableException"/> where a table is missing or may not be used. Whoever sees
-/// <see cref="IsStale"/> reads the shape again: the table has become another one.
+/// What fails is thrown as the driver threw it, or as <see cref="OutboxUnavailableException"/> where a table is missing or may not be used.
+/// After a failure that <see cref="IsStale"/> the caller reads the shape again, because the table has been replaced.
 /// </remarks>
 public sealed class OutboxTable : IAsyncDisposable
 {
@@ -25,6 +26,7 @@ public sealed class OutboxTable : IAsyncDisposable
         this.sent = sent;
         Names = names;
         Shape = shape;
+        Nodes = new NodesTable(database, names.Nodes, sent);
         sql = new OutboxSql(names, shape);
     }
 
@@ -32,9 +34,12 @@ public sealed class OutboxTable : IAsyncDisposable
 
     public OutboxShape Shape { get; }
 
-    /// <param name="sent">Told how many statements are about to be sent, on whatever thread sends them.</param>
+    public NodesTable Nodes { get; }
+
+    /// <param name="sent">Called with the number of statements that are about to be sent, on any thread.</param>
     /// <exception cref="OutboxUnavailableException"/>
-    public static async Task<OutboxTable> OpenAsync(NpgsqlDataSource database, OutboxNames names, CancellationToken cancellationToken, Action<int>? sent = null)
+    public static async Task<OutboxTable> OpenAsync(
+        NpgsqlDataSource database, OutboxNames names, CancellationToken cancellationToken, Action<int>? sent = null)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         return new OutboxTable(database, names, await OutboxShape.ReadAsync(connection, names, cancellationToken), sent);
@@ -47,7 +52,10 @@ public sealed class OutboxTable : IAsyncDisposable
             or PostgresErrorCodes.InsufficientPrivilege or PostgresErrorCodes.FeatureNotSupported
     };
 
-    /// <summary>Begins a round, one at a time; it waits for the rounds of other nodes to end.</summary>
+    /// <summary>A failure of the database after which the same may succeed, because the tables are still the same.</summary>
+    public static bool IsTransient(Exception failure) => DatabaseFailure.IsOfDatabase(failure) && !IsStale(failure);
+
+    /// <summary>Begins a round, one at a time. It waits for the rounds of other nodes to end.</summary>
     public async Task<OutboxRound> BeginRoundAsync(CancellationToken cancellationToken)
     {
         if (rounds is not { State: ConnectionState.Open })
@@ -57,24 +65,30 @@ public sealed class OutboxTable : IAsyncDisposable
             rounds = connection;
             if (!await LockAsync(connection, OutboxSql.ShareNodes, Names, cancellationToken))
             {
-                throw new OutboxUnavailableException(Names.Outbox, "a process publishes it in reduced mode; stop it, or give it the privileges of the others and start it again", isNodes: false);
+                throw new OutboxUnavailableException(
+                    Names.Outbox,
+                    "a process publishes it in reduced mode; stop it, or give it the privileges of the others and start it again");
             }
 
             if (mayPrepare)
             {
-                // Outside a transaction: parsing takes a snapshot, and a round's has to be taken after its lock.
+                // Outside a transaction: parsing takes a snapshot, and a round's snapshot has to be taken after its lock.
                 await OutboxRound.PrepareAsync(connection, sql, Shape, cancellationToken);
             }
         }
 
-        return new OutboxRound(rounds, await rounds.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken), sql, Shape, mayPrepare, Count);
+        var transaction = await rounds.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken);
+        return new OutboxRound(rounds, transaction, sql, Shape, mayPrepare, Count);
     }
 
     /// <summary>After a round that failed: the next one begins on another connection.</summary>
     public async Task ForgetConnectionAsync(Exception failure)
     {
-        // A pooler that hands out a session for each transaction knows nothing of prepared statements.
-        mayPrepare &= failure is not PostgresException { SqlState: PostgresErrorCodes.InvalidSqlStatementName or PostgresErrorCodes.DuplicatePreparedStatement };
+        // A pooler in transaction mode loses prepared statements.
+        mayPrepare &= failure is not PostgresException
+        {
+            SqlState: PostgresErrorCodes.InvalidSqlStatementName or PostgresErrorCodes.DuplicatePreparedStatement
+        };
         await DisposeAsync();
     }
 
@@ -88,7 +102,7 @@ public sealed class OutboxTable : IAsyncDisposable
                 if (connection.State == ConnectionState.Open)
                 {
                     connection.UnprepareAll(); // there is no other form of it
-                    await YieldAsync(connection);
+                    await ReleaseLocksAsync(connection);
                 }
             }
             catch (Exception lost) when (lost is NpgsqlException or InvalidOperationException)
@@ -100,11 +114,15 @@ public sealed class OutboxTable : IAsyncDisposable
         }
     }
 
-    /// <summary>The reduced mode's look; rows come whole, as nothing is claimed. A row that is not ripe, and what follows it on its channel, waits for an older writer.</summary>
-    public async Task<IReadOnlyList<(OutboxRow Row, bool IsRipe)>> LookReducedAsync(IReadOnlyCollection<string> heldChannels, IReadOnlyCollection<long> inHand, int limit, CancellationToken cancellationToken)
+    /// <summary>
+    /// Polls in the reduced mode. Rows come whole, because nothing is claimed. A row that is not ripe waits for an older writer, and so
+    /// does what follows it on its channel.
+    /// </summary>
+    public async Task<IReadOnlyList<(OutboxRow Row, bool IsRipe)>> PollReducedAsync(
+        IReadOnlyCollection<string> leftOutChannels, IReadOnlyCollection<long> inHand, int limit, CancellationToken cancellationToken)
     {
-        await using var command = Command(sql.LookReduced);
-        command.Parameters.Add(new NpgsqlParameter<string[]>("held", [.. heldChannels]));
+        await using var command = Command(sql.PollReduced);
+        command.Parameters.Add(new NpgsqlParameter<string[]>("left_out", [.. leftOutChannels]));
         command.Parameters.Add(new NpgsqlParameter<long[]>("in_hand", [.. inHand]));
         command.Parameters.Add(new NpgsqlParameter<int>("limit", limit));
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
@@ -118,7 +136,8 @@ public sealed class OutboxTable : IAsyncDisposable
     }
 
     /// <summary>Removes rows that are stored at their target. Returns the tombstone that was left, if any.</summary>
-    public async Task<long?> SettleAsync(string node, IReadOnlyList<SettledRow> rows, IReadOnlyCollection<long> tombstones, CancellationToken cancellationToken)
+    public async Task<long?> SettleAsync(
+        string node, IReadOnlyList<SettledRow> rows, IReadOnlyCollection<long> tombstones, CancellationToken cancellationToken)
     {
         await using var command = Command(sql.Settle);
         AddSettled(command.Parameters, node, rows, tombstones);
@@ -126,18 +145,20 @@ public sealed class OutboxTable : IAsyncDisposable
     }
 
     /// <summary>Moves a row to sync.dead_letters.</summary>
-    /// <param name="target">Its target and channel.</param>
-    public async Task DeadLetterAsync(string node, SettledRow row, string target, string code, string error, IReadOnlyCollection<long> tombstones, CancellationToken cancellationToken)
+    public async Task DeadLetterAsync(
+        string node, SettledRow row, DeadLetter dead, IReadOnlyCollection<long> tombstones, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         await using var batch = new NpgsqlBatch(connection, transaction);
         var letter = new NpgsqlBatchCommand(sql.DeadLetter);
         letter.Parameters.Add(new NpgsqlParameter<long>("id", row.Id));
-        letter.Parameters.Add(Shape.Mode == OutboxMode.Reduced ? new NpgsqlParameter<string>("mutation", row.MutationId) : new NpgsqlParameter<string>("node", node));
-        letter.Parameters.Add(new NpgsqlParameter<string>("target", target));
-        letter.Parameters.Add(new NpgsqlParameter<string>("code", code));
-        letter.Parameters.Add(new NpgsqlParameter<string>("error", error));
+        letter.Parameters.Add(
+            Shape.Mode ==
+                OutboxMode.Reduced ? new NpgsqlParameter<string>("mutation", row.MutationId) : new NpgsqlParameter<string>("node", node));
+        letter.Parameters.Add(new NpgsqlParameter<string>("target", dead.Target));
+        letter.Parameters.Add(new NpgsqlParameter<string>("code", dead.Code));
+        letter.Parameters.Add(new NpgsqlParameter<string>("error", dead.Error));
         var settle = new NpgsqlBatchCommand(sql.Settle);
         AddSettled(settle.Parameters, node, [row], tombstones);
         batch.BatchCommands.Add(letter);
@@ -147,34 +168,9 @@ public sealed class OutboxTable : IAsyncDisposable
         await transaction.CommitAsync(cancellationToken);
     }
 
-    /// <summary>Puts the node on the list.</summary>
-    public async Task JoinAsync(string node, TimeSpan expiry, CancellationToken cancellationToken)
-    {
-        await using var command = Command(sql.Join);
-        command.Parameters.Add(new NpgsqlParameter<string>("node", node));
-        command.Parameters.Add(new NpgsqlParameter<TimeSpan>("expiry", expiry));
-        await command.ExecuteNonQueryAsync(cancellationToken);
-    }
-
-    /// <summary>Says that the node lives and forgets those that do not. Nothing else is in its transaction, so that nothing else can keep it from living.</summary>
-    /// <returns>The live nodes; this one is missing when its expiry had passed already.</returns>
-    public async Task<IReadOnlyList<string>> BeatAsync(string node, TimeSpan expiry, CancellationToken cancellationToken)
-    {
-        await using var beat = Command(sql.Beat);
-        beat.Parameters.Add(new NpgsqlParameter<string>("node", node));
-        beat.Parameters.Add(new NpgsqlParameter<TimeSpan>("expiry", expiry));
-        var live = new List<string>();
-        await using var reader = await beat.ExecuteReaderAsync(cancellationToken);
-        while (await reader.ReadAsync(cancellationToken))
-        {
-            live.Add(reader.GetString(0));
-        }
-
-        return live;
-    }
-
-    /// <summary>Keeps rows in work locked.</summary>
-    public async Task RenewLocksAsync(string node, IReadOnlyCollection<long> inWork, TimeSpan lockDuration, CancellationToken cancellationToken)
+    /// <summary>Renews the locks of rows in work.</summary>
+    public async Task RenewLocksAsync(
+        string node, IReadOnlyCollection<long> inWork, TimeSpan lockDuration, CancellationToken cancellationToken)
     {
         await using var renew = Command(sql.RenewLocks);
         renew.Parameters.Add(new NpgsqlParameter<long[]>("ids", [.. inWork]));
@@ -183,7 +179,7 @@ public sealed class OutboxTable : IAsyncDisposable
         await renew.ExecuteNonQueryAsync(cancellationToken);
     }
 
-    /// <summary>Removes tombstones that a later row has followed, of whichever node.</summary>
+    /// <summary>Removes tombstones that a later row has followed, of any node.</summary>
     public async Task RemoveTombstonesAsync(CancellationToken cancellationToken)
     {
         if (Shape.HasProcessed)
@@ -193,25 +189,12 @@ public sealed class OutboxTable : IAsyncDisposable
         }
     }
 
-    /// <summary>Takes the node off the list and wakes the others: its rows are theirs.</summary>
-    public async Task LeaveAsync(string node, CancellationToken cancellationToken)
-    {
-        await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        await using var batch = new NpgsqlBatch(connection);
-        var leave = new NpgsqlBatchCommand(sql.Leave);
-        leave.Parameters.Add(new NpgsqlParameter<string>("node", node));
-        batch.BatchCommands.Add(leave);
-        batch.BatchCommands.Add(new NpgsqlBatchCommand(OutboxSql.WakeOthers));
-        Count(2);
-        await batch.ExecuteNonQueryAsync(cancellationToken);
-    }
-
-    /// <summary>The reduced mode's right to be the only one, held as long as the connection lives.</summary>
-    public static Task<bool> TryBeOnlyNodeAsync(NpgsqlConnection connection, OutboxNames names, CancellationToken cancellationToken) =>
+    /// <summary>Takes the reduced mode's exclusive right to publish. It lasts as long as the connection.</summary>
+    public static Task<bool> TryLockExclusivelyAsync(NpgsqlConnection connection, OutboxNames names, CancellationToken cancellationToken) =>
         LockAsync(connection, OutboxSql.LockNode, names, cancellationToken);
 
-    /// <summary>Gives that right up before the connection goes back to its pool.</summary>
-    public static async Task YieldAsync(NpgsqlConnection connection)
+    /// <summary>Releases advisory locks before the connection returns to its pool.</summary>
+    public static async Task ReleaseLocksAsync(NpgsqlConnection connection)
     {
         try
         {
@@ -224,7 +207,8 @@ public sealed class OutboxTable : IAsyncDisposable
         }
     }
 
-    private void AddSettled(NpgsqlParameterCollection parameters, string node, IReadOnlyList<SettledRow> rows, IReadOnlyCollection<long> tombstones)
+    private void AddSettled(
+        NpgsqlParameterCollection parameters, string node, IReadOnlyList<SettledRow> rows, IReadOnlyCollection<long> tombstones)
     {
         parameters.Add(new NpgsqlParameter<long[]>("ids", [.. rows.Select(row => row.Id)]));
         if (Shape.Mode == OutboxMode.Reduced)
@@ -240,7 +224,8 @@ public sealed class OutboxTable : IAsyncDisposable
         }
     }
 
-    private static async Task<bool> LockAsync(NpgsqlConnection connection, string text, OutboxNames names, CancellationToken cancellationToken)
+    private static async Task<bool> LockAsync(
+        NpgsqlConnection connection, string text, OutboxNames names, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(text, connection);
         command.Parameters.Add(new NpgsqlParameter<int>("key", LockKey(names)));
@@ -257,8 +242,9 @@ public sealed class OutboxTable : IAsyncDisposable
 
     /// <summary>By name, not OID: a recreated table is the same outbox.</summary>
     private static int LockKey(OutboxNames names) =>
-        System.Buffers.Binary.BinaryPrimitives.ReadInt32LittleEndian(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(names.Outbox)));
+        System.Buffers.Binary.BinaryPrimitives.ReadInt32LittleEndian(
+            System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(names.Outbox)));
 }
 
-/// <summary>The table under the outbox's name is another one than the one whose shape was read.</summary>
-public sealed class OutboxChangedException() : Exception("the outbox table has become another one");
+/// <summary>The table under the outbox's name is not the one whose shape was read.</summary>
+public sealed class OutboxChangedException() : Exception("the outbox table has been replaced by another one");

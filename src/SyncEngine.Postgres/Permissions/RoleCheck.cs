@@ -73,7 +73,8 @@ public sealed class RoleCheck(NpgsqlDataSource database, TimeProvider time) : IR
         }
         catch (NpgsqlException)
         {
-            throw new SyncException(ErrorCode.SourceUnavailable, "the database cannot be asked about the caller's role", hint: "Try again in a moment.");
+            throw new SyncException(
+                ErrorCode.SourceUnavailable, "the database cannot be asked about the caller's role", hint: "Try again in a moment.");
         }
     }
 }

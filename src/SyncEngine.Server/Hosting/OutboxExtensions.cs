@@ -25,20 +25,20 @@ static class OutboxExtensions
         services.AddSingleton(provider => MetricsOf(provider.GetRequiredService<OutboxHealth>()));
         services.AddSingleton(new OutboxInstallation(database.DataSource, settings.Names, options.FixedRate, settings.UsesHub));
         services.AddSingleton(provider => new OutboxRoutes(settings, database, provider));
-        services.AddSingleton(provider => new OutboxProbe(options, database.DataSource, provider.GetRequiredService<OutboxHealth>(), provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new OutboxMonitor(options, database.DataSource, provider.GetRequiredService<OutboxHealth>(), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => new OutboxConnector(
             options,
-            provider.GetRequiredService<OutboxRoutes>().All,
-            database.DataSource,
-            database.IsMain && hasStream ? ActivatorUtilities.CreateInstance<StreamCommitOrder>(provider) : null,
-            provider.GetRequiredService<OutboxHealth>(),
-            provider.GetRequiredService<OutboxMetrics>(),
+            new OutboxConnections(
+                database.DataSource,
+                provider.GetRequiredService<OutboxRoutes>().All,
+                database.IsMain && hasStream ? ActivatorUtilities.CreateInstance<StreamCommitOrder>(provider) : null),
+            new OutboxInstruments(provider.GetRequiredService<OutboxHealth>(), provider.GetRequiredService<OutboxMetrics>()),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILoggerFactory>()));
         services.AddSingleton<IHealthPart>(provider => provider.GetRequiredService<OutboxHealth>().Postgres);
         services.AddSingleton<IHealthPart>(provider => provider.GetRequiredService<OutboxHealth>().OutboxTable);
         services.AddSingleton<IHealthPart>(provider => provider.GetRequiredService<OutboxHealth>().NodesTable);
-        services.AddSingleton<IHealthPart>(provider => provider.GetRequiredService<OutboxProbe>().Channels);
+        services.AddSingleton<IHealthPart>(provider => provider.GetRequiredService<OutboxMonitor>().Channels);
         if (!options.FixedRate)
         {
             services.AddSingleton<IHealthPart>(provider => provider.GetRequiredService<OutboxHealth>().Listen);
@@ -66,7 +66,7 @@ static class OutboxExtensions
     {
         var metrics = new OutboxMetrics();
         metrics.Gauge("sync_outbox_waiting_rows", "Rows of the outbox that are not at their target yet.", () => health.Waiting);
-        metrics.Gauge("sync_outbox_held_channels", "Channels that wait for their target; a hundred stand for more.", () => health.Held.Count);
+        metrics.Gauge("sync_outbox_held_channels", "Channels whose target refuses their next message, at most a hundred.", () => health.Blocked.Count);
         metrics.Gauge("sync_outbox_dead_letters", "Messages of the outbox in sync.dead_letters.", () => health.DeadLetters);
         return metrics;
     }

@@ -6,16 +6,16 @@ using SyncEngine.Server.Options;
 namespace SyncEngine.Server.Hosting;
 
 /// <summary>
-/// Owns the loops of the outbox: what it needs is made, then it is published and looked at. Whatever becomes of its database or its targets, the host runs on:
+/// Owns the loops of the outbox: what it needs is made, then it is published and monitored. Whatever becomes of its database or its targets, the host runs on:
 /// a loop that fails begins again, and health says why.
 /// </summary>
 sealed partial class OutboxLoop(
-    OutboxSettings settings, OutboxInstallation installation, OutboxConnector connector, OutboxProbe probe, OutboxHealth health, TimeProvider time, ILogger<OutboxLoop> logger)
+    OutboxSettings settings, OutboxInstallation installation, OutboxConnector connector, OutboxMonitor monitor, OutboxHealth health, TimeProvider time, ILogger<OutboxLoop> logger)
     : BackgroundService
 {
     private static readonly TimeSpan pause = TimeSpan.FromSeconds(5);
 
-    /// <summary>What can be made has been made, or could not: before, a look would find tables missing that are on their way.</summary>
+    /// <summary>What can be made has been made, or could not: before, a check would miss tables that are about to be made.</summary>
     private readonly TaskCompletionSource prepared = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -27,7 +27,7 @@ sealed partial class OutboxLoop(
 
         try
         {
-            await Task.WhenAll(KeepAsync(PublishAsync, stoppingToken), KeepAsync(LookAsync, stoppingToken));
+            await Task.WhenAll(KeepAsync(PublishAsync, stoppingToken), KeepAsync(MonitorAsync, stoppingToken));
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
@@ -49,10 +49,10 @@ sealed partial class OutboxLoop(
         await connector.RunAsync(cancellationToken);
     }
 
-    private async Task LookAsync(CancellationToken cancellationToken)
+    private async Task MonitorAsync(CancellationToken cancellationToken)
     {
         await prepared.Task.WaitAsync(cancellationToken);
-        await probe.RunAsync(cancellationToken);
+        await monitor.RunAsync(cancellationToken);
     }
 
     /// <summary>Tables by option; what the engine remembers beside them always, where the role may.</summary>

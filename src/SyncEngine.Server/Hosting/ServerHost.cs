@@ -67,7 +67,7 @@ static class ServerHost
             }
 
             await StopRequestedAsync(app.Lifetime, cancellationToken);
-            await app.Services.GetRequiredService<Connectors.Hub.ChannelFeed>().FarewellAsync();
+            await app.Services.GetRequiredService<Connectors.Hub.ChannelFeed>().DrainAsync();
             if (missing is null)
             {
                 await DrainAsync(app.Services.GetRequiredService<StreamService>());

@@ -86,7 +86,7 @@ sealed class AdbcDoor(HealthAddress address, OutboxHealth outbox, IReadOnlyList<
     {
         (string Name, string Kind, string Help, long Value)[] families =
         [
-            ("ably_pending_acks", "gauge", "Messages sent that no answer has come for.", outbox.PendingAcknowledgements),
+            ("ably_pending_acks", "gauge", "Messages sent that no answer has come for.", outbox.UnansweredMessages),
             ("nodes_table_entries", "gauge", "Rows in the nodes table.", outbox.NodesEntries),
             ("nodes_table_errors", "counter", "Statements on the nodes table that failed.", outbox.NodesErrors),
             ("outbox_table_entries", "gauge", "Rows in the outbox table.", outbox.OutboxEntries),

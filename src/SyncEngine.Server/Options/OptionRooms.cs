@@ -1,6 +1,6 @@
 using System.Reflection;
+using SyncEngine.Connectors;
 using SyncEngine.Connectors.Outbox;
-using SyncEngine.Connectors.Targets;
 using SyncEngine.Postgres.Administration;
 using SyncEngine.Postgres.Embedded;
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Text;
 using Npgsql;
+using SyncEngine.Connectors;
 using SyncEngine.Connectors.Outbox;
 using SyncEngine.Connectors.Targets;
 using SyncEngine.Postgres.Administration;

@@ -6,8 +6,8 @@ namespace SyncEngine.Catalog;
 /// <summary>The database's schema at one moment. Immutable; a new one replaces it after every change.</summary>
 /// <param name="Version">Rises with every change.</param>
 /// <param name="HasForeignOperators">
-/// User-defined operators named <c>= &lt;&gt; &lt; &gt; &lt;= &gt;=</c> exist in the schemas where names resolve. The text alone then does not
-/// determine which operator a query uses.
+/// User-defined operators named <c>= &lt;&gt; &lt; &gt; &lt;= &gt;=</c> exist in the schemas where names resolve. The text alone then does
+/// not determine which operator a query uses.
 /// </param>
 public sealed record DatabaseSchema(
     long Version,

@@ -9,10 +9,12 @@ namespace SyncEngine.Catalog;
 /// Its changes reach the stream: it is published, logged and has a replica identity. A partitioned table (p) holds no rows; it is streamed
 /// when all its leaves are. False for views.
 /// </param>
-/// <param name="NotStreamedBecause">The reason when it is not streamed, as the end of a sentence ("is not in publication \"sync\"").</param>
+/// <param name="NotStreamedBecause">
+/// The reason when it is not streamed, as the end of a sentence ("is not in publication \"sync\"").
+/// </param>
 /// <param name="StreamedAfterXid">
-/// Rows written by transactions below this id may be missing from the stream. A result that reads the table is taken by a snapshot whose xmin
-/// has reached it. Zero for none.
+/// Rows written by transactions below this id may be missing from the stream. A result that reads the table is taken by a snapshot whose
+/// xmin has reached it. Zero for none.
 /// </param>
 /// <param name="PrimaryKey">attnums in key order; empty for none.</param>
 /// <param name="IdentityColumns">attnums of the replica identity; for FULL all streamed columns.</param>

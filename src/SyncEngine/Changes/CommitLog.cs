@@ -11,7 +11,7 @@ public readonly record struct Commit(ulong Xid, Lsn EndLsn, IReadOnlyList<uint> 
 /// </summary>
 /// <remarks>
 /// A commit that one snapshot has seen is seen by every later one, so it is dropped once no read that began before that snapshot's answer is
-/// under way. Only a prefix is dropped: what was committed after an unseen commit is needed to tell that a snapshot is no prefix of the stream.
+/// under way. Only a prefix is dropped: what was committed after an unseen commit is needed to see that a snapshot is no prefix of the stream.
 /// Bounded by calling <see cref="MarkSeen"/> regularly. The rule: docs/decisions/snapshot-to-stream.md.
 /// </remarks>
 public sealed class CommitLog

@@ -4,8 +4,8 @@ namespace SyncEngine.Changes;
 /// One committed transaction: its row messages exactly as pgoutput sent them, in order, without Begin and Commit.
 /// </summary>
 /// <remarks>
-/// Messages of relations that nobody watched when they arrived are left out, but <see cref="Touched"/> names those relations too.
-/// Life: filled by one reader, handed over once, disposed by whoever processed it (the buffers go back to their pool, a spill file is deleted).
+/// Messages of relations that were not watched when they arrived are left out; <see cref="Touched"/> names those relations, too.
+/// Lifecycle: filled by one reader, handed over once, disposed by its processor (buffers go back to their pool, a spill file is deleted).
 /// </remarks>
 public sealed class CommittedTransaction : IDisposable
 {

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace SyncEngine.Changes;
 
-/// <summary>What <c>pg_current_snapshot()</c> returned: which transactions a read could see. Ids are full 64-bit ones.</summary>
+/// <summary>The value of <c>pg_current_snapshot()</c>: the transactions that a read could see. Ids have 64 bits.</summary>
 /// <remarks>https://www.postgresql.org/docs/current/functions-info.html (pg_snapshot components)</remarks>
 public sealed class PgSnapshot
 {
@@ -34,6 +34,6 @@ public sealed class PgSnapshot
         return new PgSnapshot(ulong.Parse(parts[0], CultureInfo.InvariantCulture), ulong.Parse(parts[1], CultureInfo.InvariantCulture), listed);
     }
 
-    /// <summary>Whether a transaction that is known to have committed was visible to the snapshot.</summary>
+    /// <summary>A transaction that has committed was visible to the snapshot.</summary>
     public bool Sees(ulong committedXid) => committedXid < Xmax && (committedXid < Xmin || !inProgress.Contains(committedXid));
 }

@@ -10,7 +10,7 @@ public enum ColumnKind : byte
     Text = (byte)'t',
 }
 
-/// <summary>Where one column's text lies inside its tuple.</summary>
+/// <summary>The place of one column's text inside its tuple.</summary>
 public readonly record struct ColumnSlice(ColumnKind Kind, int Offset, int Length);
 
 /// <summary>One row image as pgoutput sent it, not copied: text columns over the message's bytes. Valid as long as those bytes are.</summary>

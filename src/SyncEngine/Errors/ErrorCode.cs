@@ -9,7 +9,7 @@ public enum ErrorClass
     /// <summary>The caller needs a token, another token or another role.</summary>
     SignIn,
 
-    /// <summary>What the caller holds cannot be continued; it must be requested again.</summary>
+    /// <summary>The caller's state cannot be continued; it must be requested again.</summary>
     Refetch,
 
     /// <summary>The request may succeed later.</summary>
@@ -56,7 +56,8 @@ public sealed record ErrorCode(string Name, ErrorClass Class, int HttpStatus)
     /// <summary>All codes.</summary>
     public static IReadOnlyList<ErrorCode> All { get; } =
     [
-        InvalidRequest, SqlSyntaxError, SqlUnsupported, UnknownRelation, UnknownColumn, UnknownFunction, TypeMismatch, NotPublished, QueryFailed,
+        InvalidRequest, SqlSyntaxError, SqlUnsupported, UnknownRelation, UnknownColumn, UnknownFunction, TypeMismatch, NotPublished,
+        QueryFailed,
         Unauthenticated, TokenExpired, PermissionDenied, AdhocDisabled,
         UnknownSubscription, MustRefetch, SchemaChanged, SlowConsumer, PermissionsChanged,
         RateLimited, TooManySubscriptions, ResultTooLarge, QueryTimeout, SourceUnavailable, ShuttingDown,

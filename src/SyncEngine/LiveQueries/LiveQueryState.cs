@@ -10,7 +10,7 @@ readonly record struct LiveQueryState(RowsState Rows, ReadState Read, bool IsSus
     public static readonly LiveQueryState Initial = new(RowsState.Unknown, ReadState.Idle, IsSuspended: false);
 }
 
-/// <summary>What is known of a result's rows.</summary>
+/// <summary>The knowledge of a result's rows.</summary>
 enum RowsState : byte
 {
     /// <summary>Nothing: no read has been fitted yet.</summary>
@@ -19,11 +19,11 @@ enum RowsState : byte
     /// <summary>They are those of the last transaction.</summary>
     Current,
 
-    /// <summary>They are those of an earlier cut, and only a read tells the newer ones.</summary>
+    /// <summary>They are those of an earlier cut, and only a read shows the newer ones.</summary>
     Behind,
 }
 
-/// <summary>Where the read of a result is.</summary>
+/// <summary>The stage of a result's read.</summary>
 enum ReadState : byte
 {
     Idle,
@@ -44,10 +44,10 @@ enum LiveQueryEvent
     /// <summary>Its rows are needed: by a new attachment, the clock, the audit, or a client that has room again.</summary>
     RowsNeeded,
 
-    /// <summary>The stream says that the rows may have changed, but not how; somebody shows them.</summary>
+    /// <summary>The stream says that the rows may have changed, but not how, and a stream shows them.</summary>
     Changed,
 
-    /// <summary>The same, and nobody shows them.</summary>
+    /// <summary>The same, and no stream shows them.</summary>
     ChangedUnattended,
 
     /// <summary>Its read has been taken from the queue.</summary>
@@ -81,7 +81,7 @@ enum LiveQueryEvent
     HistoryReplaced,
 }
 
-/// <summary>What follows from an event.</summary>
+/// <summary>The effects of an event, for <see cref="LiveQueryUpdater"/> to run.</summary>
 [Flags]
 enum LiveQueryEffects
 {

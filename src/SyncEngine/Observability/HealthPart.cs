@@ -7,7 +7,7 @@ public enum HealthStatus
     Down,
 }
 
-/// <summary>How a part of the process does.</summary>
+/// <summary>The state of a part of the process.</summary>
 /// <param name="Detail">What is wrong or under way, for operators: no secrets, as anybody may read it.</param>
 /// <param name="Since">Since when it has this status.</param>
 /// <param name="Lag">How far it is behind what it follows; null where that has no meaning.</param>
@@ -34,7 +34,7 @@ public sealed class HealthPart(string name, TimeProvider time) : IHealthPart
 
     public string Name => name;
 
-    /// <summary>Asked when somebody looks at the state; null for a part that follows nothing.</summary>
+    /// <summary>Asked when the state is read; null for a part that follows nothing.</summary>
     public Func<HealthLag?>? Lag { get; init; }
 
     public HealthState State

@@ -1,9 +1,9 @@
 namespace SyncEngine.Options;
 
-/// <summary>The engine's own bounds and rhythms; the host binds them from <c>SyncEngine:Delivery</c>, <c>:Subscriptions</c> and <c>:Reads</c>.</summary>
+/// <summary>Bounds and intervals of the engine; the host binds them from <c>SyncEngine:Delivery</c>, <c>:Subscriptions</c> and <c>:Reads</c>.</summary>
 public sealed record EngineOptions
 {
-    /// <summary>How often streams are told the position while nothing they show changes. Default 1 s.</summary>
+    /// <summary>Interval at which streams are sent the position while nothing they show changes. Default 1 s.</summary>
     public TimeSpan CutInterval { get; init; } = TimeSpan.FromSeconds(1);
 
     /// <summary>Bytes queued per stream before diffs are merged, then the largest subscriptions reset. Default 4 MiB.</summary>
@@ -15,13 +15,13 @@ public sealed record EngineOptions
     /// <summary>A stream with frames waiting that takes none for so long is closed. Default 30 s.</summary>
     public TimeSpan StallTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>How long a slow requery may hold back the other subscriptions of an open stream before it is shown as stale. Default 1 s.</summary>
+    /// <summary>Time for which a slow requery may hold back the cuts of its open stream; then it is stale. Default 1 s.</summary>
     public TimeSpan MaxHold { get; init; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>A subscription that nobody streams is dropped after this. Default 2 minutes.</summary>
+    /// <summary>A subscription that no stream shows is dropped after this. Default 2 minutes.</summary>
     public TimeSpan Unattended { get; init; } = TimeSpan.FromMinutes(2);
 
-    /// <summary>How long diffs are kept for clients that come back. Default 2 minutes.</summary>
+    /// <summary>Time for which diffs are kept for clients that come back. Default 2 minutes.</summary>
     public TimeSpan ReplayWindow { get; init; } = TimeSpan.FromMinutes(2);
 
     /// <summary>Bytes of diffs kept per result. Default 1 MiB.</summary>
@@ -36,10 +36,10 @@ public sealed record EngineOptions
     /// <summary>Queries read in one snapshot. Default 100.</summary>
     public int ReadBatch { get; init; } = 100;
 
-    /// <summary>How often queries that read the clock are looked at again. Default 1 s.</summary>
+    /// <summary>Interval at which queries that read the clock are run again. Default 1 s.</summary>
     public TimeSpan ClockInterval { get; init; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>How often one live result, picked in turn, is read again and compared; zero for never. Default 30 s.</summary>
+    /// <summary>Interval at which one live result, each in turn, is read again and compared; zero for never. Default 30 s.</summary>
     public TimeSpan AuditInterval { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>Queries per table that no equality indexes, each tried against every change; later ones use requery. Default 2,000.</summary>

@@ -32,7 +32,9 @@ public sealed class AuthorisedQuery
     /// <summary>The answer changes with the time.</summary>
     public bool ReadsClock => Description.ReadsClock || Statement.Mentions.HasClockLiterals;
 
-    /// <summary>The schema that the query was bound in has every relation that PostgreSQL names. False for a relation made just now.</summary>
+    /// <summary>
+    /// The schema that the query was bound in has every relation that PostgreSQL names. False for a relation made just now.
+    /// </summary>
     public bool IsWithinSchema => Description.Tables.Concat(Description.Views).All(Query.Schema.Tables.ContainsKey);
 
     /// <exception cref="SyncException">The reason why the principal may not run it, with its position in the query as sent.</exception>

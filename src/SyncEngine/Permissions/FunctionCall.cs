@@ -2,7 +2,7 @@ using SyncEngine.Sql;
 
 namespace SyncEngine.Permissions;
 
-/// <summary>A name in a query's text that may be a function call: a name before a parenthesis, or a keyword such as <c>current_date</c>.</summary>
+/// <summary>A name in a query that may be a function call: a name before a parenthesis, or a keyword such as <c>current_date</c>.</summary>
 /// <param name="Schema">The schema that qualifies it; null for none.</param>
 /// <param name="Name">Folded as PostgreSQL folds names.</param>
 /// <param name="Position">The position in the query as sent, in characters, 1-based.</param>

@@ -3,16 +3,16 @@ using SyncEngine.Values;
 namespace SyncEngine.Permissions;
 
 /// <summary>
-/// A port: has PostgreSQL resolve a query and check that the principal may run it. Nothing is executed. It stands here, not with the other
-/// ports, because its answers are what an <see cref="AuthorisedQuery"/> is made of.
+/// A port: has PostgreSQL resolve a query and check that the principal may run it. Nothing is executed. It is in this room, not with the
+/// other ports, because an <see cref="AuthorisedQuery"/> consists of its answers.
 /// </summary>
 public interface IQueryAnalyst
 {
     /// <param name="sql">One SELECT, printed from the tokens of a <see cref="Sql.SelectStatement"/>.</param>
     /// <param name="functions">Every candidate for a function call in it. Names unknown to PostgreSQL are left for it to refuse.</param>
     /// <exception cref="Errors.SyncException">
-    /// PostgreSQL's refusal, by its SQLSTATE, with the position in <paramref name="sql"/>; not_published for tables whose changes do not reach
-    /// the stream; sql_unsupported for volatile or denied functions.
+    /// PostgreSQL's refusal, by its SQLSTATE, with the position in <paramref name="sql"/>; not_published for tables whose changes do not
+    /// reach the stream; sql_unsupported for volatile or denied functions.
     /// </exception>
     Task<QueryDescription> DescribeAsync(
         string sql, IReadOnlyList<FunctionCall> functions, Principal principal, CancellationToken cancellationToken);

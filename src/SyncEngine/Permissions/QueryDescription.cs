@@ -22,8 +22,8 @@ public sealed record ResultColumn(string Name, SqlType Type, int TypeModifier, u
 /// It calls now() or one of its family, directly or in a view, policy or user-defined function: the answer changes by itself.
 /// </param>
 /// <param name="HasOpaqueFunctions">
-/// It calls stable user-defined functions whose reads are not known: any change may change the answer. Plain SQL functions that name no table
-/// (such as one that picks a claim) are not among them.
+/// It calls stable user-defined functions whose reads are not known: any change may change the answer. Plain SQL functions that name no
+/// table (such as one that picks a claim) are not among them.
 /// </param>
 public sealed record QueryDescription(
     ImmutableArray<SqlType> Parameters,

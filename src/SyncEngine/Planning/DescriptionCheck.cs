@@ -8,11 +8,12 @@ using SyncEngine.Values;
 namespace SyncEngine.Planning;
 
 /// <summary>
-/// Compares the engine's reading of a query with PostgreSQL's description of the same text. Where they could differ, the reading does not hold.
+/// Compares the engine's reading of a query with PostgreSQL's description of the same text. Where they could differ, the reading is not
+/// used.
 /// </summary>
 static class DescriptionCheck
 {
-    /// <returns>The reading with its parameters typed as PostgreSQL inferred them, or the reason why it does not hold.</returns>
+    /// <returns>The reading with its parameters typed as PostgreSQL inferred them, or the reason why it cannot be used.</returns>
     public static Coverage<BoundSelect> Confirm(BoundSelect reading, QueryDescription description)
     {
         if (!description.Views.IsEmpty)

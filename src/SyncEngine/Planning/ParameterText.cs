@@ -6,7 +6,10 @@ using SyncEngine.Values;
 
 namespace SyncEngine.Planning;
 
-/// <summary>Turns a parameter's JSON value into PostgreSQL's text of its type. CONTRACT §2: numbers as number or string, arrays as JSON arrays, json as any JSON.</summary>
+/// <summary>
+/// Converts a parameter's JSON value to PostgreSQL's text of its type: numbers from number or string, arrays from JSON arrays, json from
+/// any JSON.
+/// </summary>
 static class ParameterText
 {
     /// <param name="number">n of $n, for the message.</param>
@@ -36,19 +39,24 @@ static class ParameterText
     }
 
     /// <summary>
-    /// The canonical text where the engine can tell without asking: integers in range, booleans, uuids and text. Null when PostgreSQL has to say.
+    /// The canonical text where the engine knows it: integers in range, booleans, uuids and text. Null where only PostgreSQL knows it.
     /// </summary>
     public static string? Canonical(string text, SqlType type) => type.Oid switch
     {
         TypeOid.Text => text,
-        TypeOid.Int2 when short.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) => value.ToString(CultureInfo.InvariantCulture),
-        TypeOid.Int4 when int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) => value.ToString(CultureInfo.InvariantCulture),
-        TypeOid.Int8 when long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) => value.ToString(CultureInfo.InvariantCulture),
+        TypeOid.Int2 => CanonicalInteger(text, short.MinValue, short.MaxValue),
+        TypeOid.Int4 => CanonicalInteger(text, int.MinValue, int.MaxValue),
+        TypeOid.Int8 => CanonicalInteger(text, long.MinValue, long.MaxValue),
         TypeOid.Bool when text is "true" or "t" => "t",
         TypeOid.Bool when text is "false" or "f" => "f",
         TypeOid.Uuid when Guid.TryParseExact(text, "D", out var value) => value.ToString("D"),
         _ => null,
     };
+
+    private static string? CanonicalInteger(string text, long min, long max) =>
+        long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) && value >= min && value <= max
+            ? value.ToString(CultureInfo.InvariantCulture)
+            : null;
 
     private static string ArrayText(JsonElement array, SqlType element, int number)
     {
@@ -87,14 +95,19 @@ static class ParameterText
         }
         catch (InvalidOperationException)
         {
-            throw new SyncException(ErrorCode.InvalidRequest, $"parameter ${number} holds half of a surrogate pair", "It is no text in UTF-8.");
+            throw new SyncException(
+                ErrorCode.InvalidRequest, $"parameter ${number} contains half of a surrogate pair", "It has no encoding in UTF-8.");
         }
     }
 
     private static string Checked(string text, int number) => text.Contains('\0')
-        ? throw new SyncException(ErrorCode.InvalidRequest, $"parameter ${number} holds a NUL character", "PostgreSQL cannot store it.")
+        ? throw new SyncException(ErrorCode.InvalidRequest, $"parameter ${number} contains a NUL character", "PostgreSQL cannot store it.")
         : text;
 
-    private static SyncException Mismatch(JsonElement value, SqlType type, int number) =>
-        new(ErrorCode.TypeMismatch, $"parameter ${number} is of type {type.DisplayName}, and a JSON {value.ValueKind.ToString().ToLowerInvariant()} was given");
+    private static SyncException Mismatch(JsonElement value, SqlType type, int number)
+    {
+        var given = value.ValueKind.ToString().ToLowerInvariant();
+        return new SyncException(
+            ErrorCode.TypeMismatch, $"parameter ${number} is of type {type.DisplayName}, and a JSON {given} was given");
+    }
 }

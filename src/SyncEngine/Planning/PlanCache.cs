@@ -4,7 +4,8 @@ using SyncEngine.Permissions;
 namespace SyncEngine.Planning;
 
 /// <summary>
-/// Plans by role and text, valid for one version of the schema. Where the answer depends on the claims, each set of claims has its own plan.
+/// Plans by role and text, valid for one version of the schema. Where the answer depends on the claims, each set of claims has its own
+/// plan.
 /// </summary>
 /// <remarks>At most <see cref="MaxPlans"/> entries; when the cache is full, it is cleared. Used by any thread.</remarks>
 sealed class PlanCache

@@ -6,7 +6,7 @@ using SyncEngine.Values;
 namespace SyncEngine.Planning;
 
 /// <summary>
-/// The plan for one query text under one identity; shared by every subscription to it, whatever its parameters. Only the planner makes one.
+/// The plan for one query text under one identity; shared by every subscription to it, for all parameters. Only the planner makes one.
 /// </summary>
 public sealed record QueryPlan
 {
@@ -94,10 +94,10 @@ public sealed record PlanSources(ImmutableArray<uint> Tables, ImmutableDictionar
     public bool AreIncomplete { get; init; }
 }
 
-/// <summary>The callers for whom the plan holds.</summary>
+/// <summary>The callers for whom the plan is valid.</summary>
 /// <param name="Identity">
-/// Two plans with equal identities, and equal parameters, have the same result. It contains the role and, where the answer depends on them, the
-/// claims.
+/// Two plans with equal identities, and equal parameters, have the same result. It contains the role and, where the answer depends on
+/// them, the claims.
 /// </param>
 /// <param name="Reader">The principal who reads: any for whom <paramref name="Identity"/> is the same.</param>
 /// <param name="DependsOnClaims">Policies or settings make the answer depend on the claims.</param>

@@ -11,16 +11,19 @@ using SyncEngine.Tiers.SingleTable;
 
 namespace SyncEngine.Planning;
 
-/// <summary>Text → <see cref="SelectStatement"/> → <see cref="BoundQuery"/> → <see cref="AuthorisedQuery"/> → <see cref="QueryPlan"/>.</summary>
+/// <summary>
+/// The path from a text to its plan: <see cref="SelectStatement"/> → <see cref="BoundQuery"/> → <see cref="AuthorisedQuery"/> →
+/// <see cref="QueryPlan"/>.
+/// </summary>
 /// <remarks>Stored: plans of the current schema, bounded by <see cref="PlanCache"/>.</remarks>
 /// <param name="clockInterval">The interval at which queries that read the clock are run again; the plan's reason names it.</param>
 public sealed class QueryPlanner(IQueryAnalyst analyst, ISchemaSource schemas, TimeSpan clockInterval)
 {
     private readonly PlanCache cache = new();
     private readonly ValueCanonicaliser values = new(analyst);
-    private readonly TierSelector tiers = new(new ValueCanonicaliser(analyst), clockInterval);
+    private readonly TierSelector tiers = new(analyst, clockInterval);
 
-    /// <param name="isInvalidated">A plan of this query does not hold any more: the cache is passed over.</param>
+    /// <param name="isInvalidated">An earlier plan of this query is not valid any more: the cache is bypassed.</param>
     /// <exception cref="SyncException">The query's fault, with its position in the text as sent.</exception>
     public async Task<QueryPlan> PlanAsync(string text, Principal principal, bool isInvalidated, CancellationToken cancellationToken)
     {
@@ -60,7 +63,8 @@ public sealed class QueryPlanner(IQueryAnalyst analyst, ISchemaSource schemas, T
     private static QueryPlan Compose(AuthorisedQuery query, TierPlan tier)
     {
         var (statement, description, schema) = (query.Statement, query.Description, query.Query.Schema);
-        var claims = DependsOnClaims(query, tier) ? query.Principal.Claims : null;
+        var dependsOnClaims = DependsOnClaims(query, tier);
+        var claims = dependsOnClaims ? query.Principal.Claims : null;
         return new QueryPlan(
             tier,
             new PlanStatement(statement.Source, ResultShaper.ReadSql(query), description.Parameters),
@@ -71,11 +75,14 @@ public sealed class QueryPlanner(IQueryAnalyst analyst, ISchemaSource schemas, T
                     .Where(schema.Tables.ContainsKey)
                     .ToImmutableDictionary(oid => oid, oid => schema.Tables[oid].Fingerprint))
             {
-                StreamedAfterXid = description.Tables.Select(oid => schema.Tables.GetValueOrDefault(oid)?.StreamedAfterXid ?? 0).DefaultIfEmpty().Max(),
+                StreamedAfterXid = description.Tables
+                    .Select(oid => schema.Tables.GetValueOrDefault(oid)?.StreamedAfterXid ?? 0)
+                    .DefaultIfEmpty()
+                    .Max(),
                 IncludeClock = query.ReadsClock,
                 AreIncomplete = description.HasOpaqueFunctions,
             },
-            new PlanScope($"{query.Principal.Role}\n{claims}\n{statement.Text}", query.Principal, DependsOnClaims(query, tier)));
+            new PlanScope($"{query.Principal.Role}\n{claims}\n{statement.Text}", query.Principal, dependsOnClaims));
     }
 
     /// <summary>A single-table query calls no function and has no policies, so nothing of it can read the claims.</summary>

@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using SyncEngine.Permissions;
 using SyncEngine.Sql.Binding;
 using SyncEngine.Tiers;
-using SyncEngine.Tiers.SingleTable;
 using SyncEngine.Values;
 
 namespace SyncEngine.Planning;
@@ -23,7 +22,9 @@ static class ResultShaper
     {
         var described = query.Description.Columns;
         var codecs = described.Select(column => ColumnCodec.For(column.Type)).ToImmutableArray();
-        var columns = described.Select(column => new OutputColumn(column.Name, column.Type.DisplayName, column.IsNullable)).ToImmutableArray();
+        var columns = described
+            .Select(column => new OutputColumn(column.Name, column.Type.DisplayName, column.IsNullable))
+            .ToImmutableArray();
         var isOrdered = query.Statement.IsOrdered;
         var key = KeyOf(query, tier);
         return key.IsEmpty
@@ -51,12 +52,8 @@ static class ResultShaper
     }
 
     /// <summary>Indices of the key's columns; empty when no columns identify a row.</summary>
-    private static ImmutableArray<int> KeyOf(AuthorisedQuery query, TierPlan tier) => tier switch
-    {
-        _ when !HasDistinctNames(query.Description) => [],
-        SingleTablePlan single => [.. single.Key.Select(needed => single.Output.IndexOf(needed))],
-        _ => PrimaryKeyOf(query.Query, query.Description),
-    };
+    private static ImmutableArray<int> KeyOf(AuthorisedQuery query, TierPlan tier) =>
+        HasDistinctNames(query.Description) ? tier.ResultKey ?? PrimaryKeyOf(query.Query, query.Description) : [];
 
     /// <summary>
     /// The primary key's columns in the result, when the query reads rows of one table that has one. Inheriting tables do not share their
@@ -64,7 +61,7 @@ static class ResultShaper
     /// </summary>
     private static ImmutableArray<int> PrimaryKeyOf(BoundQuery query, QueryDescription description)
     {
-        if (query.Table is not { PrimaryKey.IsEmpty: false } table || (table.Kind == 'r' && !table.Children.IsEmpty) || table.Kind is not ('r' or 'p'))
+        if (query.Table is not { PrimaryKey.IsEmpty: false, Kind: 'r' or 'p' } table || table is { Kind: 'r', Children.IsEmpty: false })
         {
             return [];
         }

@@ -69,7 +69,8 @@ sealed class SingleTablePlanner
 
     private Predicate Convert(BoundPredicate bound) => bound switch
     {
-        ConstantPredicate constant => new Constant(constant.Value switch { true => Truth.True, false => Truth.False, null => Truth.Unknown }),
+        ConstantPredicate constant =>
+            new Constant(constant.Value switch { true => Truth.True, false => Truth.False, null => Truth.Unknown }),
         ColumnPredicate column => new BooleanColumn(ColumnOf(column.Column)),
         ComparePredicate compare =>
             new Comparison(ColumnOf(compare.Column), OperatorOf(compare.Operator), compare.Operand, ComparerOf(compare.Column)),

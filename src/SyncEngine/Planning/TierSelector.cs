@@ -5,9 +5,13 @@ using SyncEngine.Tiers.Requery;
 namespace SyncEngine.Planning;
 
 /// <summary>Decides the tier of a query, and the reason why it is not a faster one. Nothing else decides it.</summary>
-sealed class TierSelector(ValueCanonicaliser values, TimeSpan clockInterval)
+sealed class TierSelector(IQueryAnalyst analyst, TimeSpan clockInterval)
 {
-    /// <summary>Single-table where the engine's reading of the query is PostgreSQL's and the stream has everything needed; else requery.</summary>
+    private readonly ValueCanonicaliser values = new(analyst);
+
+    /// <summary>
+    /// Single-table where PostgreSQL confirms the engine's reading of the query and the stream has all that it needs; else requery.
+    /// </summary>
     public async Task<TierPlan> SelectAsync(AuthorisedQuery query, CancellationToken cancellationToken)
     {
         if (query.Description.HasRowSecurity)
@@ -23,6 +27,11 @@ sealed class TierSelector(ValueCanonicaliser values, TimeSpan clockInterval)
         if (query.ReadsClock)
         {
             return Requery("the current time is read by PostgreSQL");
+        }
+
+        if (query.Description.HasOpaqueFunctions)
+        {
+            return Requery("it calls functions whose reads are not known");
         }
 
         if (!query.Query.Reading.IsCovered(out var reading, out var refusal)

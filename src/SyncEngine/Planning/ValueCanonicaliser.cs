@@ -8,7 +8,7 @@ using SyncEngine.Values;
 
 namespace SyncEngine.Planning;
 
-/// <summary>Brings parameters and literals into the text that their types print. PostgreSQL is asked where the engine does not know it.</summary>
+/// <summary>Brings parameters and literals into the text that their types print; by PostgreSQL where the engine does not know it.</summary>
 sealed class ValueCanonicaliser(IQueryAnalyst analyst)
 {
     /// <exception cref="SyncException">type_mismatch, naming the parameter.</exception>
@@ -45,7 +45,8 @@ sealed class ValueCanonicaliser(IQueryAnalyst analyst)
         try
         {
             var canonical = await CanonicaliseAsync(texts, principal, cancellationToken);
-            return indices.Zip(canonical).ToDictionary(pair => pair.First, pair => pair.Second is { } text ? Encoding.UTF8.GetBytes(text) : null);
+            return indices.Zip(canonical).ToDictionary(
+                pair => pair.First, pair => pair.Second is { } text ? Encoding.UTF8.GetBytes(text) : null);
         }
         catch (SyncException refused) when (refused.Code == ErrorCode.TypeMismatch)
         {

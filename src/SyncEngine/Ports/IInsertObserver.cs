@@ -2,7 +2,7 @@ using SyncEngine.Changes;
 
 namespace SyncEngine.Ports;
 
-/// <summary>Follows the rows that are inserted into one relation, in commit order. Called on the change processor's loop: it must not wait.</summary>
+/// <summary>Follows the rows that are inserted into one relation, in commit order. Called on the engine's loop: it must not wait.</summary>
 public interface IInsertObserver
 {
     /// <summary>The stream has begun, anew when <paramref name="isContinuation"/> is false: commits may have been missed before.</summary>
@@ -11,6 +11,6 @@ public interface IInsertObserver
     /// <summary>A row of the transaction that <see cref="OnCommitted"/> ends.</summary>
     void OnInserted(Relation relation, TupleData row);
 
-    /// <summary>The transaction whose inserts were told has been committed, after every one that was told before.</summary>
+    /// <summary>The transaction of the last inserts has been committed, after every earlier one.</summary>
     void OnCommitted();
 }

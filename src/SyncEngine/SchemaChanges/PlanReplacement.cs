@@ -7,7 +7,7 @@ using SyncEngine.Subscriptions;
 
 namespace SyncEngine.SchemaChanges;
 
-/// <summary>What a change of schema or rules does to live queries: their plans are invalidated, then replaced or ended. Owned by the loop.</summary>
+/// <summary>Carries a change of schema or rules to live queries: their plans are invalidated, then replaced or ended. Owned by the loop.</summary>
 sealed class PlanReplacement(Results results, SubscriptionStreams subscriptions, PlanValidity validity)
 {
     /// <summary>Invalidates the plans that may not hold under a new schema. Their queries are not read until they have another plan.</summary>

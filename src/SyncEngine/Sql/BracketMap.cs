@@ -3,7 +3,7 @@ using SyncEngine.Errors;
 
 namespace SyncEngine.Sql;
 
-/// <summary>Which parenthesis closes which, and inside which one a token stands.</summary>
+/// <summary>The pairs of parentheses and brackets, and the innermost one around each token.</summary>
 sealed class BracketMap
 {
     private readonly int[] closing;
@@ -41,7 +41,13 @@ sealed class BracketMap
         }
 
         return open.TryPop(out var unclosed)
-            ? throw new SyncException(ErrorCode.SqlSyntaxError, "syntax error at end of input", hint: $"\"{tokens[unclosed].Text}\" at position {tokens[unclosed].Position} is not closed.") { Position = tokens[^1].Position }
+            ? throw new SyncException(
+                ErrorCode.SqlSyntaxError,
+                "syntax error at end of input",
+                hint: $"\"{tokens[unclosed].Text}\" at position {tokens[unclosed].Position} is not closed.")
+            {
+                Position = tokens[^1].Position,
+            }
             : map;
     }
 

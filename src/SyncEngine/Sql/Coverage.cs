@@ -2,12 +2,14 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace SyncEngine.Sql;
 
-/// <summary>Why a query is left to PostgreSQL.</summary>
+/// <summary>The reason why a query is left to PostgreSQL.</summary>
 /// <param name="Reason">A clause for the plan: "joins are answered by PostgreSQL".</param>
-/// <param name="Position">Where in the text as sent, when one place is to blame.</param>
+/// <param name="Position">The position in the text as sent, when one place is the cause.</param>
 public sealed record NotCovered(string Reason, int? Position);
 
-/// <summary>Either what the incremental tier understood of a query, or why it leaves it to PostgreSQL. Never an error: that is PostgreSQL's to say.</summary>
+/// <summary>
+/// The engine's reading of a query, or the reason why it leaves the query to PostgreSQL. Never an error: PostgreSQL reports those.
+/// </summary>
 public readonly struct Coverage<T>
     where T : class
 {
@@ -28,7 +30,7 @@ public readonly struct Coverage<T>
     }
 }
 
-/// <summary>Leaves a parser or binder from any depth; caught where it began and never seen outside.</summary>
+/// <summary>Leaves a parser or binder from any depth. It is caught where the reading began.</summary>
 sealed class NotCoveredException(string reason, int? position) : Exception(reason)
 {
     public NotCovered Refusal { get; } = new(reason, position);

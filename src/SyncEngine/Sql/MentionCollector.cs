@@ -4,14 +4,14 @@ using SyncEngine.Errors;
 
 namespace SyncEngine.Sql;
 
-/// <summary>Collects what a query's tokens name. It lists too much rather than too little: who reads the lists asks the catalog.</summary>
+/// <summary>Collects the names in a query's tokens. It lists too many rather than too few; the catalog decides what they name.</summary>
 static class MentionCollector
 {
     /// <summary>The protocol counts parameters in 16 bits.</summary>
     private const int MaxParameters = 65535;
 
-    private static readonly string[] ClockWords = ["now", "today", "tomorrow", "yesterday"];
-    private static readonly string[] BesideClockWords = ["allballs", "utc", "gmt", "z", "zulu"];
+    private static readonly string[] clockWords = ["now", "today", "tomorrow", "yesterday"];
+    private static readonly string[] besideClockWords = ["allballs", "utc", "gmt", "z", "zulu"];
 
     public static QueryMentions Collect(IReadOnlyList<Token> tokens)
     {
@@ -37,7 +37,8 @@ static class MentionCollector
                     break;
                 case TokenKind.Word or TokenKind.QuotedName:
                     var isQualified = index > 0 && tokens[index - 1].IsPunctuation(".");
-                    if (tokens[index + 1].IsPunctuation("(") && (isQualified || token.Kind == TokenKind.QuotedName || !Keywords.IsReserved(token.Text)))
+                    if (tokens[index + 1].IsPunctuation("(")
+                        && (isQualified || token.Kind == TokenKind.QuotedName || !Keywords.IsReserved(token.Text)))
                     {
                         functions.Add(Candidate(tokens, index));
                     }
@@ -46,7 +47,8 @@ static class MentionCollector
                         attributes.Add(token.Text);
                     }
 
-                    if (token.Kind == TokenKind.Word && !isQualified && Keywords.ReadsClockOrSession(token.Text) && !(index > 0 && tokens[index - 1].IsWord("as")))
+                    var isLabel = index > 0 && tokens[index - 1].IsWord("as");
+                    if (token.Kind == TokenKind.Word && !isQualified && !isLabel && Keywords.ReadsClockOrSession(token.Text))
                     {
                         keywordCalls.Add(new KeywordCall(token.Text, token.Position));
                     }
@@ -55,13 +57,23 @@ static class MentionCollector
             }
         }
 
-        return new QueryMentions(highest, functions.ToImmutable(), operators.ToImmutable(), keywordCalls.ToImmutable(), [.. attributes.Distinct()], hasClockLiterals);
+        return new QueryMentions(
+            highest,
+            functions.ToImmutable(),
+            operators.ToImmutable(),
+            keywordCalls.ToImmutable(),
+            [.. attributes.Distinct()],
+            hasClockLiterals);
     }
 
     private static int ParameterNumber(Token token) =>
         token.Text.Length <= 5 && int.Parse(token.Text, CultureInfo.InvariantCulture) is > 0 and <= MaxParameters and var number
             ? number
-            : throw new SyncException(ErrorCode.SqlSyntaxError, $"there is no parameter ${token.Text}", hint: "Number the parameters from $1 on.") { Position = token.Position };
+            : throw new SyncException(
+                ErrorCode.SqlSyntaxError, $"there is no parameter ${token.Text}", hint: "Number the parameters from $1 on.")
+            {
+                Position = token.Position,
+            };
 
     /// <summary>Walks back over <c>catalog . schema .</c>; white space between the parts does not matter.</summary>
     private static FunctionCandidate Candidate(IReadOnlyList<Token> tokens, int index)
@@ -78,13 +90,18 @@ static class MentionCollector
     }
 
     private static string? OperatorSchema(IReadOnlyList<Token> tokens, int index) =>
-        index >= 2 && tokens[index - 1].IsPunctuation(".") && tokens[index - 2].IsName && tokens[index + 1].IsPunctuation(")") ? tokens[index - 2].Text : null;
+        index >= 2 && tokens[index - 1].IsPunctuation(".") && tokens[index - 2].IsName && tokens[index + 1].IsPunctuation(")")
+            ? tokens[index - 2].Text
+            : null;
 
     private static bool ReadsClock(string value)
     {
         var words = value.Split((char[])[' ', '\t', '\n', '\r', '\f', '\v', ','], StringSplitOptions.RemoveEmptyEntries);
-        return words.Any(IsClockWord) && words.All(word => IsClockWord(word) || word.Any(char.IsAsciiDigit) || BesideClockWords.Contains(word, StringComparer.OrdinalIgnoreCase));
+        return words.Any(IsClockWord) && words.All(IsPartOfClockLiteral);
     }
 
-    private static bool IsClockWord(string word) => ClockWords.Contains(word, StringComparer.OrdinalIgnoreCase);
+    private static bool IsPartOfClockLiteral(string word) =>
+        IsClockWord(word) || word.Any(char.IsAsciiDigit) || besideClockWords.Contains(word, StringComparer.OrdinalIgnoreCase);
+
+    private static bool IsClockWord(string word) => clockWords.Contains(word, StringComparer.OrdinalIgnoreCase);
 }

@@ -6,17 +6,18 @@ using SyncEngine.Sql.Lexing;
 namespace SyncEngine.Sql;
 
 /// <summary>
-/// Admits one statement that only reads. It does not parse: it refuses everything that a text could do beyond reading rows, at the few places
-/// in PostgreSQL's grammar where that can begin. PostgreSQL decides whether the rest is a legal query.
+/// Admits one statement that only reads. It does not parse: it refuses everything that a text could do beyond reading rows, at the few
+/// places in PostgreSQL's grammar where that can begin. PostgreSQL decides whether the rest is a legal query.
 /// </summary>
 /// <remarks>This is the first of several defences: queries also run READ ONLY under the subscriber's role.</remarks>
 static class QueryGate
 {
     /// <summary>The first words of PostgreSQL's other statements.</summary>
-    private static readonly FrozenSet<string> Commands = (
-        "abort alter analyse analyze begin call checkpoint close cluster comment commit copy create deallocate declare delete discard do drop end execute "
-        + "explain fetch grant import insert listen load lock merge move notify prepare reassign refresh reindex release reset revoke rollback savepoint "
-        + "security set show start truncate unlisten update vacuum").Split(' ').ToFrozenSet(StringComparer.Ordinal);
+    private static readonly FrozenSet<string> commands = (
+        "abort alter analyse analyze begin call checkpoint close cluster comment commit copy create deallocate declare delete discard do "
+        + "drop end execute explain fetch grant import insert listen load lock merge move notify prepare reassign refresh reindex release "
+        + "reset revoke rollback savepoint security set show start truncate unlisten update vacuum")
+        .Split(' ').ToFrozenSet(StringComparer.Ordinal);
 
     /// <exception cref="SyncException">sql_unsupported, sql_syntax_error or invalid_request, with the position.</exception>
     public static ImmutableArray<Token> Admit(string text, out BracketMap brackets)
@@ -47,7 +48,7 @@ static class QueryGate
         {
             if (tokens[index].IsPunctuation(";"))
             {
-                throw Unsupported("the text holds more than one statement", tokens[index + 1], "Subscribe to each statement by itself.");
+                throw Unsupported("the text contains more than one statement", tokens[index + 1], "Subscribe to each statement by itself.");
             }
         }
 
@@ -68,8 +69,11 @@ static class QueryGate
             return;
         }
 
-        throw first.Kind == TokenKind.Word && Commands.Contains(first.Text)
-            ? Unsupported($"{first.Text.ToUpperInvariant()} is not a query", first, "Only SELECT, WITH … SELECT, VALUES and TABLE can be subscribed to.")
+        throw first.Kind == TokenKind.Word && commands.Contains(first.Text)
+            ? Unsupported(
+                $"{first.Text.ToUpperInvariant()} is not a query",
+                first,
+                "Only SELECT, WITH … SELECT, VALUES and TABLE can be subscribed to.")
             : SyntaxErrorAt(first, "A query begins with SELECT, WITH, VALUES or TABLE.");
     }
 
@@ -94,7 +98,8 @@ static class QueryGate
             case "for" when LocksRows(tokens, index) && !IsArgumentWord(tokens, brackets, index):
                 throw Unsupported("row locks cannot be taken by a subscription", token, "Leave the FOR UPDATE or FOR SHARE clause out.");
             case "tablesample" when BeginsSample(tokens, index):
-                throw Unsupported("TABLESAMPLE reads different rows each time", token, "Leave TABLESAMPLE out, or filter by a condition on the rows.");
+                throw Unsupported(
+                    "TABLESAMPLE reads different rows each time", token, "Leave TABLESAMPLE out, or filter by a condition on the rows.");
         }
     }
 
@@ -142,7 +147,9 @@ static class QueryGate
 
     internal static SyncException SyntaxErrorAt(Token token, string? hint = null)
     {
-        var message = token.Kind == TokenKind.End ? "syntax error at end of input" : $"syntax error at or near \"{TokenPrinter.Print(token)}\"";
+        var message = token.Kind == TokenKind.End
+            ? "syntax error at end of input"
+            : $"syntax error at or near \"{TokenPrinter.Print(token)}\"";
         return new SyncException(ErrorCode.SqlSyntaxError, message, hint: hint) { Position = token.Position };
     }
 }

@@ -47,7 +47,7 @@ public sealed class SelectStatement
         return new SelectStatement(text, tokens, brackets);
     }
 
-    /// <summary>Converts a position in <see cref="Text"/> to the position of the same token in <see cref="Source"/>; null outside it.</summary>
+    /// <summary>Converts a position in <see cref="Text"/> to that of the same token in <see cref="Source"/>; null outside it.</summary>
     public int? MapPosition(int positionInPrinted)
     {
         if (positionInPrinted < 1 || positionInPrinted > starts[^1])

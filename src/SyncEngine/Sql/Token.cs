@@ -1,6 +1,6 @@
 namespace SyncEngine.Sql;
 
-/// <summary>What a token is to PostgreSQL's grammar.</summary>
+/// <summary>The classes of tokens in PostgreSQL's grammar.</summary>
 public enum TokenKind
 {
     /// <summary>A name or keyword written without quotes, folded to lower case.</summary>
@@ -9,13 +9,13 @@ public enum TokenKind
     /// <summary>A name in double quotes (or U&amp;""), never a keyword.</summary>
     QuotedName,
 
-    /// <summary>A character string, whichever way it was quoted; the text is its value.</summary>
+    /// <summary>A character string in any notation; the text is its value.</summary>
     String,
 
-    /// <summary>B'…'; the text is what stands between the quotes.</summary>
+    /// <summary>B'…'; the text is the part between the quotes.</summary>
     BitString,
 
-    /// <summary>X'…'; the text is what stands between the quotes.</summary>
+    /// <summary>X'…'; the text is the part between the quotes.</summary>
     HexString,
 
     /// <summary>A number without point or exponent, as written (it may be hexadecimal or have underscores).</summary>
@@ -39,7 +39,7 @@ public enum TokenKind
 
 /// <summary>A token of a query.</summary>
 /// <param name="Text">Its value: folded, unescaped, cut to a name's length.</param>
-/// <param name="Position">Where it begins, in characters (code points, as PostgreSQL counts), 1-based, in the text as sent.</param>
+/// <param name="Position">Its position in the text as sent, in characters (code points, as PostgreSQL counts), 1-based.</param>
 public readonly record struct Token(TokenKind Kind, string Text, int Position)
 {
     public bool IsName => Kind is TokenKind.Word or TokenKind.QuotedName;
@@ -51,6 +51,6 @@ public readonly record struct Token(TokenKind Kind, string Text, int Position)
 
     public bool IsOperator(string text) => Kind == TokenKind.Operator && Text == text;
 
-    /// <summary>Equal but for the place.</summary>
+    /// <summary>Equal except for the position.</summary>
     public bool IsSameAs(Token other) => Kind == other.Kind && Text == other.Text;
 }

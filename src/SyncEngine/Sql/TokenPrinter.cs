@@ -3,12 +3,12 @@ using System.Text;
 namespace SyncEngine.Sql;
 
 /// <summary>
-/// Writes tokens back as text that reads as the same tokens on any server, whatever <c>standard_conforming_strings</c> says:
-/// no comments, blanks only where two tokens would grow together or a reader expects them.
+/// Writes tokens as text that reads as the same tokens on any server, under both settings of <c>standard_conforming_strings</c>:
+/// no comments, and blanks only where two tokens would join or a reader expects them.
 /// </summary>
 static class TokenPrinter
 {
-    /// <param name="starts">Where each token begins in the printed text, in characters (code points), 1-based.</param>
+    /// <param name="starts">The position of each token in the printed text, in characters (code points), 1-based.</param>
     public static string Print(IReadOnlyList<Token> tokens, out int[] starts)
     {
         var text = new StringBuilder();
@@ -46,11 +46,13 @@ static class TokenPrinter
 
     public static string QuoteName(string name) => $"\"{name.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
 
-    /// <summary>With a backslash inside, the E form: it alone means the same under both settings of standard_conforming_strings.</summary>
+    /// <summary>With a backslash inside, the E form: only it means the same under both settings of standard_conforming_strings.</summary>
     public static string QuoteString(string value)
     {
         var doubled = value.Replace("'", "''", StringComparison.Ordinal);
-        return doubled.Contains('\\', StringComparison.Ordinal) ? $"E'{doubled.Replace("\\", "\\\\", StringComparison.Ordinal)}'" : $"'{doubled}'";
+        return doubled.Contains('\\', StringComparison.Ordinal)
+            ? $"E'{doubled.Replace("\\", "\\\\", StringComparison.Ordinal)}'"
+            : $"'{doubled}'";
     }
 
     private static bool NeedsBlank(Token left, Token right)
@@ -62,13 +64,17 @@ static class TokenPrinter
                 case "," or ")" or "]" or ";":
                     return false;
                 case "(":
-                    return !(left.Kind == TokenKind.QuotedName || IsOpening(left) || (left.Kind == TokenKind.Word && !Keywords.IsReserved(left.Text)));
+                    return !(left.Kind == TokenKind.QuotedName
+                        || IsOpening(left)
+                        || (left.Kind == TokenKind.Word && !Keywords.IsReserved(left.Text)));
                 case "[":
                     return !(left.IsName || IsOpening(left) || IsClosing(left));
                 case ".":
                     return !(left.IsName || IsClosing(left));
                 case "::":
-                    return !(left.IsName || IsClosing(left) || left.Kind is TokenKind.String or TokenKind.Integer or TokenKind.Decimal or TokenKind.Parameter);
+                    return !(left.IsName
+                        || IsClosing(left)
+                        || left.Kind is TokenKind.String or TokenKind.Integer or TokenKind.Decimal or TokenKind.Parameter);
             }
         }
 

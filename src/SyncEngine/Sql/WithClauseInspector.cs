@@ -3,11 +3,12 @@ using System.Collections.Immutable;
 namespace SyncEngine.Sql;
 
 /// <summary>
-/// Reads the frame of a WITH clause, and refuses those whose parts, or the statement after it, change data.
+/// Reads the structure of a WITH clause, and refuses one whose parts, or the statement after it, change data.
 /// </summary>
 /// <remarks>
-/// A word such as DELETE is a plain name almost everywhere in PostgreSQL; it is a statement right after <c>AS (</c> of a common table expression
-/// and right after the list of them. What does not look like a WITH clause is refused as a syntax error, so nothing hides behind an odd shape.
+/// A word such as DELETE is a plain name almost everywhere in PostgreSQL. It is a statement right after <c>AS (</c> of a common table
+/// expression and right after the list of them. Everything that is not of this structure is refused as a syntax error, so an unusual
+/// structure cannot hide a statement.
 /// </remarks>
 static class WithClauseInspector
 {
@@ -66,7 +67,10 @@ static class WithClauseInspector
     {
         if (QueryGate.ModifiesData(tokens[at]))
         {
-            throw QueryGate.Unsupported($"{tokens[at].Text.ToUpperInvariant()} changes data", tokens[at], "Subscribe to a query that only reads; send changes to the database directly.");
+            throw QueryGate.Unsupported(
+                $"{tokens[at].Text.ToUpperInvariant()} changes data",
+                tokens[at],
+                "Subscribe to a query that only reads; send changes to the database directly.");
         }
 
         if (!QueryGate.StartsQuery(tokens[at]) && !tokens[at].IsPunctuation("("))

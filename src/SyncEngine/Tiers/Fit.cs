@@ -13,7 +13,7 @@ namespace SyncEngine.Tiers;
 readonly record struct ReadRows(
     IReadOnlyList<EncodedRow> Rows, PgSnapshot Snapshot, Lsn Start, long WatchVersion, CommitLog Commits, Lsn Position);
 
-/// <summary>How the rows of a read fit the stream.</summary>
+/// <summary>The fit of a read to the stream: the cuts at which its rows are right.</summary>
 /// <remarks>
 /// The stream has delivered everything up to the read's upper bound, so every visible commit is delivered; the snapshot says by transaction id
 /// which ones are visible, not by position. The rule and its reasons: docs/decisions/snapshot-to-stream.md.

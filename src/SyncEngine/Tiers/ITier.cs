@@ -14,7 +14,7 @@ namespace SyncEngine.Tiers;
 /// <item>A transaction has at most one answer per result. A diff is never empty, and holds a key in one list at most.</item>
 /// <item>After "must be read" a result has no diff until it is hydrated as current again.</item>
 /// <item>Changes that arrive while a result is being read are not lost: <see cref="TierResult.Fit"/> adds those that the snapshot does not show.</item>
-/// <item>The keys that an index holds for a result are those of its rows; the result changes both, and nobody else does.</item>
+/// <item>The keys that an index holds for a result are those of its rows; the result alone changes both.</item>
 /// <item>A removed result leaves nothing behind in any index.</item>
 /// </list>
 /// Owner: the engine's loop, which is the only caller. Backpressure: none; a call never waits. Stored: nothing.

@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 
 namespace SyncEngine.Tiers;
 
-/// <summary>How a plan's results are kept live: a closed set with one sealed record per tier, in the tier's folder.</summary>
+/// <summary>The way in which a plan's results are kept live: a closed set with one sealed record per tier, in the tier's folder.</summary>
 public abstract record TierPlan
 {
     private protected TierPlan()
@@ -23,6 +23,9 @@ public abstract record TierPlan
 
     /// <summary>The columns of a relation that the tier reads from the stream; null for those of no interest one by one.</summary>
     public virtual ImmutableArray<string>? ColumnsOf(uint relationOid) => null;
+
+    /// <summary>The result's columns that name a row for the tier, by index; null where it needs no key of its own.</summary>
+    internal virtual ImmutableArray<int>? ResultKey => null;
 
     /// <summary>The way from a changed row to the results concerned; null where the tier reads no rows.</summary>
     public virtual RowIndex? Index => null;

@@ -64,7 +64,7 @@ abstract class TierResult(ITierQuery query, ResultState? known)
     /// <summary>Bytes held for it, about.</summary>
     public virtual long Bytes => Rows?.Bytes ?? 0;
 
-    /// <summary>The transaction changed the result in a way that only a read can tell.</summary>
+    /// <summary>The transaction changed the result in a way that only a read shows.</summary>
     protected void Touch(CommittedTransaction transaction)
     {
         LastTouch = new CommitLabel(transaction.EndLsn, transaction.CommitTimeMicroseconds, transaction.Xid);

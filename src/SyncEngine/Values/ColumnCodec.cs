@@ -3,7 +3,8 @@ using SyncEngine.Values.Codecs;
 namespace SyncEngine.Values;
 
 /// <summary>
-/// Turns PostgreSQL's text of one type into the JSON that <c>to_json</c> gives, except that int8 and numeric are strings, exact in JavaScript.
+/// Turns PostgreSQL's text of one type into the JSON that <c>to_json</c> gives, except that int8 and numeric are strings, exact in
+/// JavaScript.
 /// </summary>
 /// <remarks>
 /// The text is UTF-8 written under TimeZone=UTC, DateStyle=ISO, IntervalStyle=postgres, extra_float_digits=1, bytea_output=hex; never NULL.

@@ -10,8 +10,8 @@ namespace SyncEngine.Values;
 /// Encodes rows of a result without a natural key: a first column <c>$row</c> that follows from the row's content identifies it.
 /// </summary>
 /// <remarks>
-/// <c>$row</c> is 128 bits of the content's SHA-256 in base64url; the second equal row of one result has <c>.2</c> after it, the third <c>.3</c>.
-/// So reading the same rows again gives the same keys, in whatever order they come.
+/// <c>$row</c> is 128 bits of the content's SHA-256 in base64url; the second equal row of one result has <c>.2</c> after it, the third
+/// <c>.3</c>. So reading the same rows again gives the same keys, in whatever order they come.
 /// Memory: 20-odd bytes for each distinct row since <see cref="Reset"/>.
 /// </remarks>
 /// <param name="codecs">One per column of the query, <c>$row</c> left out.</param>

@@ -1,11 +1,12 @@
 namespace SyncEngine.Values;
 
 /// <summary>
-/// Turns a row's column texts, from a snapshot or from the stream alike, into what clients get. One per result shape; used by one thread at a time.
+/// Converts a row's column texts, from a snapshot or from the stream, to the form that clients get. One per result shape; used by one
+/// thread at a time.
 /// </summary>
 public abstract class RowEncoder
 {
-    /// <summary>Starts a result: rows that follow have no part in what came before. Whoever reads a whole result calls it, again when the read starts over.</summary>
+    /// <summary>Starts a result. Every read of a whole result calls it first, and again when the read starts over.</summary>
     public virtual void Reset()
     {
     }

@@ -1,6 +1,8 @@
 namespace SyncEngine.Values;
 
-/// <summary>What identifies a row of a result: the key columns as a JSON array in UTF-8, e.g. <c>["42"]</c>. Equal when the bytes are.</summary>
+/// <summary>
+/// The identity of a row in a result: the key columns as a JSON array in UTF-8, e.g. <c>["42"]</c>. Equal when the bytes are.
+/// </summary>
 public readonly struct RowKey(byte[] json) : IEquatable<RowKey>
 {
     private readonly int hash = HashOf(json);

@@ -14,7 +14,7 @@ public enum SqlTypeKind
     Pseudo,
 }
 
-/// <summary>A data type as pg_type knows it.</summary>
+/// <summary>A data type as pg_type describes it.</summary>
 /// <param name="Name">typname; for an array the element's name and <c>[]</c> (<c>int4[]</c>).</param>
 /// <param name="Element">The element type of an array, the base type of a domain.</param>
 /// <param name="Attributes">The members of a composite, in order, dropped ones left out.</param>
@@ -31,7 +31,7 @@ public sealed record SqlType(
     bool HasJsonCast,
     char Delimiter)
 {
-    /// <summary>The name as a client is told: bare for pg_catalog, else schema-qualified.</summary>
+    /// <summary>The name for clients: unqualified for pg_catalog, else schema-qualified.</summary>
     public string DisplayName => Schema == "pg_catalog" ? Name : Schema + "." + Name;
 
     /// <summary>The type below all domains.</summary>

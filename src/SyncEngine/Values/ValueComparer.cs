@@ -3,7 +3,7 @@ using SyncEngine.Values.Comparers;
 namespace SyncEngine.Values;
 
 /// <summary>
-/// PostgreSQL's <c>=</c> and order for one family of types, over the types' own text. Nothing is converted, nothing is allocated.
+/// PostgreSQL's <c>=</c> and order for one family of types, over the types' own text. Nothing is converted or allocated.
 /// </summary>
 /// <remarks>
 /// Only types whose equality and order are shown to be PostgreSQL's have one. Text is canonical: as the type's output function prints it,
@@ -12,12 +12,12 @@ namespace SyncEngine.Values;
 public abstract class ValueComparer
 {
     /// <summary>
-    /// The type is collated: equality holds under deterministic collations only, the order under C and POSIX only.
-    /// The catalog's column says which of the two a column has.
+    /// The type is collated: the equality is PostgreSQL's under deterministic collations only, the order under C and POSIX only.
+    /// The catalog records for each column which of the two apply.
     /// </summary>
     public virtual bool IsCollated => false;
 
-    /// <summary>The comparer for a type, domains looked through; null when the engine must leave comparing to PostgreSQL.</summary>
+    /// <summary>The comparer for a type, or for the type below a domain; null when only PostgreSQL can compare.</summary>
     public static ValueComparer? For(SqlType type) => type.Underlying.Oid switch
     {
         TypeOid.Int2 or TypeOid.Int4 or TypeOid.Int8 => IntegerComparer.Instance,
@@ -32,7 +32,7 @@ public abstract class ValueComparer
     /// <summary>Below zero, zero or above zero, as <c>left</c> sorts before, with or after <c>right</c>.</summary>
     public abstract int Compare(ReadOnlySpan<byte> left, ReadOnlySpan<byte> right);
 
-    /// <summary>Whether <c>left = right</c>.</summary>
+    /// <summary>Evaluates <c>left = right</c>.</summary>
     public bool AreEqual(ReadOnlySpan<byte> left, ReadOnlySpan<byte> right) => EqualityKey(left).SequenceEqual(EqualityKey(right));
 
     /// <summary>The part of the text that equal values share: the keys' bytes are equal exactly when the values are.</summary>

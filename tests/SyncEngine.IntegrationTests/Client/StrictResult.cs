@@ -162,7 +162,7 @@ public sealed class StrictResult(SubscriptionAnswer subscription)
         Require(Stage is ResultStage.Live or ResultStage.Resuming or ResultStage.Stale, $"comes while {Stage}", frame);
         var cut = CutOf(frame);
         // A result that reads the clock changes at a cut that has been told already: nothing but time has passed.
-        var readsClock = Subscription.Plan.Reason?.Contains("looked at again", StringComparison.Ordinal) == true;
+        var readsClock = Subscription.Plan.Reason?.Contains("run again every", StringComparison.Ordinal) == true;
         Require(Stage != ResultStage.Live || cut > told || (readsClock && cut == told), $"changes what the told cut {Text(told)} has promised", frame);
         Require(Stage != ResultStage.Stale || cut >= told, $"is below a cut that the stream has told, {Text(told)}", frame);
         Require(Cut is null || cut > Cut || ((Stage == ResultStage.Stale || readsClock) && cut == Cut), $"is not above the cut that the rows are at, {Text(Cut)}", frame);

@@ -7,16 +7,19 @@ using Xunit;
 
 namespace SyncEngine.IntegrationTests.Contract;
 
-/// <summary>Whole processes on one outbox under load: one is killed, one is told to stop, and readers of max(sequence_id) miss nothing.</summary>
+/// <summary>
+/// Whole processes on one outbox under load: one is killed, one is stopped, and readers of max(sequence_id) miss nothing.
+/// </summary>
 public sealed class OutboxProcessTests(PostgresFixture postgres) : IAsyncLifetime
 {
     private const int Channels = 12;
     private const int FirstOnes = 3;
-    private static readonly TimeSpan patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan timeout = TimeSpan.FromSeconds(60);
 
     private static readonly string[] options =
     [
-        "--SyncEngine:Outbox:AutoCreate=true", "--SyncEngine:Outbox:AutoCreateNodes=true", "--SyncEngine:Outbox:Heartbeat=300 ms", "--SyncEngine:Outbox:NodeExpiry=2 s",
+        "--SyncEngine:Outbox:AutoCreate=true", "--SyncEngine:Outbox:AutoCreateNodes=true", "--SyncEngine:Outbox:Heartbeat=300 ms",
+        "--SyncEngine:Outbox:NodeExpiry=2 s",
         "--SyncEngine:Outbox:LockDuration=4 s", "--SyncEngine:Outbox:SafetyPoll=1 s",
     ];
 
@@ -48,13 +51,13 @@ public sealed class OutboxProcessTests(PostgresFixture postgres) : IAsyncLifetim
             using var enough = new CancellationTokenSource();
             using var slow = ably.Inject(new Fault.Delay(TimeSpan.FromMilliseconds(5)));
             Task<int>[] writers = [WriteAsync(0, enough.Token), WriteAsync(1, enough.Token), WriteAsync(2, enough.Token)];
-            await ably.WaitUntilAsync(all => all.StoredCount > 300, patience, TestContext.Current.CancellationToken);
+            await ably.WaitUntilAsync(all => all.StoredCount > 300, timeout, TestContext.Current.CancellationToken);
             first.Signal(signal);
             var stored = ably.StoredCount;
-            await ably.WaitUntilAsync(all => all.StoredCount > stored + 300, patience, TestContext.Current.CancellationToken);
+            await ably.WaitUntilAsync(all => all.StoredCount > stored + 300, timeout, TestContext.Current.CancellationToken);
             await enough.CancelAsync();
             var written = (await Task.WhenAll(writers)).Sum();
-            await ably.WaitUntilAsync(all => all.StoredCount == written, patience, TestContext.Current.CancellationToken);
+            await ably.WaitUntilAsync(all => all.StoredCount == written, timeout, TestContext.Current.CancellationToken);
             if (signal == "TERM")
             {
                 Assert.Equal(0, await first.ExitCodeAsync());
@@ -68,15 +71,18 @@ public sealed class OutboxProcessTests(PostgresFixture postgres) : IAsyncLifetim
     [Fact]
     public async Task The_stream_of_changes_wakes_the_outbox_where_no_trigger_does()
     {
-        var (server, _) = await ServerProcess.RunAsync(database.Url, [.. Options().Where(option => !option.Contains("SafetyPoll", StringComparison.Ordinal)), "--SyncEngine:Outbox:SafetyPoll=1 h"]);
+        var (server, _) = await ServerProcess.RunAsync(
+            database.Url,
+            [.. Options().Where(option => !option.Contains("SafetyPoll", StringComparison.Ordinal)), "--SyncEngine:Outbox:SafetyPoll=1 h"]);
         await using (server)
         {
-            await Eventually.TrueAsync(() => database.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM pg_publication_tables WHERE tablename = 'outbox')"));
+            await Eventually.TrueAsync(
+                () => database.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM pg_publication_tables WHERE tablename = 'outbox')"));
             await database.ExecuteAsync("DROP TRIGGER public_outbox_trigger ON outbox");
             for (var number = 1; number <= 5; number++)
             {
                 await WriteOneAsync(0, number);
-                await ably.WaitUntilAsync(all => all.StoredCount == number, patience, TestContext.Current.CancellationToken);
+                await ably.WaitUntilAsync(all => all.StoredCount == number, timeout, TestContext.Current.CancellationToken);
             }
 
             AssertInOrder();
@@ -84,31 +90,37 @@ public sealed class OutboxProcessTests(PostgresFixture postgres) : IAsyncLifetim
     }
 
     [Fact]
-    public async Task Whoever_reads_its_state_and_the_maximum_together_misses_no_later_event()
+    public async Task A_reader_of_its_state_and_the_maximum_together_misses_no_later_event()
     {
         await database.ExecuteAsync("CREATE TABLE state (name text PRIMARY KEY)");
         var (server, _) = await ServerProcess.RunAsync(database.Url, Options());
         await using (server)
         {
-            // The commit order is told from when the table is in the publication, and used from the look after the first commit that was told.
-            await Eventually.TrueAsync(() => database.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM pg_publication_tables WHERE tablename = 'outbox')"));
+            // The commit order is reported once the table is in the publication, and used from the poll after the first reported commit.
+            await Eventually.TrueAsync(
+                () => database.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM pg_publication_tables WHERE tablename = 'outbox')"));
             for (var first = 1; first <= FirstOnes; first++)
             {
                 await WriteOneAsync(9, first);
-                await ably.WaitUntilAsync(all => all.StoredCount == first, patience, TestContext.Current.CancellationToken);
+                await ably.WaitUntilAsync(all => all.StoredCount == first, timeout, TestContext.Current.CancellationToken);
             }
 
             using var enough = new CancellationTokenSource();
             Task<int>[] writers = [.. Enumerable.Range(0, 6).Select(writer => WriteAsync(writer, enough.Token))];
             Task<List<(long Maximum, HashSet<string> Visible)>>[] readers = [ReadAsync(enough.Token), ReadAsync(enough.Token)];
-            await ably.WaitUntilAsync(all => all.StoredCount > 3_000, patience, TestContext.Current.CancellationToken);
+            await ably.WaitUntilAsync(all => all.StoredCount > 3_000, timeout, TestContext.Current.CancellationToken);
             await enough.CancelAsync();
             var written = (await Task.WhenAll(writers)).Sum() + FirstOnes;
-            await ably.WaitUntilAsync(all => all.StoredCount == written, patience, TestContext.Current.CancellationToken);
+            await ably.WaitUntilAsync(all => all.StoredCount == written, timeout, TestContext.Current.CancellationToken);
             var reads = (await Task.WhenAll(readers)).SelectMany(read => read).ToList();
 
-            var published = Enumerable.Range(0, Channels).SelectMany(channel => ably.Messages($"c{channel}")).ToDictionary(message => message.Name!, message => long.Parse(message.Id!, CultureInfo.InvariantCulture));
-            var missed = reads.SelectMany(read => published.Where(message => message.Value <= read.Maximum && !read.Visible.Contains(message.Key)).Select(message => $"{message.Key} as {message.Value} at {read.Maximum}")).ToList();
+            var published = Enumerable.Range(0, Channels).SelectMany(channel => ably.Messages($"c{channel}")).ToDictionary(
+                message => message.Name!, message => long.Parse(message.Id!, CultureInfo.InvariantCulture));
+            var missed = reads
+                .SelectMany(read => published
+                    .Where(message => message.Value <= read.Maximum && !read.Visible.Contains(message.Key))
+                    .Select(message => $"{message.Key} as {message.Value} at {read.Maximum}"))
+                .ToList();
             Assert.True(reads.Count > 50, $"{reads.Count} reads");
             Assert.Empty(missed);
             AssertInOrder();
@@ -136,7 +148,8 @@ public sealed class OutboxProcessTests(PostgresFixture postgres) : IAsyncLifetim
         await using var transaction = await connection.BeginTransactionAsync();
         var name = $"{writer}-{number}";
         await connection.ExecuteAsync(
-            "INSERT INTO outbox (mutation_id, channel, name) VALUES (@name, @channel, @name); SELECT count(*) FROM generate_series(1, (random() * 3000)::int)",
+            "INSERT INTO outbox (mutation_id, channel, name) VALUES (@name, @channel, @name); SELECT count(*)"
+                + " FROM generate_series(1, (random() * 3000)::int)",
             new { name, channel = $"c{((writer * 5) + number) % Channels}" },
             transaction);
         if (await connection.ExecuteScalarAsync<bool>("SELECT to_regclass('public.state') IS NOT NULL", transaction: transaction))
@@ -153,7 +166,8 @@ public sealed class OutboxProcessTests(PostgresFixture postgres) : IAsyncLifetim
         await using var connection = await database.DataSource.OpenConnectionAsync();
         while (!enough.IsCancellationRequested)
         {
-            var (maximum, names) = await connection.QuerySingleAsync<(long, string[])>("SELECT (SELECT coalesce(max(sequence_id), 0) FROM outbox), (SELECT array_agg(name) FROM state)");
+            var (maximum, names) = await connection.QuerySingleAsync<(long, string[])>(
+                "SELECT (SELECT coalesce(max(sequence_id), 0) FROM outbox), (SELECT array_agg(name) FROM state)");
             reads.Add((maximum, names.ToHashSet(StringComparer.Ordinal)));
         }
 

@@ -152,7 +152,7 @@ public sealed class SchemaChangeTests(SchemaChangeEngine shared) : IClassFixture
     }
 
     [Fact]
-    public async Task A_query_of_the_current_time_is_looked_at_again()
+    public async Task A_query_of_the_current_time_is_run_again()
     {
         await engine.ExecuteAsync($"ALTER TABLE {table} ADD COLUMN due timestamptz; INSERT INTO {table} (id, due) VALUES (1, now() + interval '3 seconds'), (2, now() + interval '1 day')");
         await using var watch = await WatchAgainAsync($"SELECT id FROM {table} WHERE due <= now()");

@@ -68,7 +68,7 @@ public sealed class AdbcDoorTests : IAsyncLifetime
             outbox.CountOutboxError();
         }
 
-        outbox.Pending(4);
+        outbox.CountUnanswered(4);
         var text = await http.GetStringAsync("/metrics", TestContext.Current.CancellationToken);
         Assert.All(
             ["ably_pending_acks 4", "nodes_table_entries 2", "outbox_table_entries 7", "nodes_table_errors 0", "outbox_table_errors 3", "promhttp_metric_handler_errors_total{cause=\"encoding\"} 0", "sync_cuts_total 1"],

@@ -8,7 +8,8 @@ sealed class RandomValues(int seed)
 {
     private static readonly string[] pieces =
     [
-        "\"", "\\", "'", "\n", "\r", "\t", "\b", "\f", "\u0001", "\u001f", "\u007f", "\u0085", "\u2028", "\uFFFD", "\uFEFF", "é", "e\u0301", "😀", "👩‍👩‍👧", "漢",
+        "\"", "\\", "'", "\n", "\r", "\t", "\b", "\f", "\u0001", "\u001f", "\u007f", "\u0085", "\u2028", "\uFFFD", "\uFEFF", "é", "e\u0301",
+        "😀", "👩‍👩‍👧", "漢",
         "{", "}", ",", ";", "(", ")", "[", "]", ":", "/", "<", "&", " ", "NULL", "null", "a", "B", "0", "$1", "\\u0041", "\\\"",
     ];
 
@@ -65,11 +66,13 @@ sealed class RandomValues(int seed)
         var era => $"{Day(random.Next(1, era == 2 ? 4000 : 290_000))} {Time()}{(era == 2 ? " BC" : "")}",
     };
 
-    public string TimestampTz() => Timestamp() is var moment && moment.Contains(':') && !moment.Contains("BC") && !moment.StartsWith("294276", StringComparison.Ordinal)
+    public string TimestampTz() =>
+        Timestamp() is var moment && moment.Contains(':') && !moment.Contains("BC") && !moment.StartsWith("294276", StringComparison.Ordinal)
         ? moment + Pick("", "+00", "-08", "+05:30", "-12:59")
         : moment;
 
-    public string Time() => $"{random.Next(24):00}:{random.Next(60):00}:{random.Next(60):00}{Pick("", ".5", "." + random.Next(1_000_000).ToString("000000"))}";
+    public string Time() =>
+        $"{random.Next(24):00}:{random.Next(60):00}:{random.Next(60):00}{Pick("", ".5", "." + random.Next(1_000_000).ToString("000000"))}";
 
     public string Interval() => Pick(
         $"{random.Next(-500, 500)} months {random.Next(-50, 50)} days {random.Next(-90_000, 90_000)}.{random.Next(1_000_000):000000} seconds",

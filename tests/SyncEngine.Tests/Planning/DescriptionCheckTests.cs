@@ -13,7 +13,8 @@ public sealed class DescriptionCheckTests
     [Fact]
     public void Parameters_get_the_type_that_PostgreSQL_inferred()
     {
-        var check = Check("SELECT id FROM items WHERE room = $2::int8 AND label = $1 OR room = $2::bigint", Description with { Parameters = [Text, Int8] });
+        var check = Check(
+            "SELECT id FROM items WHERE room = $2::int8 AND label = $1 OR room = $2::bigint", Description with { Parameters = [Text, Int8] });
         Assert.True(check.IsCovered(out var select, out var refusal), refusal?.ToString());
         Assert.Equal([Int8, Text, Int8], select.Operands.Select(operand => operand.Type));
         Assert.Equal([2, 1, 2], select.Operands.Select(operand => Assert.IsType<ParameterSource>(operand.Source).Number));
@@ -32,8 +33,11 @@ public sealed class DescriptionCheckTests
     }
 
     [Fact]
-    public void A_domain_column_may_be_described_by_its_base_type() =>
-        Assert.True(Check("SELECT mail FROM items", Description with { Columns = [new ResultColumn("mail", Text, -1, Items.Oid, 15, true)] }).IsCovered(out _, out _));
+    public void A_domain_column_may_be_described_by_its_base_type()
+    {
+        var description = Description with { Columns = [new ResultColumn("mail", Text, -1, Items.Oid, 15, IsNullable: true)] };
+        Assert.True(Check("SELECT mail FROM items", description).IsCovered(out _, out _));
+    }
 
     [Fact]
     public void A_reading_that_PostgreSQL_describes_differently_does_not_hold()
@@ -66,7 +70,8 @@ public sealed class DescriptionCheckTests
 
     private static Coverage<BoundSelect> Check(string text, QueryDescription description)
     {
-        Assert.True(BoundQuery.Bind(SelectStatement.Parse(text), Schema(Items)).Reading.IsCovered(out var reading, out var refusal), refusal?.ToString());
+        var query = BoundQuery.Bind(SelectStatement.Parse(text), Schema(Items));
+        Assert.True(query.Reading.IsCovered(out var reading, out var refusal), refusal?.ToString());
         return DescriptionCheck.Confirm(reading, description);
     }
 }

@@ -18,7 +18,8 @@ public sealed class ParameterTextTests
     [InlineData("[]", "{}")]
     [InlineData("[1,\"2\",null]", "{\"1\",\"2\",NULL}")]
     [InlineData("[[1,2],[3,4]]", "{{\"1\",\"2\"},{\"3\",\"4\"}}")]
-    public void Arrays_of_numbers_become_array_literals(string json, string? expected) => Assert.Equal(expected, Of(json, Types.ArrayOf(int4)));
+    public void Arrays_of_numbers_become_array_literals(string json, string? expected) =>
+        Assert.Equal(expected, Of(json, Types.ArrayOf(int4)));
 
     [Fact]
     public void Quotes_backslashes_and_the_word_null_are_values_of_an_array_of_texts() =>
@@ -48,7 +49,8 @@ public sealed class ParameterTextTests
     [InlineData("2147483648", null)]
     [InlineData("1e3", null)]
     [InlineData(" 1", null)]
-    public void An_integer_is_canonical_or_left_to_postgres(string given, string? expected) => Assert.Equal(expected, ParameterText.Canonical(given, int4));
+    public void An_integer_is_canonical_or_left_to_postgres(string given, string? expected) =>
+        Assert.Equal(expected, ParameterText.Canonical(given, int4));
 
     private static string? Of(string json, SqlType type)
     {

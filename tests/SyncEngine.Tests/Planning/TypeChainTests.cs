@@ -12,37 +12,39 @@ namespace SyncEngine.Tests.Planning;
 /// <summary>The links of a subscription's path cannot be made by hand: each is made by one method, which demands the link before.</summary>
 public sealed class TypeChainTests
 {
-    private const BindingFlags Everything = BindingFlags.Instance | BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly;
-
-    public static TheoryData<Type> Checked => [typeof(SelectStatement), typeof(BoundQuery), typeof(AuthorisedQuery)];
+    private const BindingFlags Everything =
+        BindingFlags.Instance | BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly;
 
     [Theory]
-    [MemberData(nameof(Checked))]
-    public void A_link_is_made_by_its_own_method_alone(Type link)
+    [InlineData(typeof(SelectStatement), "SelectStatement.Parse")]
+    [InlineData(typeof(BoundQuery), "BoundQuery.Bind")]
+    [InlineData(typeof(AuthorisedQuery), "AuthorisedQuery.AuthoriseAsync", "QueryPlanner.AuthoriseAsync")]
+    public void A_link_is_made_by_its_own_method_alone(Type link, params string[] returnedBy)
     {
         Assert.True(link.IsSealed);
         Assert.All(link.GetConstructors(Everything), constructor => Assert.True(constructor.IsPrivate));
         // Neither a setter nor a record's copy lets another method change one.
-        Assert.All(link.GetProperties(Everything), property => Assert.True(property.SetMethod is null || property.SetMethod.IsPrivate, property.Name));
+        Assert.All(link.GetProperties(Everything), property => Assert.True(property.SetMethod?.IsPrivate ?? true, property.Name));
         Assert.All(link.GetFields(Everything), field => Assert.True(field.IsPrivate && (field.IsInitOnly || field.IsLiteral), field.Name));
         Assert.Null(link.GetMethod("<Clone>$"));
-        var makers = link.Assembly.GetTypes().SelectMany(type => type.GetMethods(Everything)).Where(method => Makes(method.ReturnType, link) && !method.IsSpecialName);
-        Assert.Equal(
-            link == typeof(AuthorisedQuery) ? ["AuthorisedQuery.AuthoriseAsync", "QueryPlanner.AuthoriseAsync"] : [link == typeof(BoundQuery) ? "BoundQuery.Bind" : "SelectStatement.Parse"],
-            makers.Select(method => $"{method.DeclaringType!.Name}.{method.Name}").Order(StringComparer.Ordinal));
+        var methods = link.Assembly.GetTypes()
+            .SelectMany(type => type.GetMethods(Everything))
+            .Where(method => Returns(method, link) && !method.IsSpecialName)
+            .Select(method => $"{method.DeclaringType!.Name}.{method.Name}");
+        Assert.Equal(returnedBy, methods.Order(StringComparer.Ordinal));
     }
 
     [Theory]
     [InlineData(typeof(BoundQuery), "Bind", typeof(SelectStatement))]
     [InlineData(typeof(AuthorisedQuery), "AuthoriseAsync", typeof(BoundQuery))]
     public void A_link_demands_the_one_before(Type link, string maker, Type before) =>
-        Assert.Equal(before, link.GetMethod(maker)!.GetParameters()[0].ParameterType);
+        Assert.Equal(before, FirstParameterOf(link, maker));
 
     [Fact]
     public void Plans_are_decided_and_composed_from_authorised_queries()
     {
-        Assert.Equal(typeof(AuthorisedQuery), typeof(TierSelector).GetMethod(nameof(TierSelector.SelectAsync))!.GetParameters()[0].ParameterType);
-        Assert.Equal(typeof(AuthorisedQuery), typeof(QueryPlanner).GetMethod("Compose", Everything)!.GetParameters()[0].ParameterType);
+        Assert.Equal(typeof(AuthorisedQuery), FirstParameterOf(typeof(TierSelector), nameof(TierSelector.SelectAsync)));
+        Assert.Equal(typeof(AuthorisedQuery), FirstParameterOf(typeof(QueryPlanner), "Compose"));
     }
 
     [Fact]
@@ -63,6 +65,8 @@ public sealed class TypeChainTests
         Assert.Equal(["SyncEngine/Planning/QueryPlanner.cs"], makers);
     }
 
-    private static bool Makes(Type returned, Type link) =>
-        returned == link || (returned.IsGenericType && returned.GetGenericArguments().Contains(link));
+    private static Type FirstParameterOf(Type type, string method) => type.GetMethod(method, Everything)!.GetParameters()[0].ParameterType;
+
+    private static bool Returns(MethodInfo method, Type link) =>
+        method.ReturnType == link || (method.ReturnType.IsGenericType && method.ReturnType.GetGenericArguments().Contains(link));
 }

@@ -59,7 +59,8 @@ public sealed class ColumnCodecTests
     {
         Assert.Equal("[\"1\",null]", Encode(Types.ArrayOf(Types.Base(TypeOid.Int8)), "{1,NULL}"));
         Assert.Equal("[{\"a\": \"}\"}]", Encode(Types.ArrayOf(Types.Base(TypeOid.Jsonb)), "{\"{\\\"a\\\": \\\"}\\\"}\"}"));
-        Assert.Equal("[[1,2],[3]]", Encode(Types.ArrayOf(Types.DomainOver(Types.ArrayOf(Types.Base(TypeOid.Int4)))), "{\"{1,2}\",\"{3}\"}"));
+        Assert.Equal(
+            "[[1,2],[3]]", Encode(Types.ArrayOf(Types.DomainOver(Types.ArrayOf(Types.Base(TypeOid.Int4)))), "{\"{1,2}\",\"{3}\"}"));
     }
 
     [Fact]

@@ -62,7 +62,8 @@ public sealed class RowEncoderTests
         var after = Rows([(null, null), ("a", "1"), ("a", "1"), ("b", null)]);
         Assert.Equal(before, after);
 
-        string[] Rows((string?, string?)[] rows) => rows.Select(row => Json(Encode(encoder, row.Item1, row.Item2))).Order(StringComparer.Ordinal).ToArray();
+        string[] Rows((string?, string?)[] rows) => rows.Select(row => Json(Encode(encoder, row.Item1, row.Item2))).Order(StringComparer.Ordinal).ToArray(
+            );
     }
 
     [Fact]

@@ -27,7 +27,8 @@ public sealed class ValueComparerTests
         }).Check(Properties.Quiet);
 
     [Fact]
-    public void Timestamps_compare_as_moments() => Prop.ForAll(ArbMap.Default.ArbFor<DateTime>(), ArbMap.Default.ArbFor<DateTime>(), (left, right) =>
+    public void Timestamps_compare_as_moments() =>
+        Prop.ForAll(ArbMap.Default.ArbFor<DateTime>(), ArbMap.Default.ArbFor<DateTime>(), (left, right) =>
     {
         left = left.AddTicks(-(left.Ticks % 10));
         right = right.AddTicks(-(right.Ticks % 10));
@@ -37,14 +38,23 @@ public sealed class ValueComparerTests
     }).Check(Properties.Quiet);
 
     [Theory]
-    [InlineData(TypeOid.Numeric, "-Infinity", "-1000000", "-999999.99999", "-1.1", "-1.01", "-0.001", "0", "0.0001", "0.1", "1", "9.99", "10", "Infinity", "NaN")]
+    [InlineData(
+        TypeOid.Numeric, "-Infinity", "-1000000", "-999999.99999", "-1.1", "-1.01", "-0.001", "0", "0.0001", "0.1", "1", "9.99", "10",
+        "Infinity", "NaN")]
     [InlineData(TypeOid.Int8, "-9223372036854775808", "-2", "-1", "0", "2", "10", "9223372036854775807")]
     [InlineData(TypeOid.Bool, "f", "t")]
-    [InlineData(TypeOid.Uuid, "00000000-0000-0000-0000-000000000009", "00000000-0000-0000-0000-00000000000a", "a0000000-0000-0000-0000-000000000000")]
+    [InlineData(
+        TypeOid.Uuid, "00000000-0000-0000-0000-000000000009", "00000000-0000-0000-0000-00000000000a", "a0000000-0000-0000-0000-000000000000")]
     [InlineData(TypeOid.Text, "", "A", "AB", "a", "a b", "b", "é", "\uFFFD", "😀")]
-    [InlineData(TypeOid.Date, "-infinity", "4714-11-24 BC", "0044-03-15 BC", "0001-12-31 BC", "0001-01-01", "2000-02-29", "2000-03-01", "9999-12-31", "10000-01-01", "5874897-12-31", "infinity")]
-    [InlineData(TypeOid.Timestamp, "-infinity", "4714-11-24 00:00:00 BC", "0001-12-31 23:59:59.999999 BC", "0001-01-01 00:00:00", "2020-01-01 00:00:00", "2020-01-01 00:00:00.000001", "2020-01-01 00:00:00.1", "294276-12-31 23:59:59.999999", "infinity")]
-    [InlineData(TypeOid.TimestampTz, "-infinity", "4714-11-24 00:00:00+00 BC", "0044-03-15 10:00:00+00 BC", "2020-01-01 00:00:00+00", "10000-01-01 00:00:00+00", "infinity")]
+    [InlineData(
+        TypeOid.Date, "-infinity", "4714-11-24 BC", "0044-03-15 BC", "0001-12-31 BC", "0001-01-01", "2000-02-29", "2000-03-01",
+        "9999-12-31", "10000-01-01", "5874897-12-31", "infinity")]
+    [InlineData(
+        TypeOid.Timestamp, "-infinity", "4714-11-24 00:00:00 BC", "0001-12-31 23:59:59.999999 BC", "0001-01-01 00:00:00",
+        "2020-01-01 00:00:00", "2020-01-01 00:00:00.000001", "2020-01-01 00:00:00.1", "294276-12-31 23:59:59.999999", "infinity")]
+    [InlineData(
+        TypeOid.TimestampTz, "-infinity", "4714-11-24 00:00:00+00 BC", "0044-03-15 10:00:00+00 BC", "2020-01-01 00:00:00+00",
+        "10000-01-01 00:00:00+00", "infinity")]
     public void Values_sort_as_listed(uint oid, params string[] ascending)
     {
         for (var i = 0; i < ascending.Length; i++)

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace SyncEngine.Changes.PgOutput;
 
-/// <summary>Which old image a change carries.</summary>
+/// <summary>The old image that a change carries.</summary>
 public enum OldTupleKind : byte
 {
     /// <summary>None: an INSERT, or an UPDATE that left the key alone.</summary>
@@ -28,7 +28,7 @@ public readonly ref struct RowMessage
 
     public TupleData New { get; private init; }
 
-    /// <summary>The relation of a row message, without looking at its tuples.</summary>
+    /// <summary>The relation of a row message, without its tuples.</summary>
     public static uint PeekRelation(ReadOnlySpan<byte> message) => message.Length >= 5
         ? BinaryPrimitives.ReadUInt32BigEndian(message[1..])
         : throw new MalformedMessageException(message.IsEmpty ? (byte)0 : message[0], $"it has only {message.Length} bytes");

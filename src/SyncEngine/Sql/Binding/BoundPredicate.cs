@@ -4,8 +4,8 @@ using SyncEngine.Sql.Syntax;
 namespace SyncEngine.Sql.Binding;
 
 /// <summary>
-/// A condition over one row: a closed set, with columns by attnum and operands by index. It is three-valued as in SQL; a row is in the result
-/// when the condition is true.
+/// A condition over one row: a closed set, with columns by attnum and operands by index. It is three-valued as in SQL; a row is in the
+/// result when the condition is true.
 /// </summary>
 /// <remarks>BETWEEN, NOT IN and IS NOT have no record of their own. They are expressed by the others, as PostgreSQL itself does.</remarks>
 public abstract record BoundPredicate;

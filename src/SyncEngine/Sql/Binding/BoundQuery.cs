@@ -25,7 +25,7 @@ public sealed class BoundQuery
     /// <summary>The schema in which the names were resolved.</summary>
     public DatabaseSchema Schema { get; }
 
-    /// <summary>The relation of a query over one; null when the parser does not cover the query or the schema does not know the name.</summary>
+    /// <summary>The one relation that the query names; null when the parser does not cover it or the schema has no such name.</summary>
     public Table? Table { get; }
 
     /// <summary>The engine's own reading of the query, or the reason why PostgreSQL alone can answer it.</summary>

@@ -4,10 +4,11 @@ using SyncEngine.Values;
 
 namespace SyncEngine.Sql.Binding;
 
-/// <summary>The engine's reading of a query: filter and projection of one table. It holds where PostgreSQL's description agrees with it.</summary>
+/// <summary>The engine's reading of a query: filter and projection of one table. Valid where PostgreSQL's description agrees.</summary>
 /// <param name="Where">Null for all rows.</param>
 /// <param name="Operands">Operands in the order in which they are written; the predicate refers to them by index.</param>
-public sealed record BoundSelect(Table Table, ImmutableArray<BoundColumn> Output, BoundPredicate? Where, ImmutableArray<BoundOperand> Operands);
+public sealed record BoundSelect(
+    Table Table, ImmutableArray<BoundColumn> Output, BoundPredicate? Where, ImmutableArray<BoundOperand> Operands);
 
 /// <summary>A column of the result.</summary>
 /// <param name="Ordinal">Index into <see cref="Table.Columns"/>.</param>
@@ -16,8 +17,8 @@ public sealed record BoundColumn(int Ordinal, string Label);
 /// <summary>An operand lifted out of the query. Every occurrence is an operand of its own.</summary>
 /// <param name="Column">The column that it is compared with.</param>
 /// <param name="Type">
-/// The type that its text is read as: the column's. A parameter gets the type that PostgreSQL inferred once that is known; it may be another
-/// width of integer, or text beside varchar, since its value need not fit the column.
+/// The type that its text is read as: the column's. A parameter gets the type that PostgreSQL inferred, once that is known. That may be
+/// another width of integer, or text beside varchar, since its value need not fit the column.
 /// </param>
 public sealed record BoundOperand(Column Column, SqlType Type, OperandSource Source);
 

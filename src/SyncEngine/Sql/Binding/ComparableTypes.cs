@@ -2,7 +2,7 @@ using SyncEngine.Values;
 
 namespace SyncEngine.Sql.Binding;
 
-/// <summary>The types whose comparisons the engine knows to the last value.</summary>
+/// <summary>The types that the engine compares exactly as PostgreSQL does.</summary>
 static class ComparableTypes
 {
     public static bool IsComparable(uint oid) => IsInteger(oid) || IsText(oid)
@@ -12,8 +12,9 @@ static class ComparableTypes
 
     public static bool IsText(uint oid) => oid is TypeOid.Text or TypeOid.VarChar;
 
-    /// <summary>Whether values of the two compare by the same rule whatever they are: equal types, integers of two widths, text and varchar.</summary>
-    public static bool CompareAlike(uint left, uint right) => left == right || (IsInteger(left) && IsInteger(right)) || (IsText(left) && IsText(right));
+    /// <summary>All values of the two types compare by one rule: equal types, integers of two widths, text and varchar.</summary>
+    public static bool CompareAlike(uint left, uint right) =>
+        left == right || (IsInteger(left) && IsInteger(right)) || (IsText(left) && IsText(right));
 
     public static (long Min, long Max) RangeOf(uint integer) => integer switch
     {

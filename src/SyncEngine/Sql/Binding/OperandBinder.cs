@@ -6,8 +6,8 @@ using SyncEngine.Values;
 namespace SyncEngine.Sql.Binding;
 
 /// <summary>
-/// Lifts literals and parameters out of the query, where it is certain that PostgreSQL compares them with the column by the column's own rule.
-/// A parameter's type is PostgreSQL's to infer; its description is checked later.
+/// Lifts literals and parameters out of the query, where it is certain that PostgreSQL compares them by the column's own rule.
+/// PostgreSQL infers the types of parameters; they are checked against its description later.
 /// </summary>
 sealed class OperandBinder
 {

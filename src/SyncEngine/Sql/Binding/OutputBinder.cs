@@ -38,5 +38,6 @@ static class OutputBinder
         }
     }
 
-    private static IEnumerable<BoundColumn> All(Table table) => table.Columns.Select((column, ordinal) => new BoundColumn(ordinal, column.Name));
+    private static IEnumerable<BoundColumn> All(Table table) =>
+        table.Columns.Select((column, ordinal) => new BoundColumn(ordinal, column.Name));
 }

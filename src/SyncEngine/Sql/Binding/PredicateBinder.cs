@@ -6,7 +6,7 @@ using SyncEngine.Values;
 
 namespace SyncEngine.Sql.Binding;
 
-/// <summary>Turns a condition into a predicate. A comparison has a column on one side and a literal or parameter on the other.</summary>
+/// <summary>Converts a condition to a predicate. A comparison has a column on one side and a literal or parameter on the other.</summary>
 sealed class PredicateBinder(TableScope scope, OperandBinder operands)
 {
     public BoundPredicate Bind(Expression expression) => expression switch
@@ -23,7 +23,8 @@ sealed class PredicateBinder(TableScope scope, OperandBinder operands)
         NotExpression not => new NotPredicate(Bind(not.Operand)),
         AndExpression conjunction => new AndPredicate([.. conjunction.Conditions.Select(Bind)]),
         OrExpression disjunction => new OrPredicate([.. disjunction.Conditions.Select(Bind)]),
-        NumberLiteral or StringLiteral or ParameterReference or CastExpression => throw Refuse("a constant as a condition is answered by PostgreSQL", expression),
+        NumberLiteral or StringLiteral or ParameterReference or CastExpression =>
+            throw Refuse("a constant as a condition is answered by PostgreSQL", expression),
         _ => throw new UnreachableException(expression.GetType().Name),
     };
 
@@ -56,11 +57,13 @@ sealed class PredicateBinder(TableScope scope, OperandBinder operands)
         var low = operands.Bind(between.Low, column);
         var high = operands.Bind(between.High, column);
         return between.IsNegated
-            ? new OrPredicate([new ComparePredicate(column.Number, ComparisonKind.Less, low), new ComparePredicate(column.Number, ComparisonKind.Greater, high)])
-            : new AndPredicate([new ComparePredicate(column.Number, ComparisonKind.GreaterOrEqual, low), new ComparePredicate(column.Number, ComparisonKind.LessOrEqual, high)]);
+            ? new OrPredicate([Is(ComparisonKind.Less, low), Is(ComparisonKind.Greater, high)])
+            : new AndPredicate([Is(ComparisonKind.GreaterOrEqual, low), Is(ComparisonKind.LessOrEqual, high)]);
+
+        ComparePredicate Is(ComparisonKind kind, int operand) => new(column.Number, kind, operand);
     }
 
-    /// <summary>Of a column, or of a condition, where it is the same as IS UNKNOWN.</summary>
+    /// <summary>IS NULL of a column, or of a condition, where it is the same as IS UNKNOWN.</summary>
     private BoundPredicate IsNull(NullTestExpression test) => test.Operand is ColumnReference reference
         ? IsNull(scope.Resolve(reference), reference)
         : new TruthPredicate(Bind(test.Operand), TruthValue.Unknown);
@@ -69,7 +72,9 @@ sealed class PredicateBinder(TableScope scope, OperandBinder operands)
     {
         // ROW(1, NULL) is neither NULL nor NOT NULL.
         var isComposite = column.Type.Underlying.Kind == SqlTypeKind.Composite;
-        return isComposite || !column.IsStreamed ? throw Refuse($"the column \"{column.Name}\" is tested by PostgreSQL", reference) : new IsNullPredicate(column.Number);
+        return isComposite || !column.IsStreamed
+            ? throw Refuse($"the column \"{column.Name}\" is tested by PostgreSQL", reference)
+            : new IsNullPredicate(column.Number);
     }
 
     private DistinctPredicate Distinct(DistinctTestExpression test)
@@ -79,7 +84,8 @@ sealed class PredicateBinder(TableScope scope, OperandBinder operands)
         return new DistinctPredicate(column.Number, operands.Bind(operand, column));
     }
 
-    private static (ColumnReference Column, Expression Operand, bool IsFlipped) Sides(Expression left, Expression right, Expression whole) => (left, right) switch
+    private static (ColumnReference Column, Expression Operand, bool IsFlipped) Sides(
+        Expression left, Expression right, Expression whole) => (left, right) switch
     {
         (ColumnReference, ColumnReference) => throw Refuse("comparisons between columns are answered by PostgreSQL", whole),
         (ColumnReference column, _) => (column, right, false),

@@ -4,8 +4,8 @@ using SyncEngine.Sql.Syntax;
 namespace SyncEngine.Sql.Binding;
 
 /// <summary>
-/// Resolves the names of a parsed query: the table, the columns by number, the operands by index. Wherever the text leaves open what PostgreSQL
-/// makes of it, the query is not covered.
+/// Resolves the names of a parsed query: the table, the columns by number, the operands by index. A query that PostgreSQL could read
+/// differently is not covered.
 /// </summary>
 static class SelectBinder
 {
@@ -34,7 +34,8 @@ static class SelectBinder
             { Kind: 'p' } or { Children.IsEmpty: false } => throw Refuse("partitioned and inherited tables are answered by PostgreSQL"),
             { Kind: not 'r' } => throw Refuse("views are answered by PostgreSQL"),
             { IsStreamed: false } => throw Refuse($"the table {table.NotStreamedBecause ?? "is not streamed"}"),
-            _ when schema.HasForeignOperators => throw Refuse("user-defined comparison operators exist; PostgreSQL decides which one applies"),
+            _ when schema.HasForeignOperators =>
+                throw Refuse("user-defined comparison operators exist; PostgreSQL decides which one applies"),
             _ => table,
         };
 

@@ -14,7 +14,8 @@ sealed class TableScope(Table table, TableReference reference)
     public Column Resolve(ColumnReference name) => name.Table is not null && !IsThisTable(name.Schema, name.Table)
         ? throw OtherTable(name.Table, name.At)
         : Table.ColumnNamed(name.Name)
-            ?? throw new NotCoveredException($"\"{name.Name}\" is not a column that the engine streams; PostgreSQL answers it", name.At.Character);
+            ?? throw new NotCoveredException(
+                $"\"{name.Name}\" is not a column that the engine streams; PostgreSQL answers it", name.At.Character);
 
     /// <summary>An alias hides the table's own name, with and without its schema.</summary>
     public bool IsThisTable(string? schema, string name) => reference.Alias is null

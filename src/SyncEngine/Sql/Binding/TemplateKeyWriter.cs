@@ -6,11 +6,11 @@ using SyncEngine.Sql.Syntax;
 namespace SyncEngine.Sql.Binding;
 
 /// <summary>Writes the key that queries share when they differ only in their values.</summary>
-public static class TemplateKeyWriter
+static class TemplateKeyWriter
 {
     /// <summary>
-    /// Equal for two queries of one schema version exactly when they read the same table, return the same columns under the same labels, and filter by
-    /// conditions of one shape over operands of the same types.
+    /// Two queries of one schema version have equal keys exactly when they read the same table, return the same columns under the same
+    /// labels, and filter by conditions of one shape over operands of the same types.
     /// </summary>
     public static string Write(BoundSelect select)
     {
@@ -18,7 +18,8 @@ public static class TemplateKeyWriter
         key.Append(CultureInfo.InvariantCulture, $"{select.Table.Oid}[");
         foreach (var column in select.Output)
         {
-            key.Append(CultureInfo.InvariantCulture, $"{select.Table.Columns[column.Ordinal].Number}:{TokenPrinter.QuoteName(column.Label)} ");
+            var number = select.Table.Columns[column.Ordinal].Number;
+            key.Append(CultureInfo.InvariantCulture, $"{number}:{TokenPrinter.QuoteName(column.Label)} ");
         }
 
         key.Append(']');

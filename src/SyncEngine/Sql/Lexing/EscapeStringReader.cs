@@ -74,7 +74,9 @@ sealed class EscapeStringReader(TextCursor cursor, int start)
             case 'v':
                 // PostgreSQL 15 reads a plain v, later versions a vertical tab.
                 throw new SyncException(
-                    ErrorCode.SqlUnsupported, "the escape \\v differs between versions of PostgreSQL", hint: "Write \\x0b for a vertical tab.")
+                    ErrorCode.SqlUnsupported,
+                    "the escape \\v differs between versions of PostgreSQL",
+                    hint: "Write \\x0b for a vertical tab.")
                 {
                     Position = cursor.PositionOf(escapeStart),
                 };
@@ -107,7 +109,8 @@ sealed class EscapeStringReader(TextCursor cursor, int start)
             }
 
             cursor.At++;
-            code = UnicodeCodes.Pair(code, ReadCode(secondStart)) ?? throw cursor.SyntaxError("invalid Unicode surrogate pair", escapeStart);
+            code = UnicodeCodes.Pair(code, ReadCode(secondStart))
+                ?? throw cursor.SyntaxError("invalid Unicode surrogate pair", escapeStart);
         }
 
         Append(UnicodeCodes.Rune(cursor, code, escapeStart));
@@ -131,7 +134,8 @@ sealed class EscapeStringReader(TextCursor cursor, int start)
         var number = 0;
         for (var count = 0; count < maxDigits && IsDigit(cursor.Ahead(0), radix); count++, cursor.At++)
         {
-            number = (number * radix) + int.Parse(cursor.Text.AsSpan(cursor.At, 1), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
+            var digit = cursor.Text.AsSpan(cursor.At, 1);
+            number = (number * radix) + int.Parse(digit, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
         }
 
         return number;

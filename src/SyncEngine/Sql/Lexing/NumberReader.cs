@@ -116,6 +116,8 @@ static class NumberReader
         }
 
         throw cursor.SyntaxError(
-            $"trailing junk after numeric literal at or near \"{cursor.From(start)}\"", start, "Put a space between the number and what follows.");
+            $"trailing junk after numeric literal at or near \"{cursor.From(start)}\"",
+            start,
+            "Put a space between the number and what follows.");
     }
 }

@@ -86,7 +86,8 @@ static class QuoteReader
     }
 
     public static SyncException Unterminated(TextCursor cursor, int start) =>
-        cursor.SyntaxError("unterminated quoted string", start, "Close the string with a single quote; inside it a quote is written twice.");
+        cursor.SyntaxError(
+            "unterminated quoted string", start, "Close the string with a single quote; inside it a quote is written twice.");
 
     private static void AppendSegment(TextCursor cursor, int start, bool isDoubled, StringBuilder value)
     {

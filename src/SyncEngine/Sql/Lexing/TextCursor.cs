@@ -48,7 +48,10 @@ sealed class TextCursor(string text)
             }
             else if (char.IsSurrogate(Text[offset]))
             {
-                throw new SyncException(ErrorCode.InvalidRequest, "the query contains half of a surrogate pair") { Position = PositionOf(offset) };
+                throw new SyncException(ErrorCode.InvalidRequest, "the query contains half of a surrogate pair")
+                {
+                    Position = PositionOf(offset),
+                };
             }
         }
     }

@@ -2,10 +2,10 @@ using SyncEngine.Errors;
 
 namespace SyncEngine.Sql.Lexing;
 
-/// <summary>Splits a query into tokens by PostgreSQL's lexical rules, so that the engine reads the tokens that the server would read.</summary>
+/// <summary>Splits a query into tokens by PostgreSQL's lexical rules, so that the engine reads the tokens that the server reads.</summary>
 /// <remarks>
-/// Source: src/backend/parser/scan.l and parser.c (UESCAPE), with <c>standard_conforming_strings</c> on and the number syntax of PostgreSQL 16.
-/// Each family of tokens has its reader in this folder; all of them advance one <see cref="TextCursor"/>.
+/// Source: src/backend/parser/scan.l and parser.c (UESCAPE), with <c>standard_conforming_strings</c> on and the number syntax of
+/// PostgreSQL 16. Each family of tokens has its reader in this folder; all of them advance one <see cref="TextCursor"/>.
 /// The caller bounds the length of the text; nesting is bounded here.
 /// </remarks>
 public static class Tokenizer
@@ -15,8 +15,8 @@ public static class Tokenizer
 
     /// <returns>All tokens, the last being <see cref="TokenKind.End"/>.</returns>
     /// <exception cref="SyncException">
-    /// sql_syntax_error where PostgreSQL's scanner would refuse, sql_unsupported for nesting, invalid_request for text that cannot be sent to
-    /// PostgreSQL.
+    /// sql_syntax_error where PostgreSQL's scanner would refuse, sql_unsupported for nesting, invalid_request for text that cannot be
+    /// sent to PostgreSQL.
     /// </exception>
     public static IReadOnlyList<Token> Tokenize(string text)
     {
@@ -62,7 +62,10 @@ public static class Tokenizer
     };
 
     private static SyncException TooDeep(Token token) =>
-        new(ErrorCode.SqlUnsupported, $"parentheses are nested more than {MaxDepth} deep", hint: "Write the expression with fewer parentheses.")
+        new(
+            ErrorCode.SqlUnsupported,
+            $"parentheses are nested more than {MaxDepth} deep",
+            hint: "Write the expression with fewer parentheses.")
         {
             Position = token.Position,
         };

@@ -14,7 +14,8 @@ static class UnicodeCodes
             : null;
 
     /// <summary>The code point of two halves; null when the second is not a low surrogate.</summary>
-    public static uint? Pair(uint high, uint low) => low is >= 0xDC00 and <= 0xDFFF ? 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00) : null;
+    public static uint? Pair(uint high, uint low) =>
+        low is >= 0xDC00 and <= 0xDFFF ? 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00) : null;
 
     /// <exception cref="Errors.SyncException">sql_syntax_error for NUL, a lone surrogate, or a code beyond Unicode.</exception>
     public static Rune Rune(TextCursor cursor, uint code, int offset) =>

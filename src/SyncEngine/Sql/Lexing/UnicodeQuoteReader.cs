@@ -46,7 +46,9 @@ static class UnicodeQuoteReader
             throw NotALiteral(cursor, start);
         }
 
-        return literal.Text is [var escape] && MayEscape(escape) ? escape : throw cursor.SyntaxError("invalid Unicode escape character", start);
+        return literal.Text is [var escape] && MayEscape(escape)
+            ? escape
+            : throw cursor.SyntaxError("invalid Unicode escape character", start);
     }
 
     private static bool IsEscapeKeyword(TextCursor cursor) =>

@@ -6,7 +6,9 @@ namespace SyncEngine.Sql.Parsing;
 /// Reads conditions by PostgreSQL's precedence, one method per level from the loosest to the tightest:
 /// OR, AND, NOT, IS, comparisons (of which none follows another), BETWEEN and IN, and then values.
 /// </summary>
-/// <remarks>https://www.postgresql.org/docs/current/sql-syntax-lexical.html (operator precedence). Arithmetic and every other operator is not covered.</remarks>
+/// <remarks>
+/// https://www.postgresql.org/docs/current/sql-syntax-lexical.html (operator precedence). Other operators are not covered.
+/// </remarks>
 static class ExpressionParser
 {
     public static Expression Read(TokenReader reader) => reader.Nested(() => Or(reader));

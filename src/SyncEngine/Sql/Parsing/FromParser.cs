@@ -11,7 +11,8 @@ static class FromParser
         var isOnly = reader.TakeWord("only");
         if (reader.Current.IsPunctuation("("))
         {
-            throw reader.NotCovered(reader.Next.IsWord("select") || reader.Next.IsWord("values") || reader.Next.IsWord("with") ? Reasons.Subqueries : Reasons.Construct);
+            var isSubquery = reader.Next.IsWord("select") || reader.Next.IsWord("values") || reader.Next.IsWord("with");
+            throw reader.NotCovered(isSubquery ? Reasons.Subqueries : Reasons.Construct);
         }
 
         string? schema = null;

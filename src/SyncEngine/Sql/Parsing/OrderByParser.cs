@@ -47,6 +47,8 @@ static class OrderByParser
     private static Expression Key(TokenReader reader)
     {
         var at = reader.Position;
-        return reader.Current.Kind == TokenKind.Integer ? new NumberLiteral(at, reader.Take().Text, IsInteger: true) : NameParser.ReadColumn(reader);
+        return reader.Current.Kind == TokenKind.Integer
+            ? new NumberLiteral(at, reader.Take().Text, IsInteger: true)
+            : NameParser.ReadColumn(reader);
     }
 }

@@ -2,7 +2,7 @@ using System.Collections.Frozen;
 
 namespace SyncEngine.Sql.Parsing;
 
-/// <summary>Why a construct is not covered, in words for the plan.</summary>
+/// <summary>The reasons why constructs are not covered, as the plan gives them.</summary>
 static class Reasons
 {
     public const string Construct = "this construct is answered by PostgreSQL";
@@ -12,13 +12,13 @@ static class Reasons
     public const string Joins = "joins are answered by PostgreSQL";
     public const string RowComparisons = "row comparisons are answered by PostgreSQL";
 
-    private static readonly FrozenSet<string> Aggregates = new[]
+    private static readonly FrozenSet<string> aggregates = new[]
     {
-        "array_agg", "avg", "bit_and", "bit_or", "bit_xor", "bool_and", "bool_or", "count", "every", "json_agg", "json_object_agg", "jsonb_agg",
-        "jsonb_object_agg", "max", "min", "string_agg", "sum", "xmlagg",
+        "array_agg", "avg", "bit_and", "bit_or", "bit_xor", "bool_and", "bool_or", "count", "every", "json_agg", "json_object_agg",
+        "jsonb_agg", "jsonb_object_agg", "max", "min", "string_agg", "sum", "xmlagg",
     }.ToFrozenSet(StringComparer.Ordinal);
 
-    private static readonly FrozenDictionary<string, string> Words = new Dictionary<string, string>(StringComparer.Ordinal)
+    private static readonly FrozenDictionary<string, string> words = new Dictionary<string, string>(StringComparer.Ordinal)
     {
         ["with"] = "common table expressions are answered by PostgreSQL",
         ["values"] = "VALUES lists are answered by PostgreSQL",
@@ -57,10 +57,10 @@ static class Reasons
         ["row"] = RowComparisons,
     }.ToFrozenDictionary(StringComparer.Ordinal);
 
-    /// <summary>For a token that cannot be read where it stands.</summary>
+    /// <summary>The reason for a token that cannot be read in its place.</summary>
     public static string For(Token token) => token.Kind switch
     {
-        TokenKind.Word when Words.TryGetValue(token.Text, out var reason) => reason,
+        TokenKind.Word when words.TryGetValue(token.Text, out var reason) => reason,
         TokenKind.Word when Keywords.ReadsClockOrSession(token.Text) => FunctionCalls,
         TokenKind.Operator or TokenKind.Parameter or TokenKind.String or TokenKind.Integer or TokenKind.Decimal => Expressions,
         TokenKind.Punctuation when token.Text is "::" or "[" => Expressions,
@@ -68,5 +68,7 @@ static class Reasons
     };
 
     public static string ForCall(Token name) =>
-        Aggregates.Contains(name.Text) ? "aggregates are answered by PostgreSQL" : name.Kind == TokenKind.Word && Words.TryGetValue(name.Text, out var reason) ? reason : FunctionCalls;
+        aggregates.Contains(name.Text) ? "aggregates are answered by PostgreSQL"
+        : name.Kind == TokenKind.Word && words.TryGetValue(name.Text, out var reason) ? reason
+        : FunctionCalls;
 }

@@ -52,7 +52,8 @@ static class SelectListParser
         }
 
         var token = reader.Current;
-        if (token.Kind == TokenKind.QuotedName || (token.Kind == TokenKind.Word && Keywords.MayBeBareLabel(token.Text) && !StartsOperator(token.Text)))
+        if (token.Kind == TokenKind.QuotedName
+            || (token.Kind == TokenKind.Word && Keywords.MayBeBareLabel(token.Text) && !StartsOperator(token.Text)))
         {
             return reader.Take().Text;
         }
@@ -65,6 +66,7 @@ static class SelectListParser
         return null;
     }
 
-    /// <summary>Words that are bare labels by the keyword list, yet go on with the expression when they stand after one.</summary>
-    private static bool StartsOperator(string word) => word is "and" or "or" or "not" or "is" or "in" or "between" or "like" or "ilike" or "similar" or "at" or "collate" or "operator";
+    /// <summary>Words that the keyword list allows as bare labels, but that continue an expression before them.</summary>
+    private static bool StartsOperator(string word) =>
+        word is "and" or "or" or "not" or "is" or "in" or "between" or "like" or "ilike" or "similar" or "at" or "collate" or "operator";
 }

@@ -3,10 +3,10 @@ using SyncEngine.Sql.Syntax;
 
 namespace SyncEngine.Sql.Parsing;
 
-/// <summary>A place in a query's tokens. What it cannot read it leaves to PostgreSQL, naming the place.</summary>
+/// <summary>A place in a query's tokens. A construct that it cannot read is left to PostgreSQL, with its position.</summary>
 sealed class TokenReader(IReadOnlyList<Token> tokens)
 {
-    /// <summary>How deep conditions may nest before they are left to PostgreSQL; the readers of syntax trees recurse.</summary>
+    /// <summary>The depth of nested conditions beyond which they are left to PostgreSQL; the readers of syntax trees recurse.</summary>
     private const int MaxDepth = 200;
 
     private int at;
@@ -67,14 +67,15 @@ sealed class TokenReader(IReadOnlyList<Token> tokens)
         }
     }
 
-    /// <summary>A name that may stand alone: ColId in PostgreSQL's grammar.</summary>
+    /// <summary>A name without a qualifier: ColId in PostgreSQL's grammar.</summary>
     public bool IsColumnName() => IsColumnName(Current);
 
-    public static bool IsColumnName(Token token) => token.Kind == TokenKind.QuotedName || (token.Kind == TokenKind.Word && Keywords.MayNameColumn(token.Text));
+    public static bool IsColumnName(Token token) =>
+        token.Kind == TokenKind.QuotedName || (token.Kind == TokenKind.Word && Keywords.MayNameColumn(token.Text));
 
     public string TakeColumnName() => IsColumnName() ? Take().Text : throw NotCovered(Reasons.For(Current));
 
-    /// <summary>A name after a dot or AS, where any keyword may stand: ColLabel.</summary>
+    /// <summary>A name after a dot or AS, which may be any keyword: ColLabel.</summary>
     public string TakeAnyName() => Current.IsName ? Take().Text : throw NotCovered(Reasons.For(Current));
 
     public T Nested<T>(Func<T> read)

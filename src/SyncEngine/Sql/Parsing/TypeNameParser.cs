@@ -7,14 +7,17 @@ static class TypeNameParser
 {
     private const string Catalog = "pg_catalog";
 
-    /// <summary><c>date '…'</c>: a name right before a string, or the timestamp types, whose name goes on.</summary>
+    /// <summary><c>date '…'</c>: a name right before a string, or the timestamp types, whose names have several words.</summary>
     public static bool BeginsTypedLiteral(TokenReader reader) =>
-        reader.Next.Kind == TokenKind.String || (reader.IsWord("timestamp") && (reader.Next.IsPunctuation("(") || reader.Next.IsWord("with") || reader.Next.IsWord("without")));
+        reader.Next.Kind == TokenKind.String
+        || (reader.IsWord("timestamp") && (reader.Next.IsPunctuation("(") || reader.Next.IsWord("with") || reader.Next.IsWord("without")));
 
     public static TypeName Read(TokenReader reader)
     {
         var type = reader.Current.Kind == TokenKind.Word && !reader.Next.IsPunctuation(".") ? Word(reader) : Named(reader);
-        return reader.Current.IsPunctuation("[") || reader.IsWord("array") ? throw reader.NotCovered("arrays are answered by PostgreSQL") : type;
+        return reader.Current.IsPunctuation("[") || reader.IsWord("array")
+            ? throw reader.NotCovered("arrays are answered by PostgreSQL")
+            : type;
     }
 
     private static TypeName Word(TokenReader reader)
@@ -41,7 +44,8 @@ static class TypeNameParser
                 return new TypeName(Catalog, "varchar", Modifier(reader));
             case "timestamp":
                 return Timestamp(reader);
-            case "bit" or "char" or "character" or "double" or "float" or "interval" or "national" or "nchar" or "real" or "setof" or "time":
+            case "bit" or "char" or "character" or "double" or "float" or "interval" or "national" or "nchar" or "real" or "setof"
+                or "time":
                 throw reader.NotCovered($"the type {reader.Current.Text} is left to PostgreSQL");
             default:
                 return Named(reader);
@@ -86,7 +90,7 @@ static class TypeNameParser
         return new TypeName(schema, name, Modifier(reader));
     }
 
-    /// <summary>(n) or (n, m), of numbers alone.</summary>
+    /// <summary>(n) or (n, m), numbers only.</summary>
     private static string? Modifier(TokenReader reader)
     {
         if (!reader.TakePunctuation("("))

@@ -14,7 +14,7 @@ static class ValueParser
             return WithCasts(reader, Primary(reader));
         }
 
-        // As PostgreSQL's grammar does, a minus before a number makes a negative number. It binds looser than ::, so -1::int is an expression.
+        // As in PostgreSQL's grammar, a minus before a number makes a negative number. It binds looser than ::, so -1::int is none.
         reader.Take();
         return reader.Nested(() => Read(reader)) is NumberLiteral number
             ? number with { At = at, Text = number.Text.StartsWith('-') ? number.Text[1..] : "-" + number.Text }

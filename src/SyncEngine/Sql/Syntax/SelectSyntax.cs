@@ -1,6 +1,6 @@
 namespace SyncEngine.Sql.Syntax;
 
-/// <summary>The SELECT over one table that the incremental tier can read.</summary>
+/// <summary>The syntax tree of a SELECT over one table.</summary>
 /// <param name="Limit">A number, a parameter, or NULL for ALL.</param>
 /// <param name="Offset">A number or a parameter.</param>
 public sealed record SelectSyntax(
@@ -25,5 +25,5 @@ public sealed record ColumnItem(SourcePosition At, ColumnReference Column, strin
 public sealed record TableReference(SourcePosition At, bool IsOnly, string? Schema, string Name, string? Alias);
 
 /// <param name="Key">A column or label, or the number of a result column.</param>
-/// <param name="NullsFirst">Null when not said: last for ASC, first for DESC.</param>
+/// <param name="NullsFirst">Null when not written: last for ASC, first for DESC.</param>
 public sealed record OrderItem(Expression Key, bool IsDescending, bool? NullsFirst);

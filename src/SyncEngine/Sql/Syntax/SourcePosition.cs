@@ -1,6 +1,6 @@
 namespace SyncEngine.Sql.Syntax;
 
-/// <summary>Where a piece of syntax stands in the text as sent. No part of what it is: two pieces are equal wherever they stand.</summary>
+/// <summary>The position of a piece of syntax in the text as sent. It takes no part in equality.</summary>
 public readonly struct SourcePosition(int character) : IEquatable<SourcePosition>
 {
     /// <summary>1-based; zero for syntax that was never text.</summary>

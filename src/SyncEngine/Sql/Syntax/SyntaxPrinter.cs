@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace SyncEngine.Sql.Syntax;
 
-/// <summary>Writes syntax as SQL that parses to equal syntax: names always quoted, conditions inside conditions always in parentheses.</summary>
+/// <summary>Writes syntax as SQL that parses to equal syntax: names quoted, conditions inside conditions in parentheses.</summary>
 public static class SyntaxPrinter
 {
     public static string Print(SelectSyntax statement)
@@ -36,8 +36,9 @@ public static class SyntaxPrinter
         ParameterReference parameter => $"${parameter.Number}",
         CastExpression cast => $"CAST({Print(cast.Operand)} AS {Type(cast.Type)})",
         ComparisonExpression comparison => $"{Operand(comparison.Left)} {Symbol(comparison.Operator)} {Operand(comparison.Right)}",
-        InListExpression inList => $"{Operand(inList.Operand)} {(inList.IsNegated ? "NOT IN" : "IN")} ({List(inList.Items.Select(Print))})",
-        BetweenExpression between => $"{Operand(between.Operand)} {(between.IsNegated ? "NOT BETWEEN" : "BETWEEN")} {Operand(between.Low)} AND {Operand(between.High)}",
+        InListExpression inList => $"{Operand(inList.Operand)} {Not(inList.IsNegated)}IN ({List(inList.Items.Select(Print))})",
+        BetweenExpression between =>
+            $"{Operand(between.Operand)} {Not(between.IsNegated)}BETWEEN {Operand(between.Low)} AND {Operand(between.High)}",
         NullTestExpression test => $"{Operand(test.Operand)} {Is(test.IsNegated)} NULL",
         TruthTestExpression test => $"{Operand(test.Operand)} {Is(test.IsNegated)} {Truth(test.Value)}",
         DistinctTestExpression test => $"{Operand(test.Left)} {Is(test.IsNegated)} DISTINCT FROM {Operand(test.Right)}",
@@ -58,7 +59,9 @@ public static class SyntaxPrinter
         _ => throw new UnreachableException(comparison.ToString()),
     };
 
-    private static string Operand(Expression expression) => expression is ColumnReference or NumberLiteral or StringLiteral or BooleanLiteral or NullLiteral or ParameterReference or CastExpression
+    private static string Operand(Expression expression) =>
+        expression is ColumnReference or NumberLiteral or StringLiteral or BooleanLiteral or NullLiteral or ParameterReference
+            or CastExpression
         ? Print(expression)
         : $"({Print(expression)})";
 
@@ -75,7 +78,9 @@ public static class SyntaxPrinter
         (table.IsOnly ? "ONLY " : "") + Name(table.Schema, table.Name) + (table.Alias is null ? "" : $" AS {Name(table.Alias)}");
 
     private static string Order(OrderItem item) =>
-        Print(item.Key) + (item.IsDescending ? " DESC" : "") + (item.NullsFirst switch { null => "", true => " NULLS FIRST", false => " NULLS LAST" });
+        Print(item.Key)
+        + (item.IsDescending ? " DESC" : "")
+        + (item.NullsFirst switch { null => "", true => " NULLS FIRST", false => " NULLS LAST" });
 
     private static string Type(TypeName type) => Name(type.Schema, type.Name) + (type.Modifier is null ? "" : $"({type.Modifier})");
 
@@ -86,6 +91,8 @@ public static class SyntaxPrinter
         TruthValue.Unknown => "UNKNOWN",
         _ => throw new UnreachableException(value.ToString()),
     };
+
+    private static string Not(bool isNegated) => isNegated ? "NOT " : "";
 
     private static string Is(bool isNegated) => isNegated ? "IS NOT" : "IS";
 

@@ -2,7 +2,7 @@ using SyncEngine.Values;
 
 namespace SyncEngine.Tiers.SingleTable;
 
-/// <summary>Finds byte keys by a span, so that looking up allocates nothing.</summary>
+/// <summary>Finds byte keys by a span, so that a lookup allocates nothing.</summary>
 sealed class ByteKeyComparer : IEqualityComparer<byte[]>, IAlternateEqualityComparer<ReadOnlySpan<byte>, byte[]>
 {
     public static readonly ByteKeyComparer Instance = new();

@@ -43,6 +43,8 @@ public sealed record SingleTablePlan(
 
     internal override bool IsQuickToRead => true;
 
+    internal override ImmutableArray<int>? ResultKey => [.. Key.Select(needed => Output.IndexOf(needed))];
+
     public override ImmutableArray<string>? ColumnsOf(uint relationOid) =>
         relationOid == RelationOid ? [.. Columns.Select(column => column.Name)] : null;
 

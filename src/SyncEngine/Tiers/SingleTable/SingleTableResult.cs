@@ -3,7 +3,7 @@ using SyncEngine.Changes;
 namespace SyncEngine.Tiers.SingleTable;
 
 /// <summary>A result of one table's filter and projection, kept from the stream alone.</summary>
-/// <remarks>The template's holders follow its rows: whoever changes the rows does it here.</remarks>
+/// <remarks>The template's holders follow its rows, which change here alone.</remarks>
 sealed class SingleTableResult : TierResult
 {
     private readonly SingleTableTier tier;

@@ -8,7 +8,7 @@ using SyncEngine.Values;
 namespace SyncEngine.Tiers.SingleTable;
 
 /// <summary>
-/// All live results that differ in their operands only. A change costs one look-up by the indexed column's new value and one by the row's old
+/// All live results that differ in their operands only. A change costs one lookup by the indexed column's new value and one by the row's old
 /// key, however many results there are; results without an equality are tried one by one.
 /// </summary>
 /// <remarks>

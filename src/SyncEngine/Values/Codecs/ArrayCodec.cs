@@ -8,7 +8,7 @@ sealed class ArrayCodec(ColumnCodec element, byte delimiter) : ColumnCodec
 {
     public override void Write(ReadOnlySpan<byte> text, Utf8Buffer output)
     {
-        // Bounds hold no brace, so the first one opens the array.
+        // Bounds contain no brace, so the first one opens the array.
         var rest = text[text.IndexOf((byte)'{')..];
         while (!rest.IsEmpty)
         {

@@ -6,7 +6,7 @@ sealed class JsonCodec : ColumnCodec
     /// <summary>json and jsonb.</summary>
     public static readonly JsonCodec Native = new(isNative: true);
 
-    /// <summary>What the query wrapped in to_json itself.</summary>
+    /// <summary>Columns that the query converts by to_json itself.</summary>
     public static readonly JsonCodec FromToJson = new(isNative: false);
 
     private JsonCodec(bool isNative)

@@ -7,7 +7,8 @@ namespace SyncEngine.Values.Codecs;
 /// <summary>Writes text as a JSON string with the escapes that PostgreSQL's escape_json uses.</summary>
 static class JsonString
 {
-    private static readonly SearchValues<byte> escaped = SearchValues.Create([(byte)'"', (byte)'\\', .. Enumerable.Range(0, ' ').Select(code => (byte)code)]);
+    private static readonly SearchValues<byte> escaped =
+        SearchValues.Create([(byte)'"', (byte)'\\', .. Enumerable.Range(0, ' ').Select(code => (byte)code)]);
 
     public static void Write(ReadOnlySpan<byte> text, Utf8Buffer output)
     {
@@ -74,7 +75,8 @@ static class JsonString
         }
     }
 
-    // A database in encoding SQL_ASCII, and "char" before version 16, can hold bytes that are not UTF-8; one of them must not make a whole frame unreadable.
+    // A database in encoding SQL_ASCII, and "char" before PostgreSQL 16, can contain bytes that are not UTF-8.
+    // One of them must not make a whole frame unreadable.
     private static void WriteRepaired(ReadOnlySpan<byte> text, Utf8Buffer output)
     {
         while (!text.IsEmpty)

@@ -18,7 +18,7 @@ sealed class NumberCodec : ColumnCodec
     }
 }
 
-/// <summary>int8, numeric: a string, because JavaScript's numbers hold 53 bits. The text needs no escapes.</summary>
+/// <summary>int8, numeric: a string, because JavaScript's numbers have 53 bits. The text needs no escapes.</summary>
 sealed class ExactNumberCodec : ColumnCodec
 {
     public static readonly ExactNumberCodec Instance = new();

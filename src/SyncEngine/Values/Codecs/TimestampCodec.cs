@@ -1,7 +1,8 @@
 namespace SyncEngine.Values.Codecs;
 
 /// <summary>
-/// timestamp and timestamptz: <c>2020-01-02 03:04:05.6+00 BC</c> becomes <c>"2020-01-02T03:04:05.6+00:00 BC"</c>; the infinities stay as they are.
+/// timestamp and timestamptz: <c>2020-01-02 03:04:05.6+00 BC</c> becomes <c>"2020-01-02T03:04:05.6+00:00 BC"</c>; the infinities do not
+/// change.
 /// </summary>
 sealed class TimestampCodec : ColumnCodec
 {

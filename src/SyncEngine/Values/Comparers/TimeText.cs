@@ -3,8 +3,9 @@ using System.Text;
 namespace SyncEngine.Values.Comparers;
 
 /// <summary>
-/// Reads dates and timestamps in DateStyle ISO and UTC, over PostgreSQL's whole range (4713 BC to 5874897 AD), which DateTime does not cover.
-/// Counted from 2000-01-01 as PostgreSQL does (from 1970 the last microsecond would not fit 64 bits); infinity and -infinity are the largest and the smallest number.
+/// Reads dates and timestamps in DateStyle ISO and UTC, over PostgreSQL's whole range (4713 BC to 5874897 AD), which DateTime does not
+/// cover. Counted from 2000-01-01 as PostgreSQL does (from 1970 the last microsecond would not fit 64 bits); infinity and -infinity are the
+/// largest and the smallest number.
 /// </summary>
 static class TimeText
 {

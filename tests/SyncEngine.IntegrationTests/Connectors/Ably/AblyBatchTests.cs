@@ -6,10 +6,12 @@ using static SyncEngine.IntegrationTests.Connectors.Ably.AblyFixture;
 
 namespace SyncEngine.IntegrationTests.Connectors.Ably;
 
-/// <summary>What waits while all requests are taken leaves together. One request at a time, held up until the messages under test wait.</summary>
+/// <summary>
+/// Messages that wait while all requests are in use are sent together. The only request hangs until the messages under test wait.
+/// </summary>
 public sealed class AblyBatchTests
 {
-    private static int heldMessages;
+    private static int firstMessages;
 
     [Theory]
     [InlineData(BatchShape.Results)]
@@ -18,17 +20,17 @@ public sealed class AblyBatchTests
     public async Task Messages_that_wait_share_a_batch_and_each_has_its_own_answer(BatchShape shape)
     {
         await using var ably = await SimulatedAbly.StartAsync(new SimulatorOptions { BatchShape = shape });
-        ably.AddKey("application.narrow:secret", """{"open-*":["publish"],"held":["publish"]}""");
+        ably.AddKey("application.narrow:secret", """{"open-*":["publish"],"first":["publish"]}""");
         ably.Inject(new Fault.Refuse(429, 42913), "open-busy");
         await using var target = Target(ably, options => options with { Key = "application.narrow:secret", ConcurrentRequests = 1 });
-        var results = await HeldBackAsync(ably, target, ["open-a", "closed", "open-busy", "open-b/ü\""]);
+        var results = await PublishTogetherAsync(ably, target, ["open-a", "closed", "open-busy", "open-b/ü\""]);
         IsStored(results[0]);
         IsRefused(results[1], RefusalKind.Never, "40160");
         IsRefused(results[2], RefusalKind.Retry, "42913");
         IsStored(results[3]);
         Assert.Equal(1, Batches(ably));
-        Assert.Equal(["held", "open-a", "open-b/ü\""], ably.Channels.Order(StringComparer.Ordinal));
-        Assert.All(ably.Arrivals.Where(arrival => arrival.Channel != "held"), arrival => Assert.True(arrival.InBatch));
+        Assert.Equal(["first", "open-a", "open-b/ü\""], ably.Channels.Order(StringComparer.Ordinal));
+        Assert.All(ably.Arrivals.Where(arrival => arrival.Channel != "first"), arrival => Assert.True(arrival.InBatch));
     }
 
     [Fact]
@@ -36,7 +38,7 @@ public sealed class AblyBatchTests
     {
         await using var ably = await SimulatedAbly.StartAsync();
         await using var target = Target(ably, options => options with { ConcurrentRequests = 1 });
-        var results = await HeldBackAsync(ably, target, [.. Enumerable.Range(0, 250).Select(number => $"channel-{number}")]);
+        var results = await PublishTogetherAsync(ably, target, [.. Enumerable.Range(0, 250).Select(number => $"channel-{number}")]);
         Assert.All(results, IsStored);
         Assert.Equal(3, Batches(ably)); // of at most a hundred
         Assert.Equal(251, ably.StoredCount);
@@ -48,10 +50,12 @@ public sealed class AblyBatchTests
         await using var ably = await SimulatedAbly.StartAsync();
         await using var target = Target(ably, options => options with { ConcurrentRequests = 1 });
         var large = $"\"{new string('x', 60_000)}\"";
-        var results = await HeldBackAsync(ably, target, [.. Enumerable.Range(0, 60).Select(number => $"channel-{number}")], large);
+        var results = await PublishTogetherAsync(ably, target, [.. Enumerable.Range(0, 60).Select(number => $"channel-{number}")], large);
         Assert.All(results, IsStored);
         Assert.Equal(2, Batches(ably));
-        Assert.All(ably.Requests.Where(request => request.Target == "/messages"), request => Assert.InRange(request.Body.Length, 1, 2 * 1024 * 1024));
+        Assert.All(
+            ably.Requests.Where(request => request.Target == "/messages"),
+            request => Assert.InRange(request.Body.Length, 1, 2 * 1024 * 1024));
     }
 
     [Theory]
@@ -60,10 +64,10 @@ public sealed class AblyBatchTests
     public async Task An_endpoint_without_batches_gets_single_requests_and_nothing_is_lost(int status)
     {
         await using var ably = await SimulatedAbly.StartAsync();
-        using var missing = ably.Inject(new Fault.Missing(status), doors: Doors.Batch);
+        using var missing = ably.Inject(new Fault.Missing(status), endpoints: Endpoints.Batch);
         await using var target = Target(ably, options => options with { ConcurrentRequests = 1 });
-        Assert.All(await HeldBackAsync(ably, target, ["a", "b", "c"]), IsStored);
-        Assert.All(await HeldBackAsync(ably, target, ["a", "b", "c"], id: 11), IsStored);
+        Assert.All(await PublishTogetherAsync(ably, target, ["a", "b", "c"]), IsStored);
+        Assert.All(await PublishTogetherAsync(ably, target, ["a", "b", "c"], id: 11), IsStored);
         Assert.Equal(1, Batches(ably));
         Assert.Equal(["1", "11"], ably.Messages("a").Select(message => message.Id));
         Assert.Equal(8, ably.StoredCount);
@@ -76,12 +80,13 @@ public sealed class AblyBatchTests
     public async Task A_batch_that_fails_as_a_whole_refuses_none_for_good_and_its_channels_go_alone(int status, int code)
     {
         await using var ably = await SimulatedAbly.StartAsync();
-        ably.Inject(new Fault.Refuse(status, code), times: 1, doors: Doors.Batch);
+        ably.Inject(new Fault.Refuse(status, code), times: 1, endpoints: Endpoints.Batch);
         await using var target = Target(ably, options => options with { ConcurrentRequests = 1 });
-        Assert.All(await HeldBackAsync(ably, target, ["a", "b", "c"]), result => IsRefused(result, RefusalKind.Retry, code.ToString()));
-        Assert.All(await HeldBackAsync(ably, target, ["a", "b", "c"]), IsStored);
+        Assert.All(
+            await PublishTogetherAsync(ably, target, ["a", "b", "c"]), result => IsRefused(result, RefusalKind.Retry, code.ToString()));
+        Assert.All(await PublishTogetherAsync(ably, target, ["a", "b", "c"]), IsStored);
         Assert.Equal(1, Batches(ably));
-        Assert.All(await HeldBackAsync(ably, target, ["a", "b", "c"], id: 11), IsStored);
+        Assert.All(await PublishTogetherAsync(ably, target, ["a", "b", "c"], id: 11), IsStored);
         Assert.Equal(2, Batches(ably)); // they have recovered
     }
 
@@ -91,10 +96,10 @@ public sealed class AblyBatchTests
     public async Task A_limit_of_rates_and_refused_credentials_break_up_no_batch(int status, int code, RefusalKind kind)
     {
         await using var ably = await SimulatedAbly.StartAsync();
-        ably.Inject(new Fault.Refuse(status, code), times: 1, doors: Doors.Batch);
+        ably.Inject(new Fault.Refuse(status, code), times: 1, endpoints: Endpoints.Batch);
         await using var target = Target(ably, options => options with { ConcurrentRequests = 1 });
-        Assert.All(await HeldBackAsync(ably, target, ["a", "b", "c"]), result => IsRefused(result, kind, code.ToString()));
-        Assert.All(await HeldBackAsync(ably, target, ["a", "b", "c"]), IsStored);
+        Assert.All(await PublishTogetherAsync(ably, target, ["a", "b", "c"]), result => IsRefused(result, kind, code.ToString()));
+        Assert.All(await PublishTogetherAsync(ably, target, ["a", "b", "c"]), IsStored);
         Assert.Equal(2, Batches(ably));
     }
 
@@ -104,9 +109,9 @@ public sealed class AblyBatchTests
         await using var ably = await SimulatedAbly.StartAsync(new SimulatorOptions { MaxBatchChannels = 3 });
         await using var target = Target(ably, options => options with { ConcurrentRequests = 1 });
         string[] channels = ["a", "b", "c", "d", "e", "f"];
-        Assert.All(await HeldBackAsync(ably, target, channels), result => IsRefused(result, RefusalKind.Retry, "90010"));
-        Assert.All(await HeldBackAsync(ably, target, channels), IsStored);
-        Assert.All(await HeldBackAsync(ably, target, channels, id: 2), IsStored);
+        Assert.All(await PublishTogetherAsync(ably, target, channels), result => IsRefused(result, RefusalKind.Retry, "90010"));
+        Assert.All(await PublishTogetherAsync(ably, target, channels), IsStored);
+        Assert.All(await PublishTogetherAsync(ably, target, channels, id: 2), IsStored);
         Assert.Equal(3, Batches(ably));
     }
 
@@ -114,10 +119,11 @@ public sealed class AblyBatchTests
     public async Task A_batch_whose_answer_is_lost_is_stored_once()
     {
         await using var ably = await SimulatedAbly.StartAsync();
-        ably.Inject(new Fault.LoseAnswer(), times: 1, doors: Doors.Batch);
+        ably.Inject(new Fault.LoseAnswer(), times: 1, endpoints: Endpoints.Batch);
         await using var target = Target(ably, options => options with { ConcurrentRequests = 1 });
-        Assert.All(await HeldBackAsync(ably, target, ["a", "b", "c"]), result => IsRefused(result, RefusalKind.Retry, "unreachable"));
-        Assert.All(await HeldBackAsync(ably, target, ["a", "b", "c"]), IsStored);
+        Assert.All(
+            await PublishTogetherAsync(ably, target, ["a", "b", "c"]), result => IsRefused(result, RefusalKind.Retry, "unreachable"));
+        Assert.All(await PublishTogetherAsync(ably, target, ["a", "b", "c"]), IsStored);
         Assert.Equal(["1"], ably.Messages("a").Select(message => message.Id));
         Assert.Equal(5, ably.StoredCount);
     }
@@ -129,8 +135,9 @@ public sealed class AblyBatchTests
         await using var target = Target(ably, options => options with { ConcurrentRequests = 1 });
         ably.Inject(new Fault.Refuse(500, 50000), "bad", times: 1);
         IsRefused(await target.PublishAsync("bad", 1), RefusalKind.Retry, "50000");
-        Assert.All(await HeldBackAsync(ably, target, ["a", "bad", "b"]), IsStored);
-        Assert.Equal([("a", true), ("b", true), ("bad", false)], ably.Arrivals.Where(arrival => arrival.Outcome is Outcome.Stored && arrival.Channel != "held").Select(arrival => (arrival.Channel, arrival.InBatch)).Order());
+        Assert.All(await PublishTogetherAsync(ably, target, ["a", "bad", "b"]), IsStored);
+        var stored = ably.Arrivals.Where(arrival => arrival.Outcome is Outcome.Stored && arrival.Channel != "first");
+        Assert.Equal([("a", true), ("b", true), ("bad", false)], stored.Select(arrival => (arrival.Channel, arrival.InBatch)).Order());
     }
 
     [Fact]
@@ -138,29 +145,30 @@ public sealed class AblyBatchTests
     {
         await using var ably = await SimulatedAbly.StartAsync();
         await using var target = Target(ably, options => options with { ConcurrentRequests = 1 });
-        using var hang = ably.Inject(new Fault.Hang(), "held", times: 1);
-        var held = target.PublishAsync("held", 0);
-        await hang.WaitForHitsAsync(1, Patience);
+        using var hang = ably.Inject(new Fault.Hang(), "first", times: 1);
+        var first = target.PublishAsync("first", 0);
+        await hang.WaitForHitsAsync(1, Deadline);
         using var stop = new CancellationTokenSource();
         var given = target.PublishAsync([Message("given-up", 1)], stop.Token);
         var kept = target.PublishAsync("kept", 2);
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => given);
         hang.Lift();
-        IsStored(await held);
+        IsStored(await first);
         IsStored(await kept);
         Assert.DoesNotContain(ably.Arrivals, arrival => arrival.Channel == "given-up");
     }
 
-    /// <summary>Publishes a message on each channel while the only request is under way, lets that one go, and returns the answers.</summary>
-    private static async Task<PublishResult[]> HeldBackAsync(SimulatedAbly ably, AblyTarget target, string[] channels, string data = "{}", int id = 1)
+    /// <summary>Publishes a message on each channel while the only request is under way, releases it, and returns the answers.</summary>
+    private static async Task<PublishResult[]> PublishTogetherAsync(
+        SimulatedAbly ably, AblyTarget target, string[] channels, string data = "{}", int id = 1)
     {
-        using var hang = ably.Inject(new Fault.Hang(), "held", times: 1);
-        var held = target.PublishAsync("held", Interlocked.Increment(ref heldMessages));
-        await hang.WaitForHitsAsync(1, Patience);
+        using var hang = ably.Inject(new Fault.Hang(), "first", times: 1);
+        var first = target.PublishAsync("first", Interlocked.Increment(ref firstMessages));
+        await hang.WaitForHitsAsync(1, Deadline);
         var publishing = channels.Select(channel => target.PublishAsync(Message(channel, id, data))).ToArray();
         hang.Lift();
-        var result = await held;
+        var result = await first;
         Assert.True(result.Stored == 1 || result.Refusal is not null);
         return await Task.WhenAll(publishing);
     }

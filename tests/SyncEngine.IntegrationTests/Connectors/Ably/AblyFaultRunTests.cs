@@ -55,7 +55,7 @@ public sealed class AblyFaultRunTests
             while (true)
             {
                 var until = ably.RequestCount + random.Next(1, 15);
-                await ably.WaitUntilAsync(_ => ably.RequestCount >= until, Patience, cancellationToken);
+                await ably.WaitUntilAsync(_ => ably.RequestCount >= until, Deadline, cancellationToken);
                 Fault fault = random.Next(7) switch
                 {
                     0 => new Fault.LoseAnswer(),

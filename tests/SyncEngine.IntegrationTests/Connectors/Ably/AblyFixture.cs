@@ -7,30 +7,38 @@ using Xunit;
 
 namespace SyncEngine.IntegrationTests.Connectors.Ably;
 
-/// <summary>What the tests of the Ably target share: patience, messages, and a target on a simulator.</summary>
+/// <summary>What the tests of the Ably target share: deadline, messages, and a target on a simulator.</summary>
 static class AblyFixture
 {
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(20);
 
-    public static AblyTarget Target(SimulatedAbly ably, Func<AblyOptions, AblyOptions>? change = null, TimeProvider? time = null, ILogger<AblyTarget>? logger = null, AblyTimeouts? timeouts = null)
+    public static AblyTarget Target(
+        SimulatedAbly ably, Func<AblyOptions, AblyOptions>? change = null, TimeProvider? time = null, ILogger<AblyTarget>? logger = null,
+        AblyTimeouts? timeouts = null)
     {
         var options = new AblyOptions { Key = ably.Key, Endpoint = ably.Address.ToString() };
         return Target(change?.Invoke(options) ?? options, [ably.Address], time, logger, timeouts);
     }
 
     /// <summary>On hosts of the test's choice, the first of which is the main one.</summary>
-    public static AblyTarget Target(AblyOptions options, IReadOnlyList<Uri> hosts, TimeProvider? time = null, ILogger<AblyTarget>? logger = null, AblyTimeouts? timeouts = null)
+    public static AblyTarget Target(
+        AblyOptions options, IReadOnlyList<Uri> hosts, TimeProvider? time = null, ILogger<AblyTarget>? logger = null,
+        AblyTimeouts? timeouts = null)
     {
         time ??= TimeProvider.System;
-        return new AblyTarget(options, new AblyHosts(hosts[0], [.. hosts.Skip(1)], time, new Random(1)), timeouts ?? AblyTimeouts.Default, time, logger ?? new CollectingLogger());
+        return new AblyTarget(
+            options, new AblyHosts(hosts[0], [.. hosts.Skip(1)], time, new Random(1)), timeouts ?? AblyTimeouts.Default, time,
+            logger ?? new CollectingLogger());
     }
 
     public static OutboundMessage Message(string channel, int id, string? data = "{}", string headers = """{"x-ably-models-event-uuid":"m"}""") =>
         new(channel, id.ToString(), "event", data, headers);
 
-    public static Task<PublishResult> PublishAsync(this AblyTarget target, OutboundMessage message) => target.PublishAsync([message], TestContext.Current.CancellationToken);
+    public static Task<PublishResult> PublishAsync(this AblyTarget target, OutboundMessage message) =>
+        target.PublishAsync([message], TestContext.Current.CancellationToken);
 
-    public static Task<PublishResult> PublishAsync(this AblyTarget target, string channel, int id) => target.PublishAsync(Message(channel, id));
+    public static Task<PublishResult> PublishAsync(this AblyTarget target, string channel, int id) =>
+        target.PublishAsync(Message(channel, id));
 
     public static void IsStored(PublishResult result) => Assert.Equal(new PublishResult(1), result);
 
@@ -52,6 +60,7 @@ sealed class CollectingLogger : ILogger<AblyTarget>
 
     public bool IsEnabled(LogLevel logLevel) => true;
 
-    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+    public void Log<TState>(
+        LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
         Lines.Enqueue($"{logLevel}: {formatter(state, exception)} {exception}");
 }

@@ -9,7 +9,7 @@ using static SyncEngine.IntegrationTests.Connectors.Ably.AblyFixture;
 
 namespace SyncEngine.IntegrationTests.Connectors.Ably;
 
-/// <summary>The part is about Ably as a whole: up without any message, down when nothing gets through, untouched by one channel.</summary>
+/// <summary>The part is about Ably as a whole: up without any message, down when nothing succeeds, unchanged by one channel.</summary>
 public sealed class AblyHealthTests : IAsyncLifetime
 {
     private readonly ManualTime time = new();
@@ -93,8 +93,10 @@ public sealed class AblyHealthTests : IAsyncLifetime
     {
         await using var target = Target(ably, time: time);
         await BecomesAsync(target, HealthStatus.Up);
-        ably.Inject(new Fault.Impostor(contentType, body), doors: Doors.All);
-        Assert.Contains("does not answer like Ably", IsRefused(await target.PublishAsync("foo", 1), RefusalKind.Retry, "not_ably").Reason, StringComparison.Ordinal);
+        ably.Inject(new Fault.Impostor(contentType, body), endpoints: Endpoints.All);
+        Assert.Contains(
+            "does not answer like Ably", IsRefused(await target.PublishAsync("foo", 1), RefusalKind.Retry, "not_ably").Reason,
+            StringComparison.Ordinal);
         time.Now += TimeSpan.FromSeconds(5);
         IsRefused(await target.PublishAsync("foo", 1), RefusalKind.Retry, "not_ably");
         Assert.Equal(HealthStatus.Down, target.Health.State.Status);
@@ -115,5 +117,6 @@ public sealed class AblyHealthTests : IAsyncLifetime
         await ably.OpenAsync();
     }
 
-    private static Task BecomesAsync(AblyTarget target, HealthStatus status) => Eventually.TrueAsync(() => Task.FromResult(target.Health.State.Status == status));
+    private static Task BecomesAsync(AblyTarget target, HealthStatus status) =>
+        Eventually.TrueAsync(() => Task.FromResult(target.Health.State.Status == status));
 }

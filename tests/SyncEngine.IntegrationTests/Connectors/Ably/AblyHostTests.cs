@@ -28,7 +28,8 @@ public sealed class AblyHostTests : IAsyncLifetime
         }
 
         target = Target(new AblyOptions { Key = Main.Key }, [.. hosts.Select(host => host.Address)], time);
-        await Eventually.TrueAsync(() => Task.FromResult(target.Health.State.Status is HealthStatus.Up)); // what it asks at the start is answered
+        // The check at the start has succeeded.
+        await Eventually.TrueAsync(() => Task.FromResult(target.Health.State.Status is HealthStatus.Up));
     }
 
     public async ValueTask DisposeAsync()
@@ -118,12 +119,17 @@ public sealed class AblyHostTests : IAsyncLifetime
             host.Inject(new Fault.Hang());
         }
 
-        await using var hasty = Target(new AblyOptions { Key = Main.Key }, [.. hosts.Select(host => host.Address)], time, timeouts: new AblyTimeouts(TimeSpan.FromSeconds(1), TimeSpan.FromMilliseconds(600), TimeSpan.FromMilliseconds(900)));
+        await using var hasty = Target(
+            new AblyOptions { Key = Main.Key }, [.. hosts.Select(host => host.Address)], time,
+            timeouts: new AblyTimeouts(TimeSpan.FromSeconds(1), TimeSpan.FromMilliseconds(600), TimeSpan.FromMilliseconds(900)));
         IsRefused(await hasty.PublishAsync("foo", 1), RefusalKind.Retry, "timeout");
-        Assert.InRange(hosts.Sum(host => host.Requests.Count(request => request.Target == "/channels/foo/messages")), 1, 2); // of the four that may be tried
+        // Of the four that may be tried.
+        Assert.InRange(hosts.Sum(host => host.Requests.Count(request => request.Target == "/channels/foo/messages")), 1, 2);
     }
 
     [Fact]
     public void A_configured_endpoint_has_no_fallback() =>
-        Assert.Equal([Main.Address], AblyHosts.For(new AblyOptions { Key = Main.Key, Endpoint = Main.Address.ToString() }, time, new Random(1)).Candidates());
+        Assert.Equal(
+            [Main.Address],
+            AblyHosts.For(new AblyOptions { Key = Main.Key, Endpoint = Main.Address.ToString() }, time, new Random(1)).Candidates());
 }

@@ -8,7 +8,7 @@ using static SyncEngine.IntegrationTests.Connectors.Ably.AblyFixture;
 
 namespace SyncEngine.IntegrationTests.Connectors.Ably;
 
-/// <summary>One message after the other: what goes over the wire, and what each kind of answer means.</summary>
+/// <summary>One message after the other: the bytes of each request, and the meaning of each kind of answer.</summary>
 public sealed class AblyPublishingTests : IAsyncLifetime
 {
     private readonly CollectingLogger logger = new();
@@ -30,9 +30,12 @@ public sealed class AblyPublishingTests : IAsyncLifetime
     [Fact]
     public async Task A_message_goes_out_as_the_original_sent_it()
     {
-        IsStored(await target.PublishAsync(new OutboundMessage("foo", "1", "test", """{"a": "é"}""", """{"x-ably-models-event-uuid": "1", "page": 2}""")));
+        IsStored(await target.PublishAsync(
+            new OutboundMessage("foo", "1", "test", """{"a": "é"}""", """{"x-ably-models-event-uuid": "1", "page": 2}""")));
         var message = Assert.Single(ably.Messages("foo"));
-        Assert.Equal(("1", "test", """{"a": "é"}""", "json", """{"headers":{"x-ably-models-event-uuid":"1","page":2}}"""), (message.Id, message.Name, message.Data, message.Encoding, message.Extras));
+        Assert.Equal(
+            ("1", "test", """{"a": "é"}""", "json", """{"headers":{"x-ably-models-event-uuid":"1","page":2}}"""),
+            (message.Id, message.Name, message.Data, message.Encoding, message.Extras));
 
         var request = ably.Requests.Single(request => request.Target == "/channels/foo/messages");
         Assert.Equal("6", request.Headers["X-Ably-Version"]);
@@ -105,7 +108,8 @@ public sealed class AblyPublishingTests : IAsyncLifetime
         IsRefused(await target.PublishAsync("foo", 2), RefusalKind.Retry, "50000");
         IsStored(await target.PublishAsync("foo", 2));
         Assert.Equal(["1", "2"], ably.Messages("foo").Select(message => message.Id));
-        Assert.Equal([Outcome.Stored, Outcome.Repeated, Outcome.Stored, Outcome.Repeated], ably.Arrivals.Select(arrival => arrival.Outcome));
+        Assert.Equal(
+            [Outcome.Stored, Outcome.Repeated, Outcome.Stored, Outcome.Repeated], ably.Arrivals.Select(arrival => arrival.Outcome));
     }
 
     [Theory]
@@ -162,7 +166,8 @@ public sealed class AblyPublishingTests : IAsyncLifetime
     [Fact]
     public async Task An_answer_that_does_not_come_ends_as_timeout_and_holds_up_no_other_channel()
     {
-        await using var hasty = Target(ably, timeouts: new AblyTimeouts(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1)));
+        await using var hasty = Target(
+            ably, timeouts: new AblyTimeouts(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1)));
         using var hang = ably.Inject(new Fault.Hang(), "foo");
         var slow = hasty.PublishAsync("foo", 1);
         IsStored(await hasty.PublishAsync("bar", 2));
@@ -175,7 +180,7 @@ public sealed class AblyPublishingTests : IAsyncLifetime
         using var hang = ably.Inject(new Fault.Hang(), "foo");
         using var stop = new CancellationTokenSource();
         var publishing = target.PublishAsync([Message("foo", 1)], stop.Token);
-        await hang.WaitForHitsAsync(1, Patience);
+        await hang.WaitForHitsAsync(1, Deadline);
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => publishing);
         IsStored(await target.PublishAsync("bar", 2));
@@ -186,7 +191,7 @@ public sealed class AblyPublishingTests : IAsyncLifetime
     {
         using var hang = ably.Inject(new Fault.Hang(), "foo");
         var publishing = target.PublishAsync("foo", 1);
-        await hang.WaitForHitsAsync(1, Patience);
+        await hang.WaitForHitsAsync(1, Deadline);
         await target.DisposeAsync();
         IsRefused(await publishing, RefusalKind.Retry, "stopped");
     }

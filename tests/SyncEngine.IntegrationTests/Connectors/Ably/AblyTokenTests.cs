@@ -28,7 +28,8 @@ public sealed class AblyTokenTests : IAsyncLifetime
         var results = await Task.WhenAll(Enumerable.Range(0, 50).Select(number => target.PublishAsync($"channel-{number}", number)));
         Assert.All(results, IsStored);
         Assert.Equal(2, ably.TokensIssued);
-        Assert.DoesNotContain(ably.Requests, request => request.Target.StartsWith("/channels", StringComparison.Ordinal) && request.Headers["Authorization"].StartsWith("Basic", StringComparison.Ordinal));
+        var publishing = ably.Requests.Where(request => request.Target.StartsWith("/channels", StringComparison.Ordinal));
+        Assert.DoesNotContain(publishing, request => request.Headers["Authorization"].StartsWith("Basic", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -83,12 +84,14 @@ public sealed class AblyTokenTests : IAsyncLifetime
                 _ => ("application/json", ably.SignedTokenRequest()),
             };
         };
-        await using var target = Target(ably, options => options with { Key = null, AuthUrl = new Uri(ably.Address, "/auth?secret=x").ToString() }, time);
+        await using var target = Target(
+            ably, options => options with { Key = null, AuthUrl = new Uri(ably.Address, "/auth?secret=x").ToString() }, time);
         IsStored(await target.PublishAsync("foo", 1));
         time.Now += TimeSpan.FromMinutes(59); // past the end of "one", and close to the end of what was requested
         IsStored(await target.PublishAsync("foo", 2));
         Assert.Equal(2, asked);
-        Assert.DoesNotContain(ably.Requests, request => request.Headers.TryGetValue("Authorization", out var header) && header.StartsWith("Basic", StringComparison.Ordinal));
+        Assert.DoesNotContain(ably.Requests, request => request.Headers.TryGetValue("Authorization", out var header) && header.StartsWith(
+            "Basic", StringComparison.Ordinal));
     }
 
     [Theory]
@@ -100,7 +103,8 @@ public sealed class AblyTokenTests : IAsyncLifetime
     public async Task What_is_no_token_pauses(string contentType, string body)
     {
         ably.AuthAnswer = () => (contentType, body);
-        await using var target = Target(ably, options => options with { Key = null, AuthUrl = new Uri(ably.Address, "/auth").ToString() }, time);
+        await using var target = Target(
+            ably, options => options with { Key = null, AuthUrl = new Uri(ably.Address, "/auth").ToString() }, time);
         IsRefused(await target.PublishAsync("foo", 1), RefusalKind.Pause, "40170");
         ably.AddToken("good", time.Now + TimeSpan.FromHours(1));
         ably.AuthAnswer = () => ("text/plain", "good");
@@ -120,7 +124,7 @@ public sealed class AblyTokenTests : IAsyncLifetime
     [Fact]
     public async Task A_token_that_cannot_be_had_at_present_is_tried_again()
     {
-        using var failing = ably.Inject(new Fault.Refuse(503, 50003), doors: Doors.Tokens);
+        using var failing = ably.Inject(new Fault.Refuse(503, 50003), endpoints: Endpoints.Tokens);
         await using var target = Target(ably, options => options with { UseTokens = true }, time);
         IsRefused(await target.PublishAsync("foo", 1), RefusalKind.Retry, "50003");
         failing.Lift();
@@ -130,12 +134,12 @@ public sealed class AblyTokenTests : IAsyncLifetime
     [Fact]
     public async Task Who_stops_waiting_for_a_token_leaves_the_others_theirs()
     {
-        using var hang = ably.Inject(new Fault.Hang(), doors: Doors.Tokens);
+        using var hang = ably.Inject(new Fault.Hang(), endpoints: Endpoints.Tokens);
         await using var target = Target(ably, options => options with { UseTokens = true }, time);
         using var stop = new CancellationTokenSource();
         var impatient = target.PublishAsync([Message("foo", 1)], stop.Token);
         var patient = target.PublishAsync("bar", 2);
-        await hang.WaitForHitsAsync(1, Patience);
+        await hang.WaitForHitsAsync(1, Deadline);
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => impatient);
         hang.Lift();

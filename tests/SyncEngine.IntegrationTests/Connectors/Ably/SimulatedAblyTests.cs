@@ -8,10 +8,10 @@ using Xunit;
 
 namespace SyncEngine.IntegrationTests.Connectors.Ably;
 
-/// <summary>The simulator refuses what Ably refuses; the other tests lean on that.</summary>
+/// <summary>The simulator refuses what Ably refuses; the other tests rely on that.</summary>
 public sealed class SimulatedAblyTests : IAsyncLifetime
 {
-    private static readonly TimeSpan patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan timeout = TimeSpan.FromSeconds(10);
 
     private readonly ManualTime time = new();
     private SimulatedAbly ably = null!;
@@ -113,7 +113,9 @@ public sealed class SimulatedAblyTests : IAsyncLifetime
 
         using var again = await anonymous.PostAsync("/keys/application.key/requestToken", Json(request));
         Assert.Equal("40105", again.Headers.GetValues("X-Ably-ErrorCode").Single());
-        using var forged = await anonymous.PostAsync("/keys/application.key/requestToken", Json(ably.SignedTokenRequest().Replace("\"mac\":\"", "\"mac\":\"x", StringComparison.Ordinal)));
+        using var forged = await anonymous.PostAsync(
+            "/keys/application.key/requestToken",
+            Json(ably.SignedTokenRequest().Replace("\"mac\":\"", "\"mac\":\"x", StringComparison.Ordinal)));
         Assert.Equal("40101", forged.Headers.GetValues("X-Ably-ErrorCode").Single());
         ably.RevokeTokens();
         Assert.Equal((401, 40141), await PublishAsync("{}", from: bearer));
@@ -128,7 +130,9 @@ public sealed class SimulatedAblyTests : IAsyncLifetime
         Assert.Equal(40020, answer.RootElement.GetProperty("error").GetProperty("code").GetInt32());
         Assert.Equal(
             [("a", 0), ("b", 0), ("[no", 40010), ("c", 40031)],
-            answer.RootElement.GetProperty("batchResponse").EnumerateArray().Select(result => (result.GetProperty("channel").GetString()!, result.TryGetProperty("error", out var error) ? error.GetProperty("code").GetInt32() : 0)));
+            answer.RootElement.GetProperty("batchResponse").EnumerateArray().Select(result => (
+                result.GetProperty("channel").GetString()!,
+                result.TryGetProperty("error", out var error) ? error.GetProperty("code").GetInt32() : 0)));
         Assert.Equal(2, ably.StoredCount);
 
         var channels = string.Join(',', Enumerable.Range(0, 101).Select(number => $"\"{number}\""));
@@ -139,7 +143,8 @@ public sealed class SimulatedAblyTests : IAsyncLifetime
     [Fact]
     public async Task Rates_are_kept_per_channel_and_account()
     {
-        await using var limited = await SimulatedAbly.StartAsync(new SimulatorOptions { Time = time, ChannelMessagesPerSecond = 2, ChannelBytesPerSecond = 10, AccountRequestsPerSecond = 5 });
+        await using var limited = await SimulatedAbly.StartAsync(
+            new SimulatorOptions { Time = time, ChannelMessagesPerSecond = 2, ChannelBytesPerSecond = 10, AccountRequestsPerSecond = 5 });
         using var caller = Client(limited.Key, limited);
         Assert.Equal((201, 0), await PublishAsync("{}", from: caller));
         Assert.Equal((201, 0), await PublishAsync("{}", from: caller));
@@ -172,12 +177,12 @@ public sealed class SimulatedAblyTests : IAsyncLifetime
 
         using var hang = ably.Inject(new Fault.Hang(), times: 1);
         var hanging = PublishAsync("""{"id":"4"}""");
-        await hang.WaitForHitsAsync(1, patience);
+        await hang.WaitForHitsAsync(1, timeout);
         Assert.Equal((201, 0), await PublishAsync("""{"id":"5"}"""));
         Assert.False(hanging.IsCompleted);
         hang.Lift();
         Assert.Equal((201, 0), await hanging);
-        Assert.Equal(["1", "2", "5", "4"], (await ably.WaitForAsync("room", 4, patience)).Select(message => message.Id));
+        Assert.Equal(["1", "2", "5", "4"], (await ably.WaitForAsync("room", 4, timeout)).Select(message => message.Id));
     }
 
     [Fact]
@@ -198,7 +203,9 @@ public sealed class SimulatedAblyTests : IAsyncLifetime
     private HttpClient Client(string credential, SimulatedAbly? to = null) => new()
     {
         BaseAddress = (to ?? ably).Address,
-        DefaultRequestHeaders = { Authorization = new AuthenticationHeaderValue(credential.Contains(':', StringComparison.Ordinal) ? "Basic" : "Bearer", Convert.ToBase64String(Encoding.UTF8.GetBytes(credential))) },
+        DefaultRequestHeaders = { Authorization = new AuthenticationHeaderValue(
+            credential.Contains(':', StringComparison.Ordinal) ? "Basic" : "Bearer",
+            Convert.ToBase64String(Encoding.UTF8.GetBytes(credential))) },
     };
 
     private async Task<(int Status, int Code)> PublishAsync(string body, string channel = "room", HttpClient? from = null)

@@ -27,7 +27,9 @@ public sealed class ChannelEngine(PostgresFixture postgres) : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        Engine = await Engine.StartAsync(postgres, HubDatabase.Sql, $"--SyncEngine:Authentication:Secret={Token.Secret}", "--SyncEngine:Limits:SubscriptionsPerPrincipal=20");
+        Engine = await Engine.StartAsync(
+            postgres, HubDatabase.Sql, $"--SyncEngine:Authentication:Secret={Token.Secret}",
+            "--SyncEngine:Limits:SubscriptionsPerPrincipal=20");
         Target = new HubTarget(HubDatabase.Over(Engine.Database.DataSource), TimeProvider.System);
         Member = await Engine.CreateRoleAsync("reader");
         Stranger = await Engine.CreateRoleAsync("stranger");
@@ -37,7 +39,9 @@ public sealed class ChannelEngine(PostgresFixture postgres) : IAsyncLifetime
     public string NewChannel() => $"rooms/{Interlocked.Increment(ref channels)} %2F?é";
 
     public async Task PublishAsync(string channel, params int[] ids) =>
-        Assert.Equal(new PublishResult(ids.Length), await Target.PublishAsync([.. ids.Select(id => HubDatabase.Message(channel, id))], CancellationToken.None));
+        Assert.Equal(
+            new PublishResult(ids.Length),
+            await Target.PublishAsync([.. ids.Select(id => HubDatabase.Message(channel, id))], CancellationToken.None));
 
     public async ValueTask DisposeAsync()
     {
@@ -52,7 +56,8 @@ public sealed class ChannelContractTests(ChannelEngine shared) : IClassFixture<C
     private readonly Engine engine = shared.Engine;
     private readonly string channel = shared.NewChannel();
 
-    private string Of(string role, string subject = "1", TimeSpan? time = null) => Token.Of(new { sub = subject, role, exp = Token.In(time ?? TimeSpan.FromHours(1)) });
+    private string Of(string role, string subject = "1", TimeSpan? time = null) =>
+        Token.Of(new { sub = subject, role, exp = Token.In(time ?? TimeSpan.FromHours(1)) });
 
     private async Task<ChannelReader> OpenAsync(string? name, string? from = null, string? token = null, Uri? server = null)
     {
@@ -124,7 +129,8 @@ public sealed class ChannelContractTests(ChannelEngine shared) : IClassFixture<C
     [Fact]
     public async Task A_stream_ends_with_its_token_unless_a_newer_one_comes()
     {
-        await using var connection = await SyncHubClient.ConnectAsync(engine.Address, Of(shared.Member, "renewing", TimeSpan.FromSeconds(3)));
+        await using var connection = await SyncHubClient.ConnectAsync(
+            engine.Address, Of(shared.Member, "renewing", TimeSpan.FromSeconds(3)));
         await using var renewed = new ChannelReader(connection.ChannelAsync(channel));
         await renewed.ExpectAsync("live null");
         await using var left = await OpenAsync(channel, token: Of(shared.Member, "leaving", TimeSpan.FromSeconds(2)));
@@ -209,7 +215,8 @@ public sealed class ChannelContractTests(ChannelEngine shared) : IClassFixture<C
         var denied = await engine.GetAsync(path, Of(shared.Stranger));
         Assert.Equal("403 permission_denied", denied.Outcome);
         Assert.Contains("GRANT SELECT ON sync.channel_messages", denied.Json.GetProperty("hint").GetString());
-        Assert.Equal("400 invalid_request", (await engine.GetAsync($"/channels/{new string('x', 1_025)}/events", Of(shared.Member))).Outcome);
+        Assert.Equal(
+            "400 invalid_request", (await engine.GetAsync($"/channels/{new string('x', 1_025)}/events", Of(shared.Member))).Outcome);
         Assert.Equal(HttpStatusCode.BadRequest, (await engine.GetAsync("/channels/a%00b/events", Of(shared.Member))).Status);
     }
 
@@ -226,7 +233,8 @@ public sealed class ChannelContractTests(ChannelEngine shared) : IClassFixture<C
         var before = GC.GetTotalMemory(forceFullCollection: true);
         for (var id = 1; id <= Count; id++)
         {
-            Assert.Equal(new PublishResult(1), await shared.Target.PublishAsync([HubDatabase.Message(channel, id, data)], CancellationToken.None));
+            Assert.Equal(
+                new PublishResult(1), await shared.Target.PublishAsync([HubDatabase.Message(channel, id, data)], CancellationToken.None));
             await quick.ExpectAsync($"message {id}");
         }
 
@@ -264,7 +272,7 @@ public sealed class ChannelContractTests(ChannelEngine shared) : IClassFixture<C
     /// <summary>Server-Sent Events of a channel: name and id of each.</summary>
     private sealed class Events : IAsyncDisposable
     {
-        private static readonly TimeSpan patience = TimeSpan.FromSeconds(20);
+        private static readonly TimeSpan timeout = TimeSpan.FromSeconds(20);
 
         private readonly HttpClient http;
         private readonly HttpResponseMessage response;
@@ -285,7 +293,8 @@ public sealed class ChannelContractTests(ChannelEngine shared) : IClassFixture<C
                 http.DefaultRequestHeaders.Add("Last-Event-ID", from);
             }
 
-            var response = await http.GetAsync($"/channels/{Uri.EscapeDataString(channel)}/events", HttpCompletionOption.ResponseHeadersRead);
+            var response = await http.GetAsync(
+                $"/channels/{Uri.EscapeDataString(channel)}/events", HttpCompletionOption.ResponseHeadersRead);
             Assert.Equal(HttpStatusCode.OK, response.StatusCode);
             return new Events(http, response, await response.Content.ReadAsStreamAsync());
         }
@@ -293,7 +302,7 @@ public sealed class ChannelContractTests(ChannelEngine shared) : IClassFixture<C
         public async Task<(string Name, string? Id)?> NextAsync()
         {
             string? name = null, id = null;
-            while (await lines.ReadLineAsync().WaitAsync(patience, TimeProvider.System) is { } line)
+            while (await lines.ReadLineAsync().WaitAsync(timeout, TimeProvider.System) is { } line)
             {
                 if (line.StartsWith("event: ", StringComparison.Ordinal))
                 {

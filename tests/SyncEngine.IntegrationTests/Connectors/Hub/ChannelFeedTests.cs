@@ -33,7 +33,12 @@ public sealed class ChannelFeedTests(HubDatabase hub) : IClassFixture<HubDatabas
     {
         await using var feed = hub.Feed();
         var before = TimeProvider.System.GetUtcNow().AddMinutes(-1).ToUnixTimeMilliseconds();
-        await hub.Target.PublishAsync([new(channel, "7", "new \"one\"", """{"a":[1,"é\n"]}""", """{"h":1,"x-ably-models-event-uuid":"u"}"""), new(channel, "8", "bare", null, "{}")], CancellationToken.None);
+        await hub.Target.PublishAsync(
+            [
+                new(channel, "7", "new \"one\"", """{"a":[1,"é\n"]}""", """{"h":1,"x-ably-models-event-uuid":"u"}"""),
+                new(channel, "8", "bare", null, "{}"),
+            ],
+            CancellationToken.None);
         await using var reader = ChannelReader.Of(feed, channel);
 
         var frame = await reader.NextAsync();
@@ -41,11 +46,15 @@ public sealed class ChannelFeedTests(HubDatabase hub) : IClassFixture<HubDatabas
         Assert.Equal(channel, frame.GetProperty("channel").GetString());
         var message = frame.GetProperty("message");
         Assert.Equal(["id", "name", "data", "encoding", "timestamp", "extras"], message.EnumerateObject().Select(member => member.Name));
-        Assert.Equal(("7", "new \"one\"", "json"), (message.GetProperty("id").GetString(), message.GetProperty("name").GetString(), message.GetProperty("encoding").GetString()));
+        Assert.Equal(
+            ("7", "new \"one\"", "json"),
+            (message.GetProperty("id").GetString(), message.GetProperty("name").GetString(), message.GetProperty("encoding").GetString()));
         Assert.Equal("é\n", JsonElement.Parse(message.GetProperty("data").GetString()!).GetProperty("a")[1].GetString());
         Assert.InRange(message.GetProperty("timestamp").GetInt64(), before, before + 120_000);
         Assert.Equal("u", message.GetProperty("extras").GetProperty("headers").GetProperty("x-ably-models-event-uuid").GetString());
-        Assert.Equal(["id", "name", "timestamp", "extras"], (await reader.NextAsync()).GetProperty("message").EnumerateObject().Select(member => member.Name));
+        Assert.Equal(
+            ["id", "name", "timestamp", "extras"],
+            (await reader.NextAsync()).GetProperty("message").EnumerateObject().Select(member => member.Name));
     }
 
     [Fact]
@@ -118,7 +127,7 @@ public sealed class ChannelFeedTests(HubDatabase hub) : IClassFixture<HubDatabas
         await using var gone = ChannelReader.Of(feed, channel);
         await late.ExpectAsync("live null");
         await gone.ExpectAsync("live null");
-        // Beyond what a tail holds, so that the table is read again.
+        // More than a tail keeps, so that the table is read again.
         var data = JsonSerializer.Serialize(new string('x', 20_000));
         for (var id = 1; id <= 60; id++)
         {
@@ -185,7 +194,7 @@ public sealed class ChannelFeedTests(HubDatabase hub) : IClassFixture<HubDatabas
     [Fact]
     public async Task A_listener_that_is_killed_loses_nothing()
     {
-        // As above: after the kill only the new connection's look can find what was not notified.
+        // As above: after the kill only the new connection's poll can find what was not notified.
         await using var named = Named();
         await using var feed = hub.Feed(named, recheck: TimeSpan.FromMinutes(10));
         await using var reader = ChannelReader.Of(feed, channel);
@@ -194,7 +203,8 @@ public sealed class ChannelFeedTests(HubDatabase hub) : IClassFixture<HubDatabas
         {
             await ListeningAsync();
             Assert.True(await hub.Database.ScalarAsync<bool>(
-                $"SELECT bool_or(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = '{channel}' AND query LIKE 'LISTEN%'"));
+                "SELECT bool_or(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                + $" WHERE application_name = '{channel}' AND query LIKE 'LISTEN%'"));
             await hub.PublishAsync(channel, id);
             await reader.ExpectAsync($"message {id}");
         }
@@ -208,9 +218,11 @@ public sealed class ChannelFeedTests(HubDatabase hub) : IClassFixture<HubDatabas
         await reader.ExpectAsync("live null");
         for (var id = 1; id <= 5; id++)
         {
-            await hub.Database.ExecuteAsync("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()");
+            await hub.Database.ExecuteAsync(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()");
             var message = HubDatabase.Message(channel, id);
-            await Eventually.TrueAsync(async () => await hub.Target.PublishAsync([message], CancellationToken.None) == new PublishResult(1));
+            await Eventually.TrueAsync(
+                async () => await hub.Target.PublishAsync([message], CancellationToken.None) == new PublishResult(1));
             await reader.ExpectAsync($"message {id}");
         }
     }
@@ -312,7 +324,8 @@ public sealed class ChannelFeedTests(HubDatabase hub) : IClassFixture<HubDatabas
         }
         finally
         {
-            await hub.Database.ExecuteAsync("DROP POLICY own ON sync.channel_messages; ALTER TABLE sync.channel_messages DISABLE ROW LEVEL SECURITY");
+            await hub.Database.ExecuteAsync(
+                "DROP POLICY own ON sync.channel_messages; ALTER TABLE sync.channel_messages DISABLE ROW LEVEL SECURITY");
         }
 
         await hub.PublishAsync(blue, 6);
@@ -326,7 +339,10 @@ public sealed class ChannelFeedTests(HubDatabase hub) : IClassFixture<HubDatabas
         var role = await hub.CreateRoleAsync("sharing");
         await hub.Database.ExecuteAsync($"GRANT SELECT ON sync.channel_messages TO {role}");
         await using var feed = hub.Feed();
-        var readers = Enumerable.Range(0, 6).Select(index => ChannelReader.Of(feed, channel, principal: () => new Principal(null, $"{index}", role, $$"""{"sub":"{{index}}"}""", null))).ToList();
+        var readers = Enumerable.Range(0, 6)
+            .Select(index => new Principal(null, $"{index}", role, $$"""{"sub":"{{index}}"}""", null))
+            .Select(principal => ChannelReader.Of(feed, channel, principal: () => principal))
+            .ToList();
         foreach (var reader in readers)
         {
             await reader.ExpectAsync("live null");
@@ -350,7 +366,10 @@ public sealed class ChannelFeedTests(HubDatabase hub) : IClassFixture<HubDatabas
     public async Task An_engine_whose_own_role_is_bound_by_policies_delivers_what_they_leave()
     {
         var role = await hub.CreateRoleAsync("bound");
-        await hub.Database.ExecuteAsync($"GRANT SELECT ON sync.channel_messages TO {role}; GRANT USAGE ON SCHEMA sync TO {role}; ALTER TABLE sync.channel_messages ENABLE ROW LEVEL SECURITY; CREATE POLICY even ON sync.channel_messages USING (id % 2 = 0)");
+        await hub.Database.ExecuteAsync(
+            $"GRANT SELECT ON sync.channel_messages TO {role}; GRANT USAGE ON SCHEMA sync TO {role};"
+            + " ALTER TABLE sync.channel_messages ENABLE ROW LEVEL SECURITY;"
+            + " CREATE POLICY even ON sync.channel_messages USING (id % 2 = 0)");
         try
         {
             await using var feed = hub.Feed(hub.Database.As(role), recheck: TimeSpan.FromMilliseconds(100));
@@ -363,7 +382,8 @@ public sealed class ChannelFeedTests(HubDatabase hub) : IClassFixture<HubDatabas
         }
         finally
         {
-            await hub.Database.ExecuteAsync("DROP POLICY even ON sync.channel_messages; ALTER TABLE sync.channel_messages DISABLE ROW LEVEL SECURITY");
+            await hub.Database.ExecuteAsync(
+                "DROP POLICY even ON sync.channel_messages; ALTER TABLE sync.channel_messages DISABLE ROW LEVEL SECURITY");
         }
     }
 
@@ -413,7 +433,8 @@ public sealed class ChannelFeedTests(HubDatabase hub) : IClassFixture<HubDatabas
             var refusal = await Assert.ThrowsAsync<SyncException>(reader.NextAsync);
             Assert.Equal(ErrorCode.UnknownRelation, refusal.Code);
             Assert.Contains("\"setup\"", refusal.Hint);
-            Assert.Equal(1, await hub.Database.ScalarAsync<long>($"SELECT count(*) FROM pg_stat_activity WHERE application_name = '{channel}'"));
+            Assert.Equal(
+                1, await hub.Database.ScalarAsync<long>($"SELECT count(*) FROM pg_stat_activity WHERE application_name = '{channel}'"));
         }
         finally
         {
@@ -432,7 +453,7 @@ public sealed class ChannelFeedTests(HubDatabase hub) : IClassFixture<HubDatabas
         await using var slow = ChannelReader.Of(feed, channel);
         await slow.ExpectAsync("message 1");
 
-        await feed.FarewellAsync();
+        await feed.DrainAsync();
 
         Assert.Equal(ErrorCode.ShuttingDown, (await Assert.ThrowsAsync<SyncException>(waiting.NextAsync)).Code);
         await slow.ExpectAsync("live 1");
@@ -440,8 +461,10 @@ public sealed class ChannelFeedTests(HubDatabase hub) : IClassFixture<HubDatabas
     }
 
     private Task ListeningAsync() => Eventually.TrueAsync(() => hub.Database.ScalarAsync<bool>(
-        $"SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = '{channel}' AND query LIKE 'LISTEN%' AND wait_event = 'ClientRead')"));
+        $"SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = '{channel}' AND query LIKE 'LISTEN%'"
+            + " AND wait_event = 'ClientRead')"));
 
-    /// <summary>Connections that can be told from everybody else's.</summary>
-    private NpgsqlDataSource Named() => NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(hub.Database.ConnectionString) { ApplicationName = channel });
+    /// <summary>Connections with an application name of their own.</summary>
+    private NpgsqlDataSource Named() =>
+        NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(hub.Database.ConnectionString) { ApplicationName = channel });
 }

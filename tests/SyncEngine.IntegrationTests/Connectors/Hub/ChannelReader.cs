@@ -8,7 +8,7 @@ namespace SyncEngine.IntegrationTests.Connectors.Hub;
 /// <summary>One stream of a channel, frame by frame as a client takes them.</summary>
 sealed class ChannelReader(IAsyncEnumerable<JsonElement> frames, IAsyncDisposable? connection = null) : IAsyncDisposable
 {
-    private static readonly TimeSpan patience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan timeout = TimeSpan.FromSeconds(20);
 
     private readonly CancellationTokenSource stopping = new();
     private IAsyncEnumerator<JsonElement>? reading;
@@ -22,7 +22,7 @@ sealed class ChannelReader(IAsyncEnumerable<JsonElement> frames, IAsyncDisposabl
     {
         reading ??= frames.GetAsyncEnumerator(stopping.Token);
         next ??= reading.MoveNextAsync().AsTask();
-        var hasFrame = await next.WaitAsync(patience, TimeProvider.System);
+        var hasFrame = await next.WaitAsync(timeout, TimeProvider.System);
         next = null;
         return hasFrame ? reading.Current : null;
     }
@@ -38,7 +38,10 @@ sealed class ChannelReader(IAsyncEnumerable<JsonElement> frames, IAsyncDisposabl
 
     public bool HasNext => next?.IsCompleted == true;
 
-    /// <summary>The next frame in short: <c>message 7</c>, <c>live 7</c>, <c>live null</c>, <c>reset must_refetch</c>, <c>error permission_denied</c>.</summary>
+    /// <summary>
+    /// The next frame in short: <c>message 7</c>, <c>live 7</c>, <c>live null</c>, <c>reset must_refetch</c>, <c>error
+    /// permission_denied</c>.
+    /// </summary>
     public async Task<string> ShortAsync() => Short(await NextAsync());
 
     public async Task ExpectAsync(params string[] frames)
@@ -89,7 +92,9 @@ sealed class ChannelReader(IAsyncEnumerable<JsonElement> frames, IAsyncDisposabl
         stopping.Dispose();
     }
 
-    private static async IAsyncEnumerable<JsonElement> FramesAsync(IAsyncEnumerable<ChannelFrame[]> batches, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken = default)
+    private static async IAsyncEnumerable<JsonElement> FramesAsync(
+        IAsyncEnumerable<ChannelFrame[]> batches,
+        [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         await foreach (var batch in batches.WithCancellation(cancellationToken))
         {

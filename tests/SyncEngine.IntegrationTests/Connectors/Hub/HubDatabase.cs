@@ -30,10 +30,14 @@ public sealed class HubDatabase(PostgresFixture postgres) : IAsyncLifetime
         Target = new HubTarget(Messages, TimeProvider.System);
     }
 
-    public static ChannelMessages Over(Npgsql.NpgsqlDataSource source, TimeSpan? retention = null) => new(source, new QuerySessionOptions(), retention ?? TimeSpan.FromMinutes(10));
+    public static ChannelMessages Over(Npgsql.NpgsqlDataSource source, TimeSpan? retention = null) =>
+        new(source, new QuerySessionOptions(), retention ?? TimeSpan.FromMinutes(10));
 
     public ChannelFeed Feed(Npgsql.NpgsqlDataSource? source = null, TimeSpan? recheck = null, int streams = 1000) =>
-        new(Over(source ?? Database.DataSource), recheck is { } interval ? new ChannelFeedOptions(streams, 4) { Recheck = interval } : new ChannelFeedOptions(streams, 4), TimeProvider.System);
+        new(
+            Over(source ?? Database.DataSource),
+            recheck is { } interval ? new ChannelFeedOptions(streams, 4) { Recheck = interval } : new ChannelFeedOptions(streams, 4),
+            TimeProvider.System);
 
     public string NewChannel() => $"channel {Interlocked.Increment(ref channels).ToString(CultureInfo.InvariantCulture)}";
 
@@ -41,14 +45,17 @@ public sealed class HubDatabase(PostgresFixture postgres) : IAsyncLifetime
     {
         foreach (var chunk in ids.Chunk(Target.MessagesPerCall))
         {
-            Assert.Equal(new PublishResult(chunk.Length), await Target.PublishAsync([.. chunk.Select(id => Message(channel, id))], CancellationToken.None));
+            Assert.Equal(
+                new PublishResult(chunk.Length),
+                await Target.PublishAsync([.. chunk.Select(id => Message(channel, id))], CancellationToken.None));
         }
     }
 
     /// <summary>Makes messages older than the retention, and sweeps.</summary>
     public async Task ExpireAsync(string channel, int upTo)
     {
-        await Database.ExecuteAsync($"UPDATE sync.channel_messages SET time = now() - interval '1 hour' WHERE channel = '{channel}' AND id <= {upTo}");
+        await Database.ExecuteAsync(
+            $"UPDATE sync.channel_messages SET time = now() - interval '1 hour' WHERE channel = '{channel}' AND id <= {upTo}");
         Assert.Null(await Messages.SweepAsync(CancellationToken.None));
     }
 
@@ -60,9 +67,12 @@ public sealed class HubDatabase(PostgresFixture postgres) : IAsyncLifetime
         return role;
     }
 
-    public Task<string?> HeldAsync(string channel) => Database.ScalarAsync<string>($"SELECT string_agg(id::text, ',' ORDER BY id) FROM sync.channel_messages WHERE channel = '{channel}'");
+    public Task<string?> StoredAsync(string channel) =>
+        Database.ScalarAsync<string>(
+            $"SELECT string_agg(id::text, ',' ORDER BY id) FROM sync.channel_messages WHERE channel = '{channel}'");
 
-    public static OutboundMessage Message(string channel, int id, string? data = "{\"a\":1}") => new(channel, id.ToString(CultureInfo.InvariantCulture), "name", data, "{}");
+    public static OutboundMessage Message(string channel, int id, string? data = "{\"a\":1}") =>
+        new(channel, id.ToString(CultureInfo.InvariantCulture), "name", data, "{}");
 
     public async ValueTask DisposeAsync()
     {

@@ -15,12 +15,17 @@ public sealed class HubTargetTests(HubDatabase hub) : IClassFixture<HubDatabase>
     [Fact]
     public async Task Messages_are_stored_as_they_are()
     {
-        OutboundMessage[] sent = [new(channel, "7", "it's \"new\"\n", """{"a": [1, null, "é\\"]}""", """{"h": 1}"""), new(channel, "9223372036854775807", "", null, "{}")];
+        OutboundMessage[] sent =
+        [
+            new(channel, "7", "it's \"new\"\n", """{"a": [1, null, "é\\"]}""", """{"h": 1}"""),
+            new(channel, "9223372036854775807", "", null, "{}"),
+        ];
 
         Assert.Equal(new PublishResult(2), await hub.Target.PublishAsync(sent, CancellationToken.None));
 
         await using var connection = await hub.Database.DataSource.OpenConnectionAsync(TestContext.Current.CancellationToken);
-        var held = await connection.QueryAsync<(long, string, string?, string)>("SELECT id, name, data::text, headers::text FROM sync.channel_messages WHERE channel = @channel ORDER BY id", new { channel });
+        var held = await connection.QueryAsync<(long, string, string?, string)>(
+            "SELECT id, name, data::text, headers::text FROM sync.channel_messages WHERE channel = @channel ORDER BY id", new { channel });
         Assert.Equal([(7, sent[0].Name, """{"a": [1, null, "é\\"]}""", """{"h": 1}"""), (long.MaxValue, "", null, "{}")], held);
         Assert.Equal(HealthStatus.Up, hub.Target.Health.State.Status);
     }
@@ -32,7 +37,7 @@ public sealed class HubTargetTests(HubDatabase hub) : IClassFixture<HubDatabase>
         await hub.PublishAsync(channel, 2, 3, 4);
         await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => hub.PublishAsync(channel, 4, 5, 6)));
 
-        Assert.Equal("1,2,3,4,5,6", await hub.HeldAsync(channel));
+        Assert.Equal("1,2,3,4,5,6", await hub.StoredAsync(channel));
     }
 
     [Theory]
@@ -41,15 +46,17 @@ public sealed class HubTargetTests(HubDatabase hub) : IClassFixture<HubDatabase>
     [InlineData("not json", "{}", "22P02")]
     [InlineData("1e200000", "{}", "22003")]
     [InlineData("1", "nor this", "22P02")]
-    public async Task What_PostgreSQL_cannot_hold_is_refused_for_good_and_the_messages_before_it_are_stored(string data, string headers, string code)
+    public async Task What_PostgreSQL_cannot_hold_is_refused_for_good_and_the_messages_before_it_are_stored(
+        string data, string headers, string code)
     {
-        OutboundMessage[] sent = [HubDatabase.Message(channel, 1), HubDatabase.Message(channel, 2), new(channel, "3", "bad", data, headers), HubDatabase.Message(channel, 4)];
+        var bad = new OutboundMessage(channel, "3", "bad", data, headers);
+        OutboundMessage[] sent = [HubDatabase.Message(channel, 1), HubDatabase.Message(channel, 2), bad, HubDatabase.Message(channel, 4)];
 
         var result = await hub.Target.PublishAsync(sent, CancellationToken.None);
 
         Assert.Equal((2, RefusalKind.Never, code), (result.Stored, result.Refusal!.Kind, result.Refusal.Code));
         Assert.DoesNotContain("not json", result.Refusal.Reason);
-        Assert.Equal("1,2", await hub.HeldAsync(channel));
+        Assert.Equal("1,2", await hub.StoredAsync(channel));
         Assert.Equal(HealthStatus.Up, hub.Target.Health.State.Status);
     }
 
@@ -64,11 +71,12 @@ public sealed class HubTargetTests(HubDatabase hub) : IClassFixture<HubDatabase>
                 new(channel, "9223372036854775808", "name", null, "{}"),
             ])
         {
-            var result = await hub.Target.PublishAsync([HubDatabase.Message(channel, 1), bad, HubDatabase.Message(channel, 3)], CancellationToken.None);
+            var result = await hub.Target.PublishAsync(
+                [HubDatabase.Message(channel, 1), bad, HubDatabase.Message(channel, 3)], CancellationToken.None);
             Assert.Equal((1, RefusalKind.Never), (result.Stored, result.Refusal?.Kind));
         }
 
-        Assert.Equal("1", await hub.HeldAsync(channel));
+        Assert.Equal("1", await hub.StoredAsync(channel));
         var random = new Random(20261120);
         var tooLong = string.Concat(Enumerable.Range(0, 9_000).Select(_ => (char)random.Next(0x4e00, 0x9fff)));
         foreach (var unreadable in (string[])[tooLong, "", new string('x', 1_025), "a\0b", "\ud800"])
@@ -123,7 +131,8 @@ public sealed class HubTargetTests(HubDatabase hub) : IClassFixture<HubDatabase>
     [Fact]
     public async Task Only_the_callers_token_cancels()
     {
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => hub.Target.PublishAsync([HubDatabase.Message(channel, 1)], new CancellationToken(canceled: true)));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => hub.Target.PublishAsync([HubDatabase.Message(channel, 1)], new CancellationToken(canceled: true)));
     }
 
     [Fact]
@@ -136,41 +145,45 @@ public sealed class HubTargetTests(HubDatabase hub) : IClassFixture<HubDatabase>
         await hub.ExpireAsync(quiet, upTo: 2);
         await hub.ExpireAsync(channel, upTo: 15);
 
-        Assert.Equal("15,16,17,18,19,20", await hub.HeldAsync(channel));
-        Assert.Equal("2", await hub.HeldAsync(quiet));
+        Assert.Equal("15,16,17,18,19,20", await hub.StoredAsync(channel));
+        Assert.Equal("2", await hub.StoredAsync(quiet));
     }
 
     [Fact]
     public async Task A_sweep_takes_whole_beginnings_whatever_the_clock_did()
     {
         await hub.PublishAsync(channel, 1, 2, 3, 4, 5);
-        await hub.Database.ExecuteAsync($"UPDATE sync.channel_messages SET time = now() - interval '1 hour' WHERE channel = '{channel}' AND id IN (3, 4)");
+        await hub.Database.ExecuteAsync(
+            $"UPDATE sync.channel_messages SET time = now() - interval '1 hour' WHERE channel = '{channel}' AND id IN (3, 4)");
 
         Assert.Null(await hub.Messages.SweepAsync(TestContext.Current.CancellationToken));
 
-        Assert.Equal("4,5", await hub.HeldAsync(channel));
+        Assert.Equal("4,5", await hub.StoredAsync(channel));
     }
 
     [Fact]
     public async Task A_large_backlog_is_swept_in_steps_by_one_engine_at_a_time()
     {
         await hub.Database.ExecuteAsync(
-            $"INSERT INTO sync.channel_messages (channel, id, name, headers, time) SELECT '{channel} ' || n % 7, n, '', '{{}}', now() - interval '1 hour' FROM generate_series(1, 17000) AS n");
+            "INSERT INTO sync.channel_messages (channel, id, name, headers, time)"
+                + $" SELECT '{channel} ' || n % 7, n, '', '{{}}', now() - interval '1 hour' FROM generate_series(1, 17000) AS n");
 
         await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => hub.Messages.SweepAsync(CancellationToken.None)));
         await Eventually.TrueAsync(async () =>
         {
             await hub.Messages.SweepAsync(CancellationToken.None);
-            return await hub.Database.ScalarAsync<long>($"SELECT count(*) FROM sync.channel_messages WHERE channel LIKE '{channel} %'") == 7;
+            return await hub.Database.ScalarAsync<long>($"SELECT count(*) FROM sync.channel_messages WHERE channel LIKE '{channel} %'") ==
+                7;
         });
     }
 
     [Fact]
     public async Task The_target_sweeps_by_itself()
     {
-        await using var target = new HubTarget(HubDatabase.Over(hub.Database.DataSource, TimeSpan.FromMilliseconds(1)), TimeProvider.System);
+        await using var target = new HubTarget(
+            HubDatabase.Over(hub.Database.DataSource, TimeSpan.FromMilliseconds(1)), TimeProvider.System);
         await target.PublishAsync([HubDatabase.Message(channel, 1), HubDatabase.Message(channel, 2)], CancellationToken.None);
 
-        await Eventually.TrueAsync(async () => await hub.HeldAsync(channel) == "2");
+        await Eventually.TrueAsync(async () => await hub.StoredAsync(channel) == "2");
     }
 }

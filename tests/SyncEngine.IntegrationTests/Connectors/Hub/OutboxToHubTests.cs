@@ -62,7 +62,8 @@ public sealed class OutboxToHubTests(PostgresFixture postgres)
     {
         var connection = await outbox.Database.DataSource.OpenConnectionAsync();
         var transaction = await connection.BeginTransactionAsync();
-        await using var command = new NpgsqlCommand("INSERT INTO outbox (mutation_id, channel, name, data) VALUES ($1, $2, $1, '{}')", connection, transaction)
+        await using var command = new NpgsqlCommand(
+            "INSERT INTO outbox (mutation_id, channel, name, data) VALUES ($1, $2, $1, '{}')", connection, transaction)
         {
             Parameters = { new() { Value = row.ToString(CultureInfo.InvariantCulture) }, new() { Value = $"c{channel}" } },
         };
@@ -115,7 +116,15 @@ public sealed class OutboxToHubTests(PostgresFixture postgres)
             var messages = HubDatabase.Over(database);
             target = new HubTarget(messages, TimeProvider.System);
             Feed = new ChannelFeed(messages, new ChannelFeedOptions(1_000, 4), TimeProvider.System);
-            var connector = new OutboxConnector(outbox.Options, [new TargetRoute("*", target)], database, null, new OutboxHealth(TimeProvider.System), metrics, TimeProvider.System, NullLoggerFactory.Instance) { Crash = crashing.Token };
+            var connector = new OutboxConnector(
+                outbox.Options,
+                new OutboxConnections(database, [new TargetRoute("*", target)], CommitOrder: null),
+                new OutboxInstruments(new OutboxHealth(TimeProvider.System), metrics),
+                TimeProvider.System,
+                NullLoggerFactory.Instance)
+            {
+                Crash = crashing.Token,
+            };
             running = connector.RunAsync(stopping.Token);
         }
 

@@ -11,16 +11,17 @@ using Xunit;
 namespace SyncEngine.IntegrationTests.Connectors.Outbox;
 
 /// <summary>
-/// An outbox, Ably's simulator, and nodes between them. It knows what was written on each channel and in which order, and what must be true of every run in the end:
-/// nothing is lost, nothing is seen twice, every channel is in order, and an event never goes out under two ids, nor an id with two contents.
+/// An outbox, Ably's simulator, and nodes between them. It records what was written on each channel and in which order. At the end of every
+/// run it checks: nothing is lost or delivered twice, every channel is in order, no event was sent under two ids, and no id with two
+/// contents.
 /// </summary>
 sealed class AblyRun : IAsyncDisposable
 {
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(20);
 
     private readonly Lock access = new(); // writers write beside each other
     private readonly Dictionary<string, List<string>> written = new(StringComparer.Ordinal);
-    private readonly HashSet<string> doubtful = new(StringComparer.Ordinal);
+    private readonly HashSet<string> uncertain = new(StringComparer.Ordinal);
     private int count;
 
     private AblyRun(OutboxDatabase outbox, SimulatedAbly ably)
@@ -49,7 +50,8 @@ sealed class AblyRun : IAsyncDisposable
 
     /// <summary>So many events of a channel in one transaction.</summary>
     public Task WriteManyAsync(string channel, int howMany, string prefix = "e") =>
-        WriteAsync([.. Enumerable.Range(1, howMany).Select(number => (channel, $"{channel}/{prefix}{number.ToString(CultureInfo.InvariantCulture)}"))]);
+        WriteAsync([.. Enumerable.Range(1, howMany).Select(
+            number => (channel, $"{channel}/{prefix}{number.ToString(CultureInfo.InvariantCulture)}"))]);
 
     /// <summary>These have become visible on their channels, in this order.</summary>
     public void Expect(params IReadOnlyList<(string Channel, string Name)> events)
@@ -69,17 +71,17 @@ sealed class AblyRun : IAsyncDisposable
         }
     }
 
-    /// <summary>Writers that write beside each other, each on channels of its own, until they are told to end.</summary>
+    /// <summary>Writers that write beside each other, each on channels of its own, until they are stopped.</summary>
     public Load StartLoad(int seed, int writers = 3, int channelsEach = 4) => new(this, seed, writers, channelsEach);
 
-    /// <summary>Until Ably has stored so many more than it has now.</summary>
+    /// <summary>Waits until Ably has stored this many more messages.</summary>
     public Task ProgressAsync(int more)
     {
         var until = Ably.StoredCount + more;
-        return Ably.WaitForAllAsync(until, Patience);
+        return Ably.WaitForAllAsync(until, Deadline);
     }
 
-    /// <summary>Until all that was written is stored and the table is empty but for its tombstone; then everything is checked.</summary>
+    /// <summary>Waits until all rows are stored and only a tombstone is left, then checks everything.</summary>
     /// <param name="except">Channels on which nothing is to be stored.</param>
     public async Task CompleteAsync(params IReadOnlyCollection<string> except)
     {
@@ -89,8 +91,9 @@ sealed class AblyRun : IAsyncDisposable
             expected = count - except.Sum(channel => written[channel].Count);
         }
 
-        await Ably.WaitForAllAsync(expected, Patience);
-        await Replication.Eventually.TrueAsync(async () => await Outbox.ScalarAsync<long>("SELECT count(*) FROM outbox WHERE NOT processed") == 0);
+        await Ably.WaitForAllAsync(expected, Deadline);
+        await Replication.Eventually.TrueAsync(
+            async () => await Outbox.ScalarAsync<long>("SELECT count(*) FROM outbox WHERE NOT processed") == 0);
         Check(except);
     }
 
@@ -101,7 +104,8 @@ sealed class AblyRun : IAsyncDisposable
             foreach (var (channel, names) in written)
             {
                 var seen = Ably.Messages(channel);
-                Assert.Equal(except.Contains(channel) ? [] : names, seen.Select(message => message.Name!).Where(name => !doubtful.Contains(name)));
+                Assert.Equal(
+                    except.Contains(channel) ? [] : names, seen.Select(message => message.Name!).Where(name => !uncertain.Contains(name)));
                 Assert.All(seen, message => Assert.Equal(message.Name, MutationOf(message)));
                 var ids = seen.Select(IdOf).ToList();
                 Assert.Equal(ids.Order().Distinct(), ids);
@@ -121,7 +125,9 @@ sealed class AblyRun : IAsyncDisposable
 
     /// <summary>Code and number of the dead letters, by code.</summary>
     public async Task<string> DeadLettersAsync() =>
-        await Outbox.ScalarAsync<string?>("SELECT string_agg(code || ' ' || howMany, ', ' ORDER BY code) FROM (SELECT code, count(*) AS howMany FROM sync.dead_letters GROUP BY code) letters") ?? "";
+        await Outbox.ScalarAsync<string?>(
+            "SELECT string_agg(code || ' ' || howMany, ', ' ORDER BY code) FROM (SELECT code, count(*) AS howMany"
+            + " FROM sync.dead_letters GROUP BY code) letters") ?? "";
 
     public static long IdOf(RecordedMessage message) => long.Parse(message.Id!, CultureInfo.InvariantCulture);
 
@@ -131,7 +137,7 @@ sealed class AblyRun : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        Ably.Mend();
+        Ably.ClearFaults();
         await Outbox.DisposeAsync();
         await Ably.DisposeAsync();
     }
@@ -141,15 +147,16 @@ sealed class AblyRun : IAsyncDisposable
         try
         {
             await connection.ExecuteAsync(
-                "INSERT INTO outbox (mutation_id, channel, name, data) SELECT name, channel, name, jsonb_build_object('name', name) FROM unnest(@channels, @names) WITH ORDINALITY AS e (channel, name, place) ORDER BY place",
+                "INSERT INTO outbox (mutation_id, channel, name, data) SELECT name, channel, name, jsonb_build_object('name', name)"
+                    + " FROM unnest(@channels, @names) WITH ORDINALITY AS e (channel, name, place) ORDER BY place",
                 new { channels = events.Select(each => each.Channel).ToArray(), names = events.Select(each => each.Name).ToArray() });
         }
         catch (NpgsqlException)
         {
-            // Whether it was committed is not known.
+            // It may have been committed or not.
             lock (access)
             {
-                doubtful.UnionWith(events.Select(each => each.Name));
+                uncertain.UnionWith(events.Select(each => each.Name));
             }
 
             throw;
@@ -187,14 +194,17 @@ sealed class AblyRun : IAsyncDisposable
                     await using var connection = await run.Outbox.Database.DataSource.OpenConnectionAsync(enough.Token);
                     while (!enough.IsCancellationRequested)
                     {
-                        await run.Ably.WaitUntilAsync(ably => run.count - ably.StoredCount < RowsAhead, TimeSpan.FromMinutes(1), enough.Token);
-                        await run.WriteAsync(connection, [.. Enumerable.Range(0, random.Next(1, 5)).Select(_ => ($"w{writer}.{random.Next(channels)}", $"w{writer}/{++number}"))]);
+                        await run.Ably.WaitUntilAsync(
+                            ably => run.count - ably.StoredCount < RowsAhead, TimeSpan.FromMinutes(1), enough.Token);
+                        await run.WriteAsync(connection, [.. Enumerable.Range(0, random.Next(1, 5)).Select(
+                            _ => ($"w{writer}.{random.Next(channels)}", $"w{writer}/{++number}"))]);
                     }
                 }
                 catch (NpgsqlException)
                 {
                     // The server is away: the next connection is tried until it is back, or enough was written.
-                    await Replication.Eventually.TrueAsync(async () => enough.IsCancellationRequested || await CanConnectAsync(run.Outbox.Database.DataSource));
+                    await Replication.Eventually.TrueAsync(
+                        async () => enough.IsCancellationRequested || await CanConnectAsync(run.Outbox.Database.DataSource));
                 }
                 catch (OperationCanceledException) when (enough.IsCancellationRequested)
                 {

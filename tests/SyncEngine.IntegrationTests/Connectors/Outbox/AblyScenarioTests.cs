@@ -7,7 +7,9 @@ using Xunit;
 
 namespace SyncEngine.IntegrationTests.Connectors.Outbox;
 
-/// <summary>From a real outbox to Ably's simulator: in which order, under which ids and in which shape rows arrive, and what becomes of those that Ably never takes.</summary>
+/// <summary>
+/// From a real outbox to Ably's simulator: the order, ids and shape of messages, and the end of rows that Ably refuses for good.
+/// </summary>
 public sealed class AblyScenarioTests(PostgresFixture postgres)
 {
     [Theory]
@@ -30,14 +32,16 @@ public sealed class AblyScenarioTests(PostgresFixture postgres)
                 (string Channel, string Name)[] events = [("foo", $"foo/{round}.{i}"), ("bar", $"bar/{round}.{i}")];
                 foreach (var (channel, name) in events)
                 {
-                    await connection.ExecuteAsync("SAVEPOINT s; INSERT INTO outbox (mutation_id, channel, name) VALUES (@name, @channel, @name)", new { channel, name });
+                    await connection.ExecuteAsync(
+                        "SAVEPOINT s; INSERT INTO outbox (mutation_id, channel, name) VALUES (@name, @channel, @name)",
+                        new { channel, name });
                 }
 
                 open.Add((connection, transaction, events));
             }
 
             await run.WriteAsync(("foo", $"foo/{round}.early"));
-            await run.Ably.WaitForAllAsync(++stored, AblyRun.Patience);
+            await run.Ably.WaitForAllAsync(++stored, AblyRun.Deadline);
             while (open.Count > 0)
             {
                 var (connection, transaction, events) = open[random.Next(open.Count)];
@@ -46,8 +50,10 @@ public sealed class AblyScenarioTests(PostgresFixture postgres)
                 await transaction.CommitAsync();
                 await connection.DisposeAsync();
                 run.Expect(events);
-                await run.Ably.WaitForAllAsync(stored += 2, AblyRun.Patience);
-                Assert.All(events, late => Assert.True(AblyRun.IdOf(run.Ably.Messages(late.Channel).Single(message => message.Name == late.Name)) > read));
+                await run.Ably.WaitForAllAsync(stored += 2, AblyRun.Deadline);
+                Assert.All(
+                    events,
+                    late => Assert.True(AblyRun.IdOf(run.Ably.Messages(late.Channel).Single(message => message.Name == late.Name)) > read));
             }
         }
 
@@ -61,10 +67,13 @@ public sealed class AblyScenarioTests(PostgresFixture postgres)
         run.Start();
         await using var writer = await run.Outbox.Database.DataSource.OpenConnectionAsync();
         await using var open = await writer.BeginTransactionAsync();
-        const string insert = "INSERT INTO outbox (mutation_id, channel, name) SELECT c || i, c, c || i FROM generate_series(@first, @last) i, unnest(ARRAY['foo/', 'bar/']) c";
+        const string insert = """
+            INSERT INTO outbox (mutation_id, channel, name)
+            SELECT c || i, c, c || i FROM generate_series(@first, @last) i, unnest(ARRAY['foo/', 'bar/']) c
+            """;
         await writer.ExecuteAsync(insert, new { first = 1, last = 5 });
         await run.WriteManyAsync("baz", 1);
-        await run.Ably.WaitForAllAsync(1, AblyRun.Patience);
+        await run.Ably.WaitForAllAsync(1, AblyRun.Deadline);
         await writer.ExecuteAsync(insert, new { first = 6, last = 3_000 });
         await open.CommitAsync();
         foreach (var channel in new[] { "foo/", "bar/" })
@@ -90,8 +99,8 @@ public sealed class AblyScenarioTests(PostgresFixture postgres)
     public async Task Lost_acknowledgements_of_batches_are_asked_for_again_channel_by_channel()
     {
         await using var run = await AblyRun.CreateAsync(postgres);
-        run.Ably.Inject(new Fault.LoseAnswer(), doors: Doors.Batch, times: 3);
-        run.Ably.Inject(new Fault.StoreThenFail(), doors: Doors.Batch, times: 3);
+        run.Ably.Inject(new Fault.LoseAnswer(), endpoints: Endpoints.Batch, times: 3);
+        run.Ably.Inject(new Fault.StoreThenFail(), endpoints: Endpoints.Batch, times: 3);
         await run.WriteAsync([.. Enumerable.Range(0, 200).Select(number => ($"c{number % 40}", $"e{number}"))]);
         run.Start(options => options with { ConcurrentRequests = 1 });
         await run.CompleteAsync();
@@ -111,7 +120,8 @@ public sealed class AblyScenarioTests(PostgresFixture postgres)
         await run.WriteManyAsync("foo", 2, "after");
         await run.CompleteAsync();
         Assert.Equal("40009 2", await run.DeadLettersAsync());
-        Assert.Equal(100_000, await run.Outbox.ScalarAsync<int>("SELECT length(payload::jsonb -> 'data' ->> 'text') FROM sync.dead_letters ORDER BY id LIMIT 1"));
+        Assert.Equal(100_000, await run.Outbox.ScalarAsync<int>(
+            "SELECT length(payload::jsonb -> 'data' ->> 'text') FROM sync.dead_letters ORDER BY id LIMIT 1"));
     }
 
     [Fact]
@@ -159,7 +169,7 @@ public sealed class AblyScenarioTests(PostgresFixture postgres)
             ('m3', 'foo', 'e', false, 'null'),
             ('m4', 'foo', 'e', false, NULL)
             """);
-        var seen = await run.Ably.WaitForAsync("foo", 4, AblyRun.Patience);
+        var seen = await run.Ably.WaitForAsync("foo", 4, AblyRun.Deadline);
         Assert.Equal(
             [
                 """{"x-ably-models-event-uuid":"m1","x-ably-models-reject":"true","b":false,"n":1.50,"s":"text","z":null,"pages":"[1, \"zwei\"]","nested":"{\"a\": {\"b\": null}}"}""",
@@ -176,7 +186,11 @@ public sealed class AblyScenarioTests(PostgresFixture postgres)
     {
         await using var run = await AblyRun.CreateAsync(postgres);
         run.Start();
-        string?[] data = [null, "null", "true", "\"text\"", "\"größe ☃ 😀 \\u0001\"", "12345678901234567890.50", "[]", "[1, [2]]", "{}", "{\"é\": {\"a\": null}}"];
+        string?[] data =
+        [
+            null, "null", "true", "\"text\"", "\"größe ☃ 😀 \\u0001\"", "12345678901234567890.50", "[]", "[1, [2]]", "{}",
+            "{\"é\": {\"a\": null}}",
+        ];
         foreach (var (value, number) in data.Select((value, number) => (value, number)))
         {
             await run.Outbox.InsertAsync("foo", $"e{number}", value!);
@@ -184,7 +198,7 @@ public sealed class AblyScenarioTests(PostgresFixture postgres)
 
         var longest = new string('é', 15_000);
         await run.Outbox.InsertAsync("foo", longest);
-        var seen = await run.Ably.WaitForAsync("foo", data.Length + 1, AblyRun.Patience);
+        var seen = await run.Ably.WaitForAsync("foo", data.Length + 1, AblyRun.Deadline);
         Assert.Equal(data, seen.Take(data.Length).Select(message => message.Data));
         Assert.Equal([null, .. Enumerable.Repeat("json", data.Length)], seen.Select(message => message.Encoding));
         Assert.Equal(longest, seen[^1].Name);
@@ -196,7 +210,8 @@ public sealed class AblyScenarioTests(PostgresFixture postgres)
         await using var run = await AblyRun.CreateAsync(postgres);
         run.Ably.AddKey("application.limited:secret", """{"open:*":["publish"]}""");
         run.Start(options => options with { Key = "application.limited:secret", ConcurrentRequests = 2 });
-        await run.WriteAsync([.. Enumerable.Range(0, 100).Select(number => ($"{(number % 2 == 0 ? "open" : "closed")}:{number % 10}", $"e{number}"))]);
+        await run.WriteAsync(
+            [.. Enumerable.Range(0, 100).Select(number => ($"{(number % 2 == 0 ? "open" : "closed")}:{number % 10}", $"e{number}"))]);
         await run.CompleteAsync("closed:1", "closed:3", "closed:5", "closed:7", "closed:9");
         Assert.Equal("40160 50", await run.DeadLettersAsync());
     }
@@ -207,10 +222,10 @@ public sealed class AblyScenarioTests(PostgresFixture postgres)
         await using var run = await AblyRun.CreateAsync(postgres);
         run.Start();
         await run.WriteManyAsync("foo", 1, "a");
-        await run.Ably.WaitForAllAsync(1, AblyRun.Patience);
+        await run.Ably.WaitForAllAsync(1, AblyRun.Deadline);
         await run.Outbox.ExecuteAsync("ALTER TABLE outbox DISABLE TRIGGER ALL");
         await run.WriteManyAsync("foo", 3, "b");
-        await run.Ably.WaitForAllAsync(4, AblyRun.Patience);
+        await run.Ably.WaitForAllAsync(4, AblyRun.Deadline);
         await run.Outbox.ExecuteAsync("ALTER TABLE outbox ENABLE TRIGGER ALL");
         await run.WriteManyAsync("foo", 3, "c");
         await run.CompleteAsync();
@@ -220,14 +235,16 @@ public sealed class AblyScenarioTests(PostgresFixture postgres)
     public async Task Without_trigger_and_LISTEN_rows_are_found_at_the_fixed_rate()
     {
         await using var run = await AblyRun.CreateAsync(postgres, hasTrigger: false);
-        run.Start(options: run.Outbox.Options with { FixedRate = true, PollInterval = TimeSpan.FromMilliseconds(100), SafetyPoll = TimeSpan.FromDays(1) });
+        var rate = TimeSpan.FromMilliseconds(100);
+        run.Start(options: run.Outbox.Options with { FixedRate = true, PollInterval = rate, SafetyPoll = TimeSpan.FromDays(1) });
         for (var number = 1; number <= 3; number++)
         {
             await run.WriteManyAsync("foo", 150, $"{number}.");
-            await run.Ably.WaitForAllAsync(150 * number, AblyRun.Patience);
+            await run.Ably.WaitForAllAsync(150 * number, AblyRun.Deadline);
         }
 
-        Assert.Equal(0, await run.Outbox.ScalarAsync<long>("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"));
+        Assert.Equal(0, await run.Outbox.ScalarAsync<long>(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"));
         await run.CompleteAsync();
     }
 

@@ -23,7 +23,7 @@ public sealed class ClusterScenarioTests(PostgresFixture postgres)
         await run.ProgressAsync(200);
         await load.EndAsync();
         await run.CompleteAsync();
-        // Whoever stops and whoever joins hands over what is answered: nothing is even asked for again.
+        // A node that stops hands over only what is answered, so no message is sent twice.
         Assert.DoesNotContain(run.Ably.Arrivals, arrival => arrival.Outcome is Outcome.Repeated);
     }
 
@@ -31,12 +31,12 @@ public sealed class ClusterScenarioTests(PostgresFixture postgres)
     public async Task What_a_killed_node_had_stored_and_not_settled_is_sent_again_under_the_same_ids_by_another()
     {
         await using var run = await AblyRun.CreateAsync(postgres);
-        // Stored, and the node never hears of it: a part of its channels is in mid-air when it dies.
+        // Stored, but the answer is lost: a part of its channels is under way when the node dies.
         using var lost = run.Ably.Inject(new Fault.LoseAnswer(), "w*.1");
         var first = run.Start();
         await Eventually.TrueAsync(() => Task.FromResult(first.Health.Mode == "full: 1 node"));
         var load = run.StartLoad(12);
-        await lost.WaitForHitsAsync(3, AblyRun.Patience);
+        await lost.WaitForHitsAsync(3, AblyRun.Deadline);
         await run.ProgressAsync(100);
         var second = run.Start();
         await Eventually.TrueAsync(() => Task.FromResult(second.Health.Mode == "full: 2 nodes"));
@@ -58,20 +58,23 @@ public sealed class ClusterScenarioTests(PostgresFixture postgres)
         var role = await run.Outbox.CreateRoleAsync("zombie", "SUPERUSER");
         var zombie = run.Start(options => options with { ConcurrentRequests = 2 }, role: role);
         await Eventually.TrueAsync(() => Task.FromResult(zombie.Health.Mode == "full: 1 node"));
-        // A batch is nobody's to take back: it hangs on when the node has given up.
-        using var hanging = run.Ably.Inject(new Fault.Hang(), times: 1, doors: Doors.Batch);
+        // A batch cannot be taken back: it still hangs when the node has given up.
+        using var hanging = run.Ably.Inject(new Fault.Hang(), times: 1, endpoints: Endpoints.Batch);
         var load = run.StartLoad(13);
-        await hanging.WaitForHitsAsync(1, AblyRun.Patience);
+        await hanging.WaitForHitsAsync(1, AblyRun.Deadline);
 
         var heir = run.Start(options => options with { ConcurrentRequests = 64 });
         await Eventually.TrueAsync(() => Task.FromResult(heir.Health.Mode == "full: 2 nodes"));
-        await run.Outbox.ExecuteAsync($"ALTER ROLE {role} NOLOGIN; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{role}'");
+        await run.Outbox.ExecuteAsync(
+            $"ALTER ROLE {role} NOLOGIN; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{role}'");
         await Eventually.TrueAsync(() => Task.FromResult(heir.Health.Mode == "full: 1 node"));
-        // The heir has all channels, those of the batch too.
-        await run.Ably.WaitUntilAsync(ably => Enumerable.Range(0, 12).All(channel => ably.Count($"w{channel / 4}.{channel % 4}") > 20), AblyRun.Patience);
+        // The next owner has all channels, those of the batch too.
+        await run.Ably.WaitUntilAsync(
+            ably => Enumerable.Range(0, 12).All(channel => ably.Count($"w{channel / 4}.{channel % 4}") > 20), AblyRun.Deadline);
         Assert.DoesNotContain(run.Ably.Arrivals, arrival => arrival is { InBatch: true, Outcome: Outcome.Repeated });
         hanging.Lift();
-        await run.Ably.WaitUntilAsync(ably => ably.Arrivals.Any(arrival => arrival is { InBatch: true, Outcome: Outcome.Repeated }), AblyRun.Patience);
+        await run.Ably.WaitUntilAsync(
+            ably => ably.Arrivals.Any(arrival => arrival is { InBatch: true, Outcome: Outcome.Repeated }), AblyRun.Deadline);
 
         await run.Outbox.ExecuteAsync($"ALTER ROLE {role} LOGIN");
         await Eventually.TrueAsync(() => Task.FromResult(heir.Health.Mode == "full: 2 nodes"));
@@ -111,7 +114,8 @@ public sealed class ClusterScenarioTests(PostgresFixture postgres)
         for (var cut = 0; cut < 5; cut++)
         {
             await run.ProgressAsync(60);
-            await run.Outbox.ExecuteAsync("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'node'");
+            await run.Outbox.ExecuteAsync(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'node'");
         }
 
         await load.EndAsync();

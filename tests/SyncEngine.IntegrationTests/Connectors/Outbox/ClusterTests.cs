@@ -3,7 +3,10 @@ using Xunit;
 
 namespace SyncEngine.IntegrationTests.Connectors.Outbox;
 
-/// <summary>Several nodes on one outbox: they share the channels, and hand them over without loss, repetition under another id, or a change of order.</summary>
+/// <summary>
+/// Several nodes on one outbox: they share the channels, and hand them over without loss, repetition under another id, or a change of
+/// order.
+/// </summary>
 public sealed class ClusterTests(PostgresFixture postgres)
 {
     [Fact]
@@ -15,10 +18,12 @@ public sealed class ClusterTests(PostgresFixture postgres)
         TestNode[] nodes = [outbox.Start(target), outbox.Start(target), outbox.Start(target)];
         await Eventually.TrueAsync(() => Task.FromResult(nodes.All(node => node.Health.Mode == "full: 3 nodes")));
 
-        await outbox.ExecuteAsync("INSERT INTO outbox (mutation_id, channel, name) SELECT i::text, 'c' || i % 50, 'e' || i FROM generate_series(1, 2000) i");
+        await outbox.ExecuteAsync(
+            "INSERT INTO outbox (mutation_id, channel, name) SELECT i::text, 'c' || i % 50, 'e' || i FROM generate_series(1, 2000) i");
         target.Before = async (message, _) =>
         {
-            var holder = await outbox.ScalarAsync<string>("SELECT locked_by FROM outbox WHERE sequence_id = @id", new { id = long.Parse(message.Id) });
+            var holder = await outbox.ScalarAsync<string>(
+                "SELECT locked_by FROM outbox WHERE sequence_id = @id", new { id = long.Parse(message.Id) });
             lock (senders)
             {
                 senders.Add(holder);
@@ -39,7 +44,7 @@ public sealed class ClusterTests(PostgresFixture postgres)
         var target = new RecordingTarget();
         var isStuck = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var isFirst = true;
-        // The first node's answers never come once a part is stored; it dies so.
+        // Once a part is stored, the first node gets no answers. It is killed in this state.
         target.After = async (_, cancellation) =>
         {
             if (Volatile.Read(ref isFirst) && target.All.Count > 500)
@@ -52,7 +57,8 @@ public sealed class ClusterTests(PostgresFixture postgres)
         };
         var first = outbox.Start(target);
         await Eventually.TrueAsync(() => Task.FromResult(first.Health.Mode == "full: 1 node"));
-        await outbox.ExecuteAsync("INSERT INTO outbox (mutation_id, channel, name) SELECT i::text, 'c' || i % 20, 'e' || i FROM generate_series(1, 3000) i");
+        await outbox.ExecuteAsync(
+            "INSERT INTO outbox (mutation_id, channel, name) SELECT i::text, 'c' || i % 20, 'e' || i FROM generate_series(1, 3000) i");
         await isStuck.Task.WaitAsync(TimeSpan.FromSeconds(20), TimeProvider.System);
         await first.KillAsync();
         Assert.Equal(1, await outbox.ScalarAsync<long>("SELECT count(*) FROM nodes"));
@@ -63,7 +69,8 @@ public sealed class ClusterTests(PostgresFixture postgres)
 
         Assert.InRange(target.Repeats, 1, 20 * 100);
         AssertInOrder(target, 20);
-        await Eventually.TrueAsync(async () => await outbox.ScalarAsync<string>("SELECT string_agg(processed::text, ',') FROM outbox") == "true");
+        await Eventually.TrueAsync(
+            async () => await outbox.ScalarAsync<string>("SELECT string_agg(processed::text, ',') FROM outbox") == "true");
     }
 
     [Fact]

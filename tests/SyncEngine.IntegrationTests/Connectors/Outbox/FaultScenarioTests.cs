@@ -5,7 +5,7 @@ using Xunit;
 
 namespace SyncEngine.IntegrationTests.Connectors.Outbox;
 
-/// <summary>What Ably answers when it does not take a message: who waits for it, who does not, and that nothing is lost, repeated or a dead letter for it.</summary>
+/// <summary>Ably's refusals: which channels wait and which do not, and that nothing is lost, repeated or a dead letter.</summary>
 public sealed class FaultScenarioTests(PostgresFixture postgres)
 {
     private const int Others = 10;
@@ -24,8 +24,8 @@ public sealed class FaultScenarioTests(PostgresFixture postgres)
         var node = run.Start(options => options with { ConcurrentRequests = requests });
         await WriteEverywhereAsync(run, "broken");
 
-        await run.Ably.WaitForAllAsync(Others * 20, AblyRun.Patience);
-        await Eventually.TrueAsync(() => Task.FromResult(node.Health.Held is [{ Channel: "broken", Code: "50000" }]));
+        await run.Ably.WaitForAllAsync(Others * 20, AblyRun.Deadline);
+        await Eventually.TrueAsync(() => Task.FromResult(node.Health.Blocked is [{ Channel: "broken", Code: "50000" }]));
         broken.Lift();
         await run.CompleteAsync();
         Assert.Equal("", await run.DeadLettersAsync());
@@ -39,9 +39,9 @@ public sealed class FaultScenarioTests(PostgresFixture postgres)
         var node = run.Start();
         await WriteEverywhereAsync(run, "hot");
 
-        await run.Ably.WaitForAllAsync(Others * 20, AblyRun.Patience);
+        await run.Ably.WaitForAllAsync(Others * 20, AblyRun.Deadline);
         Assert.Equal(0, run.Ably.Count("hot")); // the others have not waited for it
-        Assert.Equal(["hot"], node.Health.Held.Select(held => held.Channel));
+        Assert.Equal(["hot"], node.Health.Blocked.Select(blocked => blocked.Channel));
         await run.CompleteAsync();
         var attempts = run.Ably.Arrivals.Where(arrival => arrival.Channel == "hot").Take(3).Select(arrival => arrival.At).ToList();
         Assert.All(attempts.Zip(attempts.Skip(1)), pair => Assert.True(pair.Second - pair.First >= TimeSpan.FromSeconds(0.95)));
@@ -50,7 +50,8 @@ public sealed class FaultScenarioTests(PostgresFixture postgres)
     [Fact]
     public async Task Limits_of_the_account_and_of_a_channel_slow_the_outbox_down_and_lose_nothing()
     {
-        await using var run = await AblyRun.CreateAsync(postgres, new SimulatorOptions { AccountRequestsPerSecond = 50, ChannelMessagesPerSecond = 5 });
+        await using var run = await AblyRun.CreateAsync(
+            postgres, new SimulatorOptions { AccountRequestsPerSecond = 50, ChannelMessagesPerSecond = 5 });
         run.Start();
         await run.WriteManyAsync("hot", 12);
         await WriteEverywhereAsync(run, "c0");
@@ -68,10 +69,11 @@ public sealed class FaultScenarioTests(PostgresFixture postgres)
         var load = run.StartLoad(1);
         await run.ProgressAsync(300);
         run.Ably.RevokeKey("application.other");
-        await Eventually.TrueAsync(() => Task.FromResult(node.Target.Health.State.Status is HealthStatus.Down && node.Health.Held.Any(held => held.Code == "40131")));
+        await Eventually.TrueAsync(() => Task.FromResult(
+            node.Target.Health.State.Status is HealthStatus.Down && node.Health.Blocked.Any(blocked => blocked.Code == "40131")));
         var stored = run.Ably.StoredCount;
         await run.WriteManyAsync("foo", 20);
-        await Eventually.TrueAsync(() => Task.FromResult(node.Health.Held.Any(held => held is { Channel: "foo", Tries: > 3 })));
+        await Eventually.TrueAsync(() => Task.FromResult(node.Health.Blocked.Any(blocked => blocked is { Channel: "foo", Tries: > 3 })));
         Assert.Equal(stored, run.Ably.StoredCount);
         run.Ably.AddKey("application.other:secret");
         await run.ProgressAsync(300);
@@ -93,7 +95,7 @@ public sealed class FaultScenarioTests(PostgresFixture postgres)
             run.Ably.RevokeTokens();
         }
 
-        await run.Ably.WaitUntilAsync(ably => ably.TokensIssued >= 6, AblyRun.Patience);
+        await run.Ably.WaitUntilAsync(ably => ably.TokensIssued >= 6, AblyRun.Deadline);
         await load.EndAsync();
         await run.CompleteAsync();
         Assert.Equal("", await run.DeadLettersAsync());
@@ -104,7 +106,7 @@ public sealed class FaultScenarioTests(PostgresFixture postgres)
     public async Task Without_the_batch_endpoint_messages_go_one_by_one()
     {
         await using var run = await AblyRun.CreateAsync(postgres);
-        using var missing = run.Ably.Inject(new Fault.Missing(), doors: Doors.Batch);
+        using var missing = run.Ably.Inject(new Fault.Missing(), endpoints: Endpoints.Batch);
         run.Start(options => options with { ConcurrentRequests = 2 });
         await WriteEverywhereAsync(run, "c0");
         await run.CompleteAsync();
@@ -119,7 +121,8 @@ public sealed class FaultScenarioTests(PostgresFixture postgres)
         var load = run.StartLoad(3);
         await run.ProgressAsync(200);
         await run.Ably.CloseAsync();
-        await Eventually.TrueAsync(() => Task.FromResult(node.Health.Held.Any(held => held is { Code: "unreachable", Tries: > 3 })));
+        await Eventually.TrueAsync(
+            () => Task.FromResult(node.Health.Blocked.Any(blocked => blocked is { Code: "unreachable", Tries: > 3 })));
         await run.Ably.OpenAsync();
         await run.ProgressAsync(200);
         await load.EndAsync();
@@ -131,12 +134,12 @@ public sealed class FaultScenarioTests(PostgresFixture postgres)
     public async Task Requests_that_hang_on_some_channels_hold_no_other()
     {
         await using var run = await AblyRun.CreateAsync(postgres);
-        using var hanging = run.Ably.Inject(new Fault.Hang(), "hung.*", doors: Doors.Single);
+        using var hanging = run.Ably.Inject(new Fault.Hang(), "hung.*", endpoints: Endpoints.Single);
         await run.WriteAsync([.. Enumerable.Range(0, 6).Select(number => ($"hung.{number}", $"h{number}"))]);
         run.Start(options => options with { ConcurrentRequests = 8 });
-        await hanging.WaitForHitsAsync(6, AblyRun.Patience);
+        await hanging.WaitForHitsAsync(6, AblyRun.Deadline);
         await WriteEverywhereAsync(run, "c0");
-        await run.Ably.WaitForAllAsync((Others + 1) * 20, AblyRun.Patience);
+        await run.Ably.WaitForAllAsync((Others + 1) * 20, AblyRun.Deadline);
         Assert.All(Enumerable.Range(0, 6), number => Assert.Equal(0, run.Ably.Count($"hung.{number}")));
         hanging.Lift();
         await run.CompleteAsync();
@@ -147,7 +150,8 @@ public sealed class FaultScenarioTests(PostgresFixture postgres)
     {
         for (var number = 0; number < 20; number++)
         {
-            await run.WriteAsync([(channel, $"{channel}/{number}"), .. Enumerable.Range(0, Others).Select(other => ($"c{other}", $"c{other}/n{number}"))]);
+            await run.WriteAsync(
+                [(channel, $"{channel}/{number}"), .. Enumerable.Range(0, Others).Select(other => ($"c{other}", $"c{other}/n{number}"))]);
         }
     }
 }

@@ -5,7 +5,7 @@ using Xunit;
 
 namespace SyncEngine.IntegrationTests.Connectors.Outbox;
 
-/// <summary>Outboxes as they are found in the wild: other columns, triggers and keys of the application's own, restored dumps, roles of all kinds.</summary>
+/// <summary>Unusual outboxes: other columns, triggers and keys of the application's own, restored dumps, roles of all kinds.</summary>
 public sealed class OddTableTests(PostgresFixture postgres)
 {
     [Fact]
@@ -47,7 +47,9 @@ public sealed class OddTableTests(PostgresFixture postgres)
     public async Task A_sequence_id_that_is_always_generated_is_published_late_rows_under_their_own_ids()
     {
         await using var outbox = await OutboxDatabase.CreateAsync(postgres);
-        await outbox.ExecuteAsync("ALTER TABLE outbox ALTER sequence_id DROP DEFAULT; DROP SEQUENCE outbox_sequence_id_seq; ALTER TABLE outbox ALTER sequence_id ADD GENERATED ALWAYS AS IDENTITY");
+        await outbox.ExecuteAsync(
+            "ALTER TABLE outbox ALTER sequence_id DROP DEFAULT; DROP SEQUENCE outbox_sequence_id_seq; ALTER TABLE outbox"
+            + " ALTER sequence_id ADD GENERATED ALWAYS AS IDENTITY");
         var target = new RecordingTarget();
         outbox.Start(target);
         await LateAfterEarlyAsync(outbox, target);
@@ -59,11 +61,15 @@ public sealed class OddTableTests(PostgresFixture postgres)
     {
         await using var outbox = await OutboxDatabase.CreateAsync(postgres);
         await outbox.ExecuteAsync("ALTER TABLE outbox ALTER data TYPE json");
-        var target = new RecordingTarget { Before = (message, _) => Task.FromResult(message.Name == "bad" ? new Refusal(RefusalKind.Never, "40009", "too large") : null) };
+        var target = new RecordingTarget { Before = (message, _) => Task.FromResult(
+            message.Name == "bad" ? new Refusal(RefusalKind.Never, "40009", "too large") : null) };
         outbox.Start(target);
-        await outbox.ExecuteAsync("INSERT INTO outbox (mutation_id, channel, name, data) VALUES ('m', 'foo', 'bad', '{\"a\":\"\\u0000\"}'), ('n', 'foo', 'good', '{}')");
+        await outbox.ExecuteAsync(
+            "INSERT INTO outbox (mutation_id, channel, name, data)"
+            + " VALUES ('m', 'foo', 'bad', '{\"a\":\"\\u0000\"}'), ('n', 'foo', 'good', '{}')");
         await target.UntilCountAsync("foo", 1);
-        await Eventually.TrueAsync(async () => await outbox.ScalarAsync<long>("SELECT count(*) FROM sync.dead_letters WHERE payload LIKE '%\\u0000%'") == 1);
+        await Eventually.TrueAsync(
+            async () => await outbox.ScalarAsync<long>("SELECT count(*) FROM sync.dead_letters WHERE payload LIKE '%\\u0000%'") == 1);
     }
 
     [Fact]
@@ -80,7 +86,8 @@ public sealed class OddTableTests(PostgresFixture postgres)
         var node = outbox.Start(target);
         await target.UntilAsync(all => all.All.Count == 3_001, "all");
         await Eventually.TrueAsync(async () => await outbox.ScalarAsync<long>("SELECT count(*) FROM outbox") == 2);
-        await Eventually.TrueAsync(() => Task.FromResult(node.Health.Fault?.StartsWith("1 published row cannot be removed: PostgreSQL refuses: ", StringComparison.Ordinal) == true));
+        await Eventually.TrueAsync(() => Task.FromResult(
+            node.Health.Fault?.StartsWith("1 published row cannot be removed: PostgreSQL refuses: ", StringComparison.Ordinal) == true));
 
         await outbox.ExecuteAsync("DROP TABLE log");
         await Eventually.TrueAsync(async () => await outbox.ScalarAsync<long>("SELECT count(*) FROM outbox") == 1);
@@ -93,7 +100,9 @@ public sealed class OddTableTests(PostgresFixture postgres)
     public async Task Rounds_that_fail_again_and_again_are_told_and_forgotten_when_they_no_longer_do()
     {
         await using var outbox = await OutboxDatabase.CreateAsync(postgres);
-        await outbox.ExecuteAsync("CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'not today'; END$$; CREATE TRIGGER no BEFORE UPDATE ON outbox FOR EACH ROW EXECUTE FUNCTION no()");
+        await outbox.ExecuteAsync(
+            "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'not today'; END$$; CREATE TRIGGER no BEFORE"
+            + " UPDATE ON outbox FOR EACH ROW EXECUTE FUNCTION no()");
         var target = new RecordingTarget();
         var node = outbox.Start(target);
         await outbox.InsertAsync("foo", "a");
@@ -123,7 +132,8 @@ public sealed class OddTableTests(PostgresFixture postgres)
         var standingBy = outbox.Start(target.As(new object()), role: role);
         await outbox.InsertAsync("foo", "by the full one");
         await target.UntilCountAsync("foo", 2);
-        await Eventually.TrueAsync(() => Task.FromResult(standingBy.Health.Mode?.Contains("standing by", StringComparison.Ordinal) == true));
+        await Eventually.TrueAsync(
+            () => Task.FromResult(standingBy.Health.Mode?.Contains("standing by", StringComparison.Ordinal) == true));
         Assert.Equal(0, target.Repeats);
         Assert.Empty(target.Faults);
     }
@@ -132,10 +142,11 @@ public sealed class OddTableTests(PostgresFixture postgres)
     public async Task A_target_may_ask_for_a_wait_but_not_for_months()
     {
         await using var outbox = await OutboxDatabase.CreateAsync(postgres);
-        var target = new RecordingTarget { Before = (message, _) => Task.FromResult(message.Channel == "slow" ? new Refusal(RefusalKind.Retry, "42910", "slow", TimeSpan.FromDays(60)) : null) };
+        var target = new RecordingTarget { Before = (message, _) => Task.FromResult(
+            message.Channel == "slow" ? new Refusal(RefusalKind.Retry, "42910", "slow", TimeSpan.FromDays(60)) : null) };
         var node = outbox.Start(target);
         await outbox.InsertAsync("slow", "a");
-        await Eventually.TrueAsync(() => Task.FromResult(node.Health.Held is [{ Channel: "slow" }]));
+        await Eventually.TrueAsync(() => Task.FromResult(node.Health.Blocked is [{ Channel: "slow" }]));
         await outbox.InsertAsync("foo", "b");
         await target.UntilCountAsync("foo", 1);
         Assert.Null(node.Health.Fault);
@@ -151,7 +162,7 @@ public sealed class OddTableTests(PostgresFixture postgres)
             Before = (message, _) =>
             {
                 tries += message.Name == "odd" ? 1 : 0;
-                return Task.FromResult(message.Name == "odd" ? new Refusal(RefusalKind.Doubtful, "http_422", "odd") : null);
+                return Task.FromResult(message.Name == "odd" ? new Refusal(RefusalKind.Uncertain, "http_422", "odd") : null);
             },
         };
         outbox.Start(target);

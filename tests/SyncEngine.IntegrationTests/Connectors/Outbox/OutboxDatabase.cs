@@ -11,7 +11,11 @@ namespace SyncEngine.IntegrationTests.Connectors.Outbox;
 /// <summary>A database with an outbox, and nodes that publish it: connectors of this process, each with a pool of its own.</summary>
 sealed class OutboxDatabase : IAsyncDisposable
 {
-    private static readonly string[] scripts = ["sync/schema.sql", "outbox/outbox.sql", "outbox/nodes.sql", "outbox/notify.sql", "outbox/trigger.sql", "outbox/progress.sql", "outbox/dead_letters.sql"];
+    private static readonly string[] scripts =
+    [
+        "sync/schema.sql", "outbox/outbox.sql", "outbox/nodes.sql", "outbox/notify.sql", "outbox/trigger.sql", "outbox/progress.sql",
+        "outbox/dead_letters.sql",
+    ];
 
     private readonly List<TestNode> nodes = [];
     private readonly List<string> roles = [];
@@ -20,7 +24,7 @@ sealed class OutboxDatabase : IAsyncDisposable
 
     public TestDatabase Database { get; }
 
-    /// <summary>Short times, so that tests need not wait for what production waits for.</summary>
+    /// <summary>Shorter times than in production.</summary>
     public OutboxOptions Options { get; set; } = new()
     {
         Heartbeat = TimeSpan.FromMilliseconds(200),
@@ -46,7 +50,7 @@ sealed class OutboxDatabase : IAsyncDisposable
     public Task CreateTablesAsync(IEnumerable<string>? only = null, OutboxNames? names = null) =>
         ExecuteAsync(string.Join('\n', (only ?? scripts).Select(script => Script(script, names ?? new OutboxNames()))));
 
-    /// <summary>Somebody who may log in, and nothing else yet.</summary>
+    /// <summary>Creates a role that may log in and has no other privilege.</summary>
     public async Task<string> CreateRoleAsync(string name, string options = "")
     {
         var role = $"{Database.Name}_{name}";
@@ -67,15 +71,19 @@ sealed class OutboxDatabase : IAsyncDisposable
         return (await connection.ExecuteScalarAsync<T>(sql, parameters))!;
     }
 
-    /// <summary>A row whose name tells it from all others.</summary>
+    /// <summary>Inserts a row with a unique name.</summary>
     public Task<long> InsertAsync(string channel, string name, string data = "{}") =>
-        ScalarAsync<long>("INSERT INTO public.outbox (mutation_id, channel, name, data) VALUES (@name, @channel, @name, @data::jsonb) RETURNING sequence_id", new { channel, name, data });
+        ScalarAsync<long>(
+            "INSERT INTO public.outbox (mutation_id, channel, name, data)"
+                + " VALUES (@name, @channel, @name, @data::jsonb) RETURNING sequence_id",
+            new { channel, name, data });
 
     /// <summary>A node that publishes to the target until it is stopped or killed.</summary>
-    public TestNode Start(RecordingTarget target, ICommitOrder? order = null, OutboxOptions? options = null) => Start(target.As(new object()), order, options);
+    public TestNode Start(RecordingTarget target, ICommitOrder? order = null, OutboxOptions? options = null) =>
+        Start(target.As(new object()), order, options);
 
     /// <param name="target">The node's own: it ends with it.</param>
-    /// <param name="role">Who it is in the database, made with <see cref="TestDatabase.RolePassword"/>; a superuser unless given.</param>
+    /// <param name="role">The database role, made with <see cref="TestDatabase.RolePassword"/>; a superuser unless given.</param>
     public TestNode Start(IMessageTarget target, ICommitOrder? order = null, OutboxOptions? options = null, string? role = null)
     {
         var address = new NpgsqlConnectionStringBuilder(Database.ConnectionString);
@@ -113,7 +121,7 @@ sealed class OutboxDatabase : IAsyncDisposable
         .Replace(":\"outbox_trigger\"", Quoting.Identifier($"{names.Schema}_{names.Table}_trigger"), StringComparison.Ordinal);
 }
 
-/// <summary>One process of a cluster, as far as the outbox goes.</summary>
+/// <summary>One process of a cluster, with nothing but the outbox.</summary>
 sealed class TestNode : IAsyncDisposable
 {
     private readonly CancellationTokenSource stopping = new();
@@ -125,8 +133,17 @@ sealed class TestNode : IAsyncDisposable
     public TestNode(string address, OutboxOptions options, IMessageTarget target, ICommitOrder? order)
     {
         Target = target;
-        database = NpgsqlDataSource.Create(SessionSettings.Apply(new NpgsqlConnectionStringBuilder(address) { MaxPoolSize = 20, Timeout = 5, CommandTimeout = 10, ApplicationName = "node" }));
-        var connector = new OutboxConnector(options, [new TargetRoute("*", target)], database, order, Health, metrics, TimeProvider.System, NullLoggerFactory.Instance) { Crash = crashing.Token };
+        database = NpgsqlDataSource.Create(SessionSettings.Apply(
+            new NpgsqlConnectionStringBuilder(address) { MaxPoolSize = 20, Timeout = 5, CommandTimeout = 10, ApplicationName = "node" }));
+        var connector = new OutboxConnector(
+            options,
+            new OutboxConnections(database, [new TargetRoute("*", target)], order),
+            new OutboxInstruments(Health, metrics),
+            TimeProvider.System,
+            NullLoggerFactory.Instance)
+        {
+            Crash = crashing.Token,
+        };
         running = connector.RunAsync(stopping.Token);
     }
 
@@ -141,7 +158,7 @@ sealed class TestNode : IAsyncDisposable
         await running.WaitAsync(TimeSpan.FromSeconds(20), TimeProvider.System);
     }
 
-    /// <summary>As kill -9 does: nothing is finished and nobody is told.</summary>
+    /// <summary>As kill -9 does: nothing is finished, and the node stays registered.</summary>
     public async Task KillAsync()
     {
         await crashing.CancelAsync();

@@ -5,7 +5,7 @@ using Xunit;
 
 namespace SyncEngine.IntegrationTests.Connectors.Outbox;
 
-/// <summary>One node on a real outbox: what is published, in which order, under which ids, and what is left in the table.</summary>
+/// <summary>One node on a real outbox: the messages, their order and ids, and the rows that are left in the table.</summary>
 public sealed class OutboxTests(PostgresFixture postgres)
 {
     [Fact]
@@ -43,9 +43,11 @@ public sealed class OutboxTests(PostgresFixture postgres)
             await outbox.InsertAsync($"channel {i % 3}", $"e{i}");
         }
 
-        await Eventually.TrueAsync(async () => await outbox.ScalarAsync<string>("SELECT string_agg(sequence_id || ' ' || processed, ',') FROM outbox") == "10 true");
+        await Eventually.TrueAsync(async () => await outbox.ScalarAsync<string>(
+            "SELECT string_agg(sequence_id || ' ' || processed, ',') FROM outbox") == "10 true");
         await outbox.InsertAsync("channel 1", "e11");
-        await Eventually.TrueAsync(async () => await outbox.ScalarAsync<string>("SELECT string_agg(sequence_id || ' ' || processed, ',') FROM outbox") == "11 true");
+        await Eventually.TrueAsync(async () => await outbox.ScalarAsync<string>(
+            "SELECT string_agg(sequence_id || ' ' || processed, ',') FROM outbox") == "11 true");
         Assert.Empty(target.Faults);
     }
 
@@ -71,7 +73,9 @@ public sealed class OutboxTests(PostgresFixture postgres)
         outbox.Start(target);
         await using var slow = await outbox.Database.DataSource.OpenConnectionAsync();
         await using var open = await slow.BeginTransactionAsync();
-        await using var insert = new NpgsqlCommand("INSERT INTO outbox (mutation_id, channel, name) VALUES ('late', 'foo', 'late'), ('late elsewhere', 'bar', 'late elsewhere')", slow, open);
+        await using var insert = new NpgsqlCommand(
+            "INSERT INTO outbox (mutation_id, channel, name) VALUES ('late', 'foo', 'late'), ('late elsewhere', 'bar', 'late elsewhere')",
+            slow, open);
         await insert.ExecuteNonQueryAsync();
 
         await outbox.InsertAsync("foo", "early");
@@ -92,7 +96,8 @@ public sealed class OutboxTests(PostgresFixture postgres)
         await using var outbox = await OutboxDatabase.CreateAsync(postgres);
         var target = new RecordingTarget();
         var lost = 0;
-        target.After = (message, _) => Task.FromResult(message.Name == "a" && Interlocked.Increment(ref lost) < 3 ? new Refusal(RefusalKind.Retry, "timeout", "no answer") : null);
+        target.After = (message, _) => Task.FromResult(
+            message.Name == "a" && Interlocked.Increment(ref lost) < 3 ? new Refusal(RefusalKind.Retry, "timeout", "no answer") : null);
         outbox.Start(target);
 
         await outbox.InsertAsync("foo", "a");
@@ -110,17 +115,19 @@ public sealed class OutboxTests(PostgresFixture postgres)
         await using var outbox = await OutboxDatabase.CreateAsync(postgres);
         var target = new RecordingTarget();
         var isBroken = true;
-        target.Before = (message, _) => Task.FromResult(Volatile.Read(ref isBroken) && message.Channel == "broken" ? new Refusal(RefusalKind.Retry, "50000", "not now") : null);
+        target.Before = (message, _) => Task.FromResult(
+            Volatile.Read(ref isBroken) && message.Channel == "broken" ? new Refusal(RefusalKind.Retry, "50000", "not now") : null);
         var node = outbox.Start(target);
 
-        await outbox.ExecuteAsync("INSERT INTO outbox (mutation_id, channel, name) SELECT i::text, 'broken', 'b' || i FROM generate_series(1, 7000) i");
+        await outbox.ExecuteAsync(
+            "INSERT INTO outbox (mutation_id, channel, name) SELECT i::text, 'broken', 'b' || i FROM generate_series(1, 7000) i");
         for (var i = 0; i < 20; i++)
         {
             await outbox.InsertAsync("sound", $"s{i}");
         }
 
         await target.UntilCountAsync("sound", 20);
-        await Eventually.TrueAsync(() => Task.FromResult(node.Health.Held is [{ Channel: "broken", Code: "50000" }]));
+        await Eventually.TrueAsync(() => Task.FromResult(node.Health.Blocked is [{ Channel: "broken", Code: "50000" }]));
         Assert.Empty(target.Of("broken"));
         Volatile.Write(ref isBroken, false);
         await target.UntilCountAsync("broken", 7000);
@@ -135,16 +142,20 @@ public sealed class OutboxTests(PostgresFixture postgres)
     {
         await using var outbox = await OutboxDatabase.CreateAsync(postgres);
         var target = new RecordingTarget();
-        target.Before = (message, _) => Task.FromResult(message.Name == "poison" ? new Refusal(RefusalKind.Never, "40009", "too large") : null);
+        target.Before = (message, _) => Task.FromResult(
+            message.Name == "poison" ? new Refusal(RefusalKind.Never, "40009", "too large") : null);
         outbox.Start(target);
 
         await outbox.InsertAsync("foo", "poison", "{\"a\": 1}");
         await outbox.InsertAsync("foo", "sound");
         await target.UntilCountAsync("foo", 1);
 
-        await Eventually.TrueAsync(async () => await outbox.ScalarAsync<string>("SELECT source || ' ' || target || ' ' || code || ' ' || error || ' ' || (payload::jsonb ->> 'mutation_id') FROM sync.dead_letters")
+        await Eventually.TrueAsync(async () => await outbox.ScalarAsync<string>(
+            "SELECT source || ' ' || target || ' ' || code || ' ' || error || ' ' || (payload::jsonb ->> 'mutation_id')"
+            + " FROM sync.dead_letters")
             == "\"public\".\"outbox\" recording:foo 40009 too large poison");
-        await Eventually.TrueAsync(async () => await outbox.ScalarAsync<string>("SELECT string_agg(sequence_id::text, ',') FROM outbox") == "2");
+        await Eventually.TrueAsync(
+            async () => await outbox.ScalarAsync<string>("SELECT string_agg(sequence_id::text, ',') FROM outbox") == "2");
     }
 
     [Fact]
@@ -152,7 +163,8 @@ public sealed class OutboxTests(PostgresFixture postgres)
     {
         await using var outbox = await OutboxDatabase.CreateAsync(postgres);
         var target = new RecordingTarget();
-        target.Before = (message, _) => Task.FromResult(message.Name == "poison" ? new Refusal(RefusalKind.Never, "40009", "too large") : null);
+        target.Before = (message, _) => Task.FromResult(
+            message.Name == "poison" ? new Refusal(RefusalKind.Never, "40009", "too large") : null);
         var node = outbox.Start(target, options: outbox.Options with { Refused = SyncEngine.Connectors.Outbox.RefusedRow.Hold });
 
         await outbox.InsertAsync("foo", "poison");
@@ -160,7 +172,7 @@ public sealed class OutboxTests(PostgresFixture postgres)
         await outbox.InsertAsync("bar", "other");
 
         await target.UntilCountAsync("bar", 1);
-        await Eventually.TrueAsync(() => Task.FromResult(node.Health.Held is [{ Channel: "foo", Code: "40009", Tries: > 2 }]));
+        await Eventually.TrueAsync(() => Task.FromResult(node.Health.Blocked is [{ Channel: "foo", Code: "40009", Tries: > 2 }]));
         Assert.Empty(target.Of("foo"));
     }
 
@@ -217,7 +229,10 @@ public sealed class OutboxTests(PostgresFixture postgres)
     {
         await using var outbox = await OutboxDatabase.CreateAsync(postgres);
         var target = new RecordingTarget();
-        await outbox.ExecuteAsync("INSERT INTO outbox (mutation_id, channel, name, data) SELECT i::text, 'c' || i % 5, 'x', jsonb_build_object('text', repeat(md5(i::text), 3200)) FROM generate_series(1, 600) i");
+        await outbox.ExecuteAsync(
+            "INSERT INTO outbox (mutation_id, channel, name, data)"
+            + " SELECT i::text, 'c' || i % 5, 'x', jsonb_build_object('text', repeat(md5(i::text), 3200))"
+            + " FROM generate_series(1, 600) i");
         outbox.Start(target);
         await target.UntilAsync(all => all.All.Count == 600, "600 messages");
         Assert.All(target.All, message => Assert.True(message.Data!.Length > 100_000));
@@ -230,7 +245,8 @@ public sealed class OutboxTests(PostgresFixture postgres)
         await using var outbox = await OutboxDatabase.CreateAsync(postgres);
         var target = new RecordingTarget();
         var first = outbox.Start(target);
-        await outbox.ExecuteAsync("INSERT INTO outbox (mutation_id, channel, name) SELECT i::text, 'c' || i % 10, 'e' || i FROM generate_series(1, 5000) i");
+        await outbox.ExecuteAsync(
+            "INSERT INTO outbox (mutation_id, channel, name) SELECT i::text, 'c' || i % 10, 'e' || i FROM generate_series(1, 5000) i");
         await target.UntilAsync(all => all.All.Count > 300, "a part");
         await first.StopAsync();
         Assert.Equal(0, await outbox.ScalarAsync<long>("SELECT count(*) FROM nodes"));

@@ -6,8 +6,9 @@ using Xunit;
 namespace SyncEngine.IntegrationTests.Connectors.Outbox;
 
 /// <summary>
-/// Random transactions in random commit order, random faults, nodes that come, stop, die and lose their connections; all drawn from a seed. In the end every committed
-/// row has been published once, in order along its channel, and whoever read max(sequence_id) at a commit has missed nothing.
+/// Random transactions in random commit order, random faults, nodes that come, stop, die and lose their connections; all drawn from a seed.
+/// In the end every committed row has been published once, in order along its channel, and a reader of max(sequence_id) at a commit has
+/// missed nothing.
 /// </summary>
 /// <param name="isStrict">One node throughout that knows the commit order: then it is checked exactly.</param>
 sealed class RandomRun(IPostgresServer server, int seed, bool isStrict)
@@ -37,7 +38,7 @@ sealed class RandomRun(IPostgresServer server, int seed, bool isStrict)
         target.Before = (message, _) => Task.FromResult(Refused(message, beforeStoring: true));
         target.After = (message, _) => Task.FromResult(Refused(message, beforeStoring: false));
         StartNode();
-        // The commit order is used from the second look on: what was written before the first is taken by id.
+        // The commit order is used from the second poll on: what was written before the first is taken by id.
         await CommitAsync(await OneRowAsync());
         await target.UntilCountAsync("c0", 1);
         for (var step = 0; step < Steps; step++)
@@ -107,7 +108,9 @@ sealed class RandomRun(IPostgresServer server, int seed, bool isStrict)
                 await EndNodeAsync(node => node.KillAsync());
                 break;
             case < 100 when !isStrict:
-                await outbox.ExecuteAsync("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'node'");
+                await outbox.ExecuteAsync(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+                    + " AND application_name = 'node'");
                 break;
         }
     }
@@ -117,7 +120,8 @@ sealed class RandomRun(IPostgresServer server, int seed, bool isStrict)
         for (var rows = random.Next(1, 4); rows > 0; rows--)
         {
             events++;
-            await transaction.InsertAsync(Channel(), $"e{events.ToString(CultureInfo.InvariantCulture)}", hasSavepoint: random.Next(4) == 0);
+            await transaction.InsertAsync(
+                Channel(), $"e{events.ToString(CultureInfo.InvariantCulture)}", hasSavepoint: random.Next(4) == 0);
         }
     }
 
@@ -129,8 +133,9 @@ sealed class RandomRun(IPostgresServer server, int seed, bool isStrict)
         var published = target.All.Select(message => long.Parse(message.Id, CultureInfo.InvariantCulture)).DefaultIfEmpty().Max();
         await transaction.CommitAsync();
         commits++;
-        committed.AddRange(transaction.Rows.Select(row => new Event(row.Channel, row.Name, commits, row.Id, Math.Max(published, isStrict ? visible : 0))));
-        order.Tell(transaction.Rows.Select(row => row.Id));
+        committed.AddRange(
+            transaction.Rows.Select(row => new Event(row.Channel, row.Name, commits, row.Id, Math.Max(published, isStrict ? visible : 0))));
+        order.Commit(transaction.Rows.Select(row => row.Id));
         await transaction.DisposeAsync();
     }
 
@@ -161,7 +166,7 @@ sealed class RandomRun(IPostgresServer server, int seed, bool isStrict)
             Assert.Equal(row.Channel, message.Channel);
             Assert.True(
                 long.Parse(message.Id, CultureInfo.InvariantCulture) > row.VisibleBefore,
-                $"seed {seed}: {row.Name} has id {message.Id}, and whoever had read {row.VisibleBefore} without it has missed it");
+                $"seed {seed}: {row.Name} has id {message.Id}, and a reader of {row.VisibleBefore} has missed it");
         }
 
         foreach (var channel in committed.GroupBy(row => row.Channel))
@@ -184,7 +189,8 @@ sealed class RandomRun(IPostgresServer server, int seed, bool isStrict)
     {
         lock (faults)
         {
-            return (beforeStoring && broken.Contains(message.Channel)) || random.NextDouble() < faultRate ? new Refusal(RefusalKind.Retry, "50000", "a fault of the script") : null;
+            var isRefused = (beforeStoring && broken.Contains(message.Channel)) || random.NextDouble() < faultRate;
+            return isRefused ? new Refusal(RefusalKind.Retry, "50000", "a fault of the script") : null;
         }
     }
 
@@ -201,7 +207,7 @@ sealed class RandomRun(IPostgresServer server, int seed, bool isStrict)
 
     private T Any<T>(List<T> among) => among[random.Next(among.Count)];
 
-    /// <param name="VisibleBefore">The highest id that somebody may have read without seeing the row.</param>
+    /// <param name="VisibleBefore">The highest id that a reader may have seen without the row.</param>
     private sealed record Event(string Channel, string Name, int Commit, long InsertedAs, long VisibleBefore);
 
     private sealed class OpenTransaction(NpgsqlConnection connection, NpgsqlTransaction transaction) : IAsyncDisposable
@@ -221,7 +227,8 @@ sealed class RandomRun(IPostgresServer server, int seed, bool isStrict)
                 await transaction.SaveAsync("s");
             }
 
-            await using var insert = new NpgsqlCommand("INSERT INTO outbox (mutation_id, channel, name) VALUES ($1, $2, $1) RETURNING sequence_id", connection, transaction);
+            await using var insert = new NpgsqlCommand(
+                "INSERT INTO outbox (mutation_id, channel, name) VALUES ($1, $2, $1) RETURNING sequence_id", connection, transaction);
             insert.Parameters.Add(new NpgsqlParameter<string> { TypedValue = name });
             insert.Parameters.Add(new NpgsqlParameter<string> { TypedValue = channel });
             Rows.Add((channel, name, (long)(await insert.ExecuteScalarAsync())!));

@@ -3,14 +3,17 @@ using Xunit;
 
 namespace SyncEngine.IntegrationTests.Connectors.Outbox;
 
-/// <summary>Seeds of the random run. More of them: SYNC_OUTBOX_SEEDS=first-last in the environment. A seed that ever failed is named here.</summary>
+/// <summary>
+/// Seeds of the random run. More of them: SYNC_OUTBOX_SEEDS=first-last in the environment. A seed that ever failed is named here.
+/// </summary>
 public sealed class RandomRunTests(PostgresFixture postgres)
 {
     public static TheoryData<int> Seeds
     {
         get
         {
-            var range = (Environment.GetEnvironmentVariable("SYNC_OUTBOX_SEEDS") ?? "1-6").Split('-').Select(text => int.Parse(text, CultureInfo.InvariantCulture)).ToArray();
+            var seeds = Environment.GetEnvironmentVariable("SYNC_OUTBOX_SEEDS") ?? "1-6";
+            var range = seeds.Split('-').Select(text => int.Parse(text, CultureInfo.InvariantCulture)).ToArray();
             return [.. Enumerable.Range(range[0], range[^1] - range[0] + 1)];
         }
     }

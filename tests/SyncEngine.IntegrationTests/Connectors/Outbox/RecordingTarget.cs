@@ -4,8 +4,8 @@ using SyncEngine.Observability;
 namespace SyncEngine.IntegrationTests.Connectors.Outbox;
 
 /// <summary>
-/// A target that keeps everything it is given and answers as it is told to. It is strict: two calls for one channel at once, an id that was used for another
-/// message, or one that falls behind another channel's neighbour is a failure of the connector, kept in <see cref="Faults"/>.
+/// A target that keeps every message and answers as scripted. It is strict: two calls for one channel at once, an id that was used for
+/// another message, or an id that does not rise along its channel is a failure of the connector, kept in <see cref="Faults"/>.
 /// </summary>
 sealed class RecordingTarget : IMessageTarget
 {
@@ -24,10 +24,10 @@ sealed class RecordingTarget : IMessageTarget
 
     public int MessagesPerCall { get; init; } = 1;
 
-    /// <summary>What becomes of a message before it is stored: null stores it. Called for each message, with the number of times it has come.</summary>
+    /// <summary>Called for each message before it is stored: null stores it.</summary>
     public Func<OutboundMessage, CancellationToken, Task<Refusal?>> Before { get; set; } = (_, _) => Task.FromResult<Refusal?>(null);
 
-    /// <summary>What is answered although it was stored: null tells the truth.</summary>
+    /// <summary>Called for each message after it was stored: a refusal is answered although it is stored.</summary>
     public Func<OutboundMessage, CancellationToken, Task<Refusal?>> After { get; set; } = (_, _) => Task.FromResult<Refusal?>(null);
 
     public IReadOnlyList<string> Faults
@@ -64,7 +64,7 @@ sealed class RecordingTarget : IMessageTarget
 
     public async Task UntilAsync(Func<RecordingTarget, bool> isSo, string what)
     {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30), TimeProvider.System);
+        using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(30), TimeProvider.System);
         while (true)
         {
             Task next;
@@ -80,25 +80,29 @@ sealed class RecordingTarget : IMessageTarget
 
             try
             {
-                await next.WaitAsync(patience.Token);
+                await next.WaitAsync(timeout.Token);
             }
             catch (OperationCanceledException)
             {
-                Xunit.Assert.Fail($"{what} did not come about; stored: {string.Join(", ", All.Select(message => $"{message.Channel}/{message.Id}"))}");
+                Xunit.Assert.Fail(
+                    $"{what} did not come about; stored: {string.Join(", ", All.Select(message => $"{message.Channel}/{message.Id}"))}");
             }
         }
     }
 
-    public Task UntilCountAsync(string channel, int count) => UntilAsync(target => target.Of(channel).Count >= count, $"{count} messages on {channel}");
+    public Task UntilCountAsync(string channel, int count) =>
+        UntilAsync(target => target.Of(channel).Count >= count, $"{count} messages on {channel}");
 
     /// <summary>One sender of a node; several nodes share what is recorded.</summary>
     public IMessageTarget As(object sender) => new Sender(this, sender);
 
-    public Task<PublishResult> PublishAsync(IReadOnlyList<OutboundMessage> messages, CancellationToken cancellationToken) => PublishAsync(this, messages, cancellationToken);
+    public Task<PublishResult> PublishAsync(IReadOnlyList<OutboundMessage> messages, CancellationToken cancellationToken) =>
+        PublishAsync(this, messages, cancellationToken);
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
-    private async Task<PublishResult> PublishAsync(object sender, IReadOnlyList<OutboundMessage> messages, CancellationToken cancellationToken)
+    private async Task<PublishResult> PublishAsync(
+        object sender, IReadOnlyList<OutboundMessage> messages, CancellationToken cancellationToken)
     {
         var channel = messages[0].Channel;
         lock (access)
@@ -158,7 +162,8 @@ sealed class RecordingTarget : IMessageTarget
                 stored.Add(message.Channel, messages = []);
             }
 
-            if (messages.Count > 0 && long.Parse(messages[^1].Id, System.Globalization.CultureInfo.InvariantCulture) >= long.Parse(message.Id, System.Globalization.CultureInfo.InvariantCulture))
+            if (messages.Count > 0 && long.Parse(messages[^1].Id, System.Globalization.CultureInfo.InvariantCulture) >= long.Parse(
+                message.Id, System.Globalization.CultureInfo.InvariantCulture))
             {
                 faults.Add($"{message.Channel}: {message.Id} came after {messages[^1].Id}");
             }
@@ -177,7 +182,8 @@ sealed class RecordingTarget : IMessageTarget
 
         public int MessagesPerCall => target.MessagesPerCall;
 
-        public Task<PublishResult> PublishAsync(IReadOnlyList<OutboundMessage> messages, CancellationToken cancellationToken) => target.PublishAsync(sender, messages, cancellationToken);
+        public Task<PublishResult> PublishAsync(IReadOnlyList<OutboundMessage> messages, CancellationToken cancellationToken) =>
+            target.PublishAsync(sender, messages, cancellationToken);
 
         public ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }

@@ -5,7 +5,10 @@ using Xunit;
 
 namespace SyncEngine.IntegrationTests.Connectors.Outbox;
 
-/// <summary>With SELECT and DELETE on the outbox and nothing else: one process at a time, and rows wait for older writers instead of getting fresh ids.</summary>
+/// <summary>
+/// With SELECT and DELETE on the outbox and nothing else: one process at a time, and rows wait for older writers instead of getting fresh
+/// ids.
+/// </summary>
 public sealed class ReducedModeTests(PostgresFixture postgres)
 {
     [Theory]
@@ -16,19 +19,21 @@ public sealed class ReducedModeTests(PostgresFixture postgres)
         await using var run = await AblyRun.CreateAsync(postgres);
         var node = run.Start(role: await PublisherAsync(run));
         await run.WriteManyAsync("foo", 5, "before");
-        await run.Ably.WaitForAllAsync(5, AblyRun.Patience);
+        await run.Ably.WaitForAllAsync(5, AblyRun.Deadline);
         Assert.Equal("reduced: SELECT and DELETE alone", node.Health.Mode);
 
         await using var writer = await run.Outbox.Database.DataSource.OpenConnectionAsync();
         await using var open = await writer.BeginTransactionAsync();
-        await writer.ExecuteAsync($"{(hasSavepoint ? "SAVEPOINT s;" : "")} INSERT INTO outbox (mutation_id, channel, name, data) VALUES ('older', 'foo', 'older', '{{}}')");
+        await writer.ExecuteAsync(
+            $"{(hasSavepoint ? "SAVEPOINT s;" : "")} INSERT INTO outbox (mutation_id, channel, name, data)"
+            + $" VALUES ('older', 'foo', 'older', '{{}}')");
         await run.Outbox.InsertAsync("foo", "younger");
         await run.Outbox.InsertAsync("bar", "younger elsewhere");
-        await LookedAsync(run);
+        await PolledAsync(run);
         Assert.Equal(5, run.Ably.StoredCount);
         await open.CommitAsync();
         run.Expect(("foo", "older"), ("foo", "younger"), ("bar", "younger elsewhere"));
-        await run.Ably.WaitForAllAsync(8, AblyRun.Patience);
+        await run.Ably.WaitForAllAsync(8, AblyRun.Deadline);
         await Eventually.TrueAsync(async () => await run.Outbox.ScalarAsync<long>("SELECT count(*) FROM outbox") == 0);
         run.Check();
     }
@@ -39,12 +44,12 @@ public sealed class ReducedModeTests(PostgresFixture postgres)
         await using var run = await AblyRun.CreateAsync(postgres);
         var node = run.Start(role: await PublisherAsync(run), options: run.Outbox.Options with { SafetyPoll = TimeSpan.FromDays(1) });
         await run.WriteManyAsync("foo", 1, "before");
-        await run.Ably.WaitForAllAsync(1, AblyRun.Patience);
+        await run.Ably.WaitForAllAsync(1, AblyRun.Deadline);
         await using var writer = await run.Outbox.Database.DataSource.OpenConnectionAsync();
         await using var open = await writer.BeginTransactionAsync();
         await writer.ExecuteAsync("CREATE TABLE other ()");
         await run.WriteManyAsync("foo", 1, "after");
-        await LookedAsync(run);
+        await PolledAsync(run);
         Assert.Equal(1, run.Ably.StoredCount);
         await open.CommitAsync();
         await run.CompleteAsync();
@@ -59,15 +64,17 @@ public sealed class ReducedModeTests(PostgresFixture postgres)
         var first = run.Start(role: role);
         await Eventually.TrueAsync(() => Task.FromResult(first.Health.Mode == "reduced: SELECT and DELETE alone"));
         var second = run.Start(role: role);
-        await Eventually.TrueAsync(() => Task.FromResult(second.Health.Mode == "reduced: standing by, as another process has the outbox"));
+        await Eventually.TrueAsync(
+            () => Task.FromResult(second.Health.Mode == "reduced: standing by, because another process publishes the outbox"));
         var load = run.StartLoad(21);
         await run.ProgressAsync(200);
         await first.StopAsync();
         await run.ProgressAsync(200);
         Assert.Equal("reduced: SELECT and DELETE alone", second.Health.Mode);
         var third = run.Start(role: role);
-        await Eventually.TrueAsync(() => Task.FromResult(third.Health.Mode == "reduced: standing by, as another process has the outbox"));
-        // The one that had it loses its connections and with them its right; either goes on.
+        await Eventually.TrueAsync(
+            () => Task.FromResult(third.Health.Mode == "reduced: standing by, because another process publishes the outbox"));
+        // The active process loses its connections and with them its lock; either continues.
         await run.Outbox.ExecuteAsync($"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{role}'");
         await run.ProgressAsync(200);
         await load.EndAsync();
@@ -81,8 +88,8 @@ public sealed class ReducedModeTests(PostgresFixture postgres)
         var node = run.Start(role: await PublisherAsync(run));
         await run.Outbox.InsertAsync("[x]", "never");
         await run.WriteManyAsync("foo", 20);
-        await run.Ably.WaitForAllAsync(20, AblyRun.Patience);
-        await Eventually.TrueAsync(() => Task.FromResult(node.Health.Held is [{ Channel: "[x]", Code: "40010", Tries: > 3 }]));
+        await run.Ably.WaitForAllAsync(20, AblyRun.Deadline);
+        await Eventually.TrueAsync(() => Task.FromResult(node.Health.Blocked is [{ Channel: "[x]", Code: "40010", Tries: > 3 }]));
         run.Check();
         Assert.Equal("[x]", await run.Outbox.ScalarAsync<string>("SELECT channel FROM outbox"));
     }
@@ -94,15 +101,17 @@ public sealed class ReducedModeTests(PostgresFixture postgres)
         return role;
     }
 
-    /// <summary>Until a look that began after this call has ended, and another one has begun.</summary>
-    private static async Task LookedAsync(AblyRun run)
+    /// <summary>Waits until a poll that began after this call has ended, and another one has begun.</summary>
+    private static async Task PolledAsync(AblyRun run)
     {
-        for (var look = 0; look < 3; look++)
+        for (var poll = 0; poll < 3; poll++)
         {
             var seen = await LatestAsync();
             await Eventually.TrueAsync(async () => await LatestAsync() > seen);
         }
 
-        Task<DateTime> LatestAsync() => run.Outbox.ScalarAsync<DateTime>("SELECT max(query_start) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'node' AND query LIKE '%<> ALL%'");
+        Task<DateTime> LatestAsync() => run.Outbox.ScalarAsync<DateTime>(
+            "SELECT max(query_start) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'node'"
+            + " AND query LIKE '%<> ALL%'");
     }
 }

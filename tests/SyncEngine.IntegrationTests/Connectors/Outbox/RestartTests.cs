@@ -26,7 +26,8 @@ public sealed class RestartTests : IAsyncLifetime, IPostgresServer
     {
         await using var connection = new NpgsqlConnection(server.ConnectionString + ";Pooling=false");
         await connection.ExecuteAsync($"CREATE DATABASE outbox {options}");
-        return new TestDatabase(new NpgsqlConnectionStringBuilder(server.ConnectionString) { Database = "outbox" }, () => Task.CompletedTask);
+        return new TestDatabase(
+            new NpgsqlConnectionStringBuilder(server.ConnectionString) { Database = "outbox" }, () => Task.CompletedTask);
     }
 
     [Fact]
@@ -50,7 +51,9 @@ public sealed class RestartTests : IAsyncLifetime, IPostgresServer
         {
             DataFolder = folder,
             Demo = false,
-            Major = Environment.GetEnvironmentVariable("SYNC_TEST_POSTGRES") is { Length: > 0 } major ? int.Parse(major, CultureInfo.InvariantCulture) : null,
+            Major = Environment.GetEnvironmentVariable("SYNC_TEST_POSTGRES") is { Length: > 0 } major
+                ? int.Parse(major, CultureInfo.InvariantCulture)
+                : null,
             Settings = new Dictionary<string, string>(StringComparer.Ordinal) { ["fsync"] = "off" },
         },
         _ => { },

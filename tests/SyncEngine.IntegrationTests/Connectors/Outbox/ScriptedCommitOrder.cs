@@ -2,19 +2,19 @@ using SyncEngine.Connectors.Outbox;
 
 namespace SyncEngine.IntegrationTests.Connectors.Outbox;
 
-/// <summary>The commit order as a test knows it that makes every commit itself, one after another.</summary>
+/// <summary>The commit order of a test that makes every commit itself, one after another.</summary>
 sealed class ScriptedCommitOrder : ICommitOrder
 {
     private readonly Lock access = new();
     private readonly Dictionary<long, long> places = [];
-    private TaskCompletionSource told = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TaskCompletionSource reported = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long place;
 
     public event Action? Committed;
 
     public long? Epoch => 1;
 
-    public void Tell(IEnumerable<long> sequenceIds)
+    public void Commit(IEnumerable<long> sequenceIds)
     {
         lock (access)
         {
@@ -24,8 +24,8 @@ sealed class ScriptedCommitOrder : ICommitOrder
                 places[id] = place;
             }
 
-            told.TrySetResult();
-            told = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            reported.TrySetResult();
+            reported = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         }
 
         Committed?.Invoke();
@@ -41,7 +41,8 @@ sealed class ScriptedCommitOrder : ICommitOrder
 
     public Task FollowAsync(uint relationOid, CancellationToken cancellationToken) => Task.CompletedTask;
 
-    public async Task WaitForAsync(IReadOnlyCollection<long> sequenceIds, TimeSpan patience, TimeProvider time, CancellationToken cancellationToken)
+    public async Task WaitForAsync(
+        IReadOnlyCollection<long> sequenceIds, TimeSpan timeout, TimeProvider time, CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -53,10 +54,10 @@ sealed class ScriptedCommitOrder : ICommitOrder
                     return;
                 }
 
-                next = told.Task;
+                next = reported.Task;
             }
 
-            // The test tells after the commit has returned; a look may come between.
+            // The test reports after the commit has returned; a poll may come between.
             await next.WaitAsync(TimeSpan.FromSeconds(5), time, cancellationToken);
         }
     }

@@ -35,7 +35,8 @@ public sealed class AnalystDatabase(PostgresFixture postgres) : IAsyncLifetime
             CREATE TABLE member (room int, account bigint, PRIMARY KEY (room, account));
             CREATE TABLE message (id int PRIMARY KEY, room int, body text);
             ALTER TABLE message ENABLE ROW LEVEL SECURITY;
-            CREATE POLICY members ON message USING (room IN (SELECT room FROM member WHERE account = (current_setting('request.jwt.claims', true)::json ->> 'account')::bigint));
+            CREATE POLICY members ON message USING (room IN (
+              SELECT room FROM member WHERE account = (current_setting('request.jwt.claims', true)::json ->> 'account')::bigint));
             CREATE TABLE event (id int, at date, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
             CREATE TABLE event_2023 PARTITION OF event FOR VALUES FROM ('2023-01-01') TO ('2024-01-01');
             CREATE TABLE event_2024 PARTITION OF event FOR VALUES FROM ('2024-01-01') TO ('2025-01-01') PARTITION BY RANGE (at);
@@ -64,7 +65,8 @@ public sealed class AnalystDatabase(PostgresFixture postgres) : IAsyncLifetime
             CREATE FUNCTION roll() RETURNS int LANGUAGE sql VOLATILE AS 'SELECT 4';
             CREATE FUNCTION mixed(int) RETURNS int LANGUAGE sql IMMUTABLE RETURN $1;
             CREATE FUNCTION mixed(text) RETURNS text LANGUAGE sql VOLATILE RETURN $1;
-            CREATE FUNCTION claim() RETURNS bigint LANGUAGE sql STABLE AS $$ SELECT (nullif(current_setting('request.jwt.claims', true), '')::json ->> 'account')::bigint $$;
+            CREATE FUNCTION claim() RETURNS bigint LANGUAGE sql STABLE AS
+              $$ SELECT (nullif(current_setting('request.jwt.claims', true), '')::json ->> 'account')::bigint $$;
             CREATE FUNCTION claim_atomic() RETURNS text LANGUAGE sql STABLE RETURN current_setting('request.jwt.claims', true)::json ->> 'account';
             CREATE FUNCTION passes_on() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT tally()';
             CREATE FUNCTION hides() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT tally/**/()';
@@ -73,7 +75,8 @@ public sealed class AnalystDatabase(PostgresFixture postgres) : IAsyncLifetime
             ALTER TABLE claimed ENABLE ROW LEVEL SECURITY;
             CREATE POLICY own ON claimed USING (account = claim());
             CREATE VIEW tallied AS SELECT id, tally() AS tally FROM account;
-            CREATE PUBLICATION sync FOR TABLE account (id, owner, secret, balance, mood, tags, amount), room, member, message, event, animal, dog, unkeyed, nothing,
+            CREATE PUBLICATION sync FOR TABLE account (id, owner, secret, balance, mood, tags, amount), room, member, message, event, animal, dog,
+              unkeyed, nothing,
               claimed, filtered WHERE (id > 1), listed (id, a), other.room;
             GRANT SELECT ON claimed, room, member, message, event, named_room, unpublished TO analyst_reader;
             GRANT SELECT (id, owner) ON account TO analyst_reader;
@@ -103,7 +106,9 @@ public sealed class QueryAnalystTests(AnalystDatabase fixture) : IClassFixture<A
     [InlineData("SELECT * FROM room WHERE false", "room", "")]
     [InlineData("SELECT 1 WHERE EXISTS (SELECT FROM room WHERE 1 = 2)", "room", "")]
     [InlineData("WITH w AS (SELECT * FROM room) SELECT 1", "room", "")]
-    [InlineData("WITH RECURSIVE w AS (SELECT id FROM room UNION ALL SELECT w.id + 1 FROM w JOIN animal a ON a.id = w.id) SELECT * FROM w", "animal,dog,room", "")]
+    [InlineData(
+        "WITH RECURSIVE w AS (SELECT id FROM room UNION ALL SELECT w.id + 1 FROM w JOIN animal a ON a.id = w.id) SELECT * FROM w",
+        "animal,dog,room", "")]
     [InlineData("SELECT id FROM other.room", "other.room", "")]
     [InlineData("SELECT (SELECT max(id) FROM room), m.body FROM message m", "member,message,room", "")]
     [InlineData("SELECT id FROM account UNION ALL SELECT id FROM room", "account,room", "")]
@@ -133,13 +138,20 @@ public sealed class QueryAnalystTests(AnalystDatabase fixture) : IClassFixture<A
     public async Task Parameters_and_columns_are_typed_by_PostgreSQL()
     {
         var description = await DescribeAsync(
-            "SELECT a.id, a.balance, a.mood, a.tags, a.amount, a.owner AS id, a.id + $1, 1.5::numeric(6, 3), 'x'::varchar(7), r.name, r FROM account a JOIN room r ON r.name = $2 WHERE a.mood = $3 AND a.tags = $4 AND a.amount > $5");
+            """
+            SELECT a.id, a.balance, a.mood, a.tags, a.amount, a.owner AS id, a.id + $1, 1.5::numeric(6, 3), 'x'::varchar(7), r.name, r
+            FROM account a JOIN room r ON r.name = $2 WHERE a.mood = $3 AND a.tags = $4 AND a.amount > $5
+            """);
 
         Assert.Equal(["int8", "text", "public.mood", "text[]", "int4"], description.Parameters.Select(type => type.DisplayName));
         Assert.Equal(
-            ["id int8 -1 1 False", "balance numeric 655366 4 True", "mood public.mood -1 5 True", "tags text[] -1 6 True", "amount int4 -1 7 True", "id text -1 2 False",
-             "?column? int8 -1 0 True", "numeric numeric 393223 0 True", "varchar varchar 11 0 True", "name varchar 24 2 True", "r public.room -1 0 True"],
-            description.Columns.Select(column => $"{column.Name} {column.Type.DisplayName} {column.TypeModifier} {column.ColumnNumber} {column.IsNullable}"));
+            [
+                "id int8 -1 1 False", "balance numeric 655366 4 True", "mood public.mood -1 5 True", "tags text[] -1 6 True",
+                "amount int4 -1 7 True", "id text -1 2 False", "?column? int8 -1 0 True", "numeric numeric 393223 0 True",
+                "varchar varchar 11 0 True", "name varchar 24 2 True", "r public.room -1 0 True",
+            ],
+            description.Columns.Select(column =>
+                $"{column.Name} {column.Type.DisplayName} {column.TypeModifier} {column.ColumnNumber} {column.IsNullable}"));
         Assert.Equal(await fixture.Database.OidAsync("account"), description.Columns[0].TableOid);
     }
 
@@ -205,12 +217,18 @@ public sealed class QueryAnalystTests(AnalystDatabase fixture) : IClassFixture<A
     [InlineData("SELECT pg_sleep(0)", "pg_sleep", "function pg_sleep is not allowed in a live query")]
     [InlineData("SELECT pg_read_file('PG_VERSION')", "pg_read_file", "function pg_read_file is not allowed in a live query")]
     [InlineData("SELECT pg_advisory_lock(1)", "pg_advisory_lock", "function pg_advisory_lock is not allowed in a live query")]
-    [InlineData("SELECT pg_try_advisory_xact_lock(1)", "pg_try_advisory_xact_lock", "function pg_try_advisory_xact_lock is not allowed in a live query")]
+    [InlineData(
+        "SELECT pg_try_advisory_xact_lock(1)", "pg_try_advisory_xact_lock",
+        "function pg_try_advisory_xact_lock is not allowed in a live query")]
     [InlineData("SELECT lo_get(1)", "lo_get", "function lo_get is not allowed in a live query")]
     [InlineData("SELECT pg_current_snapshot()", "pg_current_snapshot", "function pg_current_snapshot is not allowed in a live query")]
-    [InlineData("SELECT pg_catalog.query_to_xml('select 1', true, true, '')", "pg_catalog.query_to_xml", "function query_to_xml is not allowed in a live query")]
+    [InlineData(
+        "SELECT pg_catalog.query_to_xml('select 1', true, true, '')", "pg_catalog.query_to_xml",
+        "function query_to_xml is not allowed in a live query")]
     [InlineData("SELECT nextval('counter')", "nextval", "function nextval is not allowed in a live query")]
-    [InlineData("SELECT pg_logical_emit_message(false, 'a', 'b')", "pg_logical_emit_message", "function pg_logical_emit_message is not allowed in a live query")]
+    [InlineData(
+        "SELECT pg_logical_emit_message(false, 'a', 'b')", "pg_logical_emit_message",
+        "function pg_logical_emit_message is not allowed in a live query")]
     public async Task Functions_whose_answers_cannot_be_kept_are_refused(string sql, string functions, string message)
     {
         var error = await RefusedAsync(sql, Principal.Engine, functions);
@@ -223,15 +241,27 @@ public sealed class QueryAnalystTests(AnalystDatabase fixture) : IClassFixture<A
     public async Task A_volatile_function_in_a_policy_is_refused()
     {
         await fixture.Database.ExecuteAsync(
-            "CREATE TABLE lottery (id int PRIMARY KEY); ALTER TABLE lottery ENABLE ROW LEVEL SECURITY; CREATE POLICY luck ON lottery USING (random() > 0.5); GRANT SELECT ON lottery TO analyst_reader; ALTER PUBLICATION sync ADD TABLE lottery");
+            """
+            CREATE TABLE lottery (id int PRIMARY KEY);
+            ALTER TABLE lottery ENABLE ROW LEVEL SECURITY;
+            CREATE POLICY luck ON lottery USING (random() > 0.5);
+            GRANT SELECT ON lottery TO analyst_reader;
+            ALTER PUBLICATION sync ADD TABLE lottery
+            """);
         var error = await RefusedAsync("SELECT id FROM lottery", Reader);
 
-        Assert.Equal((ErrorCode.SqlUnsupported, "function random in policy \"luck\" of table \"public.lottery\" is volatile"), (error.Code, error.Message));
+        Assert.Equal(
+            (ErrorCode.SqlUnsupported, "function random in policy \"luck\" of table \"public.lottery\" is volatile"),
+            (error.Code, error.Message));
     }
 
     [Theory]
-    [InlineData("SELECT * FROM unpublished", "relation \"public.unpublished\" is not in publication \"sync\"", "ALTER PUBLICATION \"sync\" ADD TABLE \"public\".\"unpublished\"")]
-    [InlineData("SELECT * FROM unkeyed", "relation \"public.unkeyed\" has no replica identity", "ALTER TABLE \"public\".\"unkeyed\" REPLICA IDENTITY FULL")]
+    [InlineData(
+        "SELECT * FROM unpublished", "relation \"public.unpublished\" is not in publication \"sync\"",
+        "ALTER PUBLICATION \"sync\" ADD TABLE \"public\".\"unpublished\"")]
+    [InlineData(
+        "SELECT * FROM unkeyed", "relation \"public.unkeyed\" has no replica identity",
+        "ALTER TABLE \"public\".\"unkeyed\" REPLICA IDENTITY FULL")]
     [InlineData("SELECT * FROM nothing", "relation \"public.nothing\" has REPLICA IDENTITY NOTHING", "REPLICA IDENTITY FULL")]
     [InlineData("SELECT * FROM quick", "relation \"public.quick\" is unlogged", "SET LOGGED")]
     [InlineData("SELECT * FROM filtered", "relation \"public.filtered\" has a row filter in publication \"sync\"", "ALTER PUBLICATION")]
@@ -242,7 +272,9 @@ public sealed class QueryAnalystTests(AnalystDatabase fixture) : IClassFixture<A
     [InlineData("SELECT proname FROM pg_proc WHERE false", "relation \"pg_catalog.pg_proc\" is a system catalog", null)]
     [InlineData("SELECT datname FROM pg_database", "relation \"pg_catalog.pg_database\" is a system catalog", null)]
     [InlineData("SELECT name FROM pg_settings", "relation \"pg_catalog.pg_settings\" is a system catalog", null)]
-    [InlineData("SELECT name FROM room UNION SELECT id::text FROM unpublished", "relation \"public.unpublished\" is not in publication \"sync\"", "ALTER PUBLICATION")]
+    [InlineData(
+        "SELECT name FROM room UNION SELECT id::text FROM unpublished", "relation \"public.unpublished\" is not in publication \"sync\"",
+        "ALTER PUBLICATION")]
     public async Task Relations_whose_changes_cannot_be_seen_are_not_published(string sql, string message, string? hint)
     {
         var error = await RefusedAsync(sql);
@@ -338,7 +370,8 @@ public sealed class QueryAnalystTests(AnalystDatabase fixture) : IClassFixture<A
     [InlineData("analyst_reader'; RESET ROLE; --")]
     public async Task Roles_that_may_not_be_used_are_refused(string role)
     {
-        Assert.Equal(ErrorCode.PermissionDenied, (await RefusedAsync("SELECT id FROM room", new Principal(null, null, role, null, null))).Code);
+        Assert.Equal(
+            ErrorCode.PermissionDenied, (await RefusedAsync("SELECT id FROM room", new Principal(null, null, role, null, null))).Code);
     }
 
     [Theory]
@@ -368,7 +401,8 @@ public sealed class QueryAnalystTests(AnalystDatabase fixture) : IClassFixture<A
         Assert.True((await JudgedAsync("SELECT id, d.mine FROM doc d", "mine", FunctionCallKind.Attribute)).ReadsSettings);
         Assert.True((await JudgedAsync("SELECT id FROM doc WHERE id ~== 1", "~==", FunctionCallKind.Operator)).ReadsSettings);
         Assert.False((await JudgedAsync("SELECT d.id FROM doc d", "id", FunctionCallKind.Attribute)).ReadsSettings);
-        var refused = await Assert.ThrowsAsync<SyncException>(() => JudgedAsync("SELECT id, d.noisy FROM doc d", "noisy", FunctionCallKind.Attribute));
+        var refused = await Assert.ThrowsAsync<SyncException>(
+            () => JudgedAsync("SELECT id, d.noisy FROM doc d", "noisy", FunctionCallKind.Attribute));
         Assert.Equal(ErrorCode.SqlUnsupported, refused.Code);
 
         Task<QueryDescription> JudgedAsync(string sql, string name, FunctionCallKind kind) =>
@@ -388,7 +422,8 @@ public sealed class QueryAnalystTests(AnalystDatabase fixture) : IClassFixture<A
             """);
         var types = (await fixture.Catalog.RefreshAsync(CancellationToken.None)).Types.Values.ToDictionary(type => type.DisplayName);
 
-        await Assert.ThrowsAsync<SyncException>(() => fixture.Analyst.CanonicaliseAsync([(types["public.evil"], "x")], Principal.Engine, CancellationToken.None));
+        await Assert.ThrowsAsync<SyncException>(
+            () => fixture.Analyst.CanonicaliseAsync([(types["public.evil"], "x")], Principal.Engine, CancellationToken.None));
         Assert.Equal(["x"], await fixture.Analyst.CanonicaliseAsync([(types["public.nosy"], "x")], Reader, CancellationToken.None));
         Assert.Equal(0L, await fixture.Database.ScalarAsync<long>("SELECT count(*) FROM spoils"));
     }
@@ -410,12 +445,16 @@ public sealed class QueryAnalystTests(AnalystDatabase fixture) : IClassFixture<A
         var types = fixture.Catalog.Current.Types.Values.ToDictionary(type => type.DisplayName);
         (string Type, string? Text, string? Printed)[] cases =
         [
-            ("int4", " 007 ", "7"), ("bool", "yes", "t"), ("numeric", "1.10", "1.10"), ("timestamptz", "2024-01-01 02:00+02", "2024-01-01 00:00:00+00"), ("text", "a'b", "a'b"),
-            ("int4[]", "{1, NULL,3}", "{1,NULL,3}"), ("text[]", "{a b,\"c\"}", "{\"a b\",c}"), ("public.mood", "ok", "ok"), ("public.positive", "5", "5"), ("uuid", "A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"),
-            ("jsonb", "{\"b\":1, \"a\": 2}", "{\"a\": 2, \"b\": 1}"), ("int4", null, null), ("public.room", "(1,a)", "(1,a)"), ("public.mood[]", "{ok}", "{ok}"), ("bytea", "ab", "\\x6162"), ("interval", "36 hours", "36:00:00"),
+            ("int4", " 007 ", "7"), ("bool", "yes", "t"), ("numeric", "1.10", "1.10"),
+            ("timestamptz", "2024-01-01 02:00+02", "2024-01-01 00:00:00+00"), ("text", "a'b", "a'b"),
+            ("int4[]", "{1, NULL,3}", "{1,NULL,3}"), ("text[]", "{a b,\"c\"}", "{\"a b\",c}"), ("public.mood", "ok", "ok"),
+            ("public.positive", "5", "5"), ("uuid", "A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"),
+            ("jsonb", "{\"b\":1, \"a\": 2}", "{\"a\": 2, \"b\": 1}"), ("int4", null, null), ("public.room", "(1,a)", "(1,a)"),
+            ("public.mood[]", "{ok}", "{ok}"), ("bytea", "ab", "\\x6162"), ("interval", "36 hours", "36:00:00"),
         ];
 
-        var printed = await fixture.Analyst.CanonicaliseAsync([.. cases.Select(item => (types[item.Type], item.Text))], Principal.Engine, CancellationToken.None);
+        var printed = await fixture.Analyst.CanonicaliseAsync(
+            [.. cases.Select(item => (types[item.Type], item.Text))], Principal.Engine, CancellationToken.None);
 
         Assert.Equal(cases.Select(item => item.Printed), printed);
         Assert.Empty(await fixture.Analyst.CanonicaliseAsync([], Principal.Engine, CancellationToken.None));
@@ -431,7 +470,8 @@ public sealed class QueryAnalystTests(AnalystDatabase fixture) : IClassFixture<A
     public async Task A_value_that_does_not_fit_is_a_type_mismatch_that_names_the_parameter(string type, string text)
     {
         var types = fixture.Catalog.Current.Types.Values.ToDictionary(type => type.DisplayName);
-        var error = await Assert.ThrowsAsync<SyncException>(() => fixture.Analyst.CanonicaliseAsync([(types["int4"], "1"), (types[type], text)], Principal.Engine, CancellationToken.None));
+        var error = await Assert.ThrowsAsync<SyncException>(
+            () => fixture.Analyst.CanonicaliseAsync([(types["int4"], "1"), (types[type], text)], Principal.Engine, CancellationToken.None));
 
         Assert.Equal(ErrorCode.TypeMismatch, error.Code);
         Assert.StartsWith("parameter $2: ", error.Message, StringComparison.Ordinal);

@@ -48,8 +48,12 @@ public sealed class CatalogReaderTests(PostgresFixture postgres) : IAsyncLifetim
             a.Columns.Select(column => $"{column.Number} {column.Name} {column.Type.DisplayName} {column.TypeModifier} {column.IsNotNull} {column.IsStreamed}"));
         Assert.Equal([3, 2], a.PrimaryKey);
         Assert.Equal([3, 2], a.IdentityColumns);
-        Assert.Equal((ReplicaIdentity.Full, "1"), (schema.Find("public", "whole")!.Identity, string.Join(',', schema.Find("public", "whole")!.IdentityColumns)));
-        Assert.Equal((ReplicaIdentity.Index, "1"), (schema.Find("public", "indexed")!.Identity, string.Join(',', schema.Find("public", "indexed")!.IdentityColumns)));
+        Assert.Equal(
+            (ReplicaIdentity.Full, "1"),
+            (schema.Find("public", "whole")!.Identity, string.Join(',', schema.Find("public", "whole")!.IdentityColumns)));
+        Assert.Equal(
+            (ReplicaIdentity.Index, "1"),
+            (schema.Find("public", "indexed")!.Identity, string.Join(',', schema.Find("public", "indexed")!.IdentityColumns)));
         Assert.Null(schema.Find(null, "gone"));
         Assert.Equal(('v', false), (schema.Find(null, "v")!.Kind, schema.Find(null, "v")!.IsStreamed));
         Assert.All(["a", "whole", "indexed"], name => Assert.True(schema.Find(null, name)!.IsStreamed, schema.Find(null, name)!.NotStreamedBecause));
@@ -63,13 +67,18 @@ public sealed class CatalogReaderTests(PostgresFixture postgres) : IAsyncLifetim
             """
             CREATE COLLATION loose (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
             CREATE DOMAIN label AS text;
-            CREATE TABLE t (plain text, c text COLLATE "C", posix varchar COLLATE "POSIX", icu text COLLATE "und-x-icu", loose text COLLATE loose, padded char(3), number int, named name, label label COLLATE "C");
+            CREATE TABLE t (plain text, c text COLLATE "C", posix varchar COLLATE "POSIX", icu text COLLATE "und-x-icu",
+              loose text COLLATE loose, padded char(3), number int, named name, label label COLLATE "C");
             """);
         var columns = (await catalog.RefreshAsync(CancellationToken.None)).Find(null, "t")!.Columns;
-        var isBytewise = await database.ScalarAsync<bool>("SELECT datcollate IN ('C', 'POSIX') FROM pg_database WHERE datname = current_database()");
+        var isBytewise = await database.ScalarAsync<bool>(
+            "SELECT datcollate IN ('C', 'POSIX') FROM pg_database WHERE datname = current_database()");
 
         Assert.Equal(
-            [$"plain True {isBytewise}", "c True True", "posix True True", "icu True False", "loose False False", "padded False False", "number False False", "named True True", "label True True"],
+            [
+                $"plain True {isBytewise}", "c True True", "posix True True", "icu True False", "loose False False", "padded False False",
+                "number False False", "named True True", "label True True",
+            ],
             columns.Select(column => $"{column.Name} {column.HasByteEquality} {column.HasByteOrder}"));
     }
 
@@ -80,7 +89,9 @@ public sealed class CatalogReaderTests(PostgresFixture postgres) : IAsyncLifetim
         await bytewise.ExecuteAsync("CREATE TABLE t (plain text, icu text COLLATE \"und-x-icu\")");
         using var reader = ReaderAs(bytewise.DataSource);
 
-        Assert.Equal([true, false], (await reader.RefreshAsync(CancellationToken.None)).Find(null, "t")!.Columns.Select(column => column.HasByteOrder));
+        Assert.Equal(
+            [true, false],
+            (await reader.RefreshAsync(CancellationToken.None)).Find(null, "t")!.Columns.Select(column => column.HasByteOrder));
     }
 
     [Fact]
@@ -101,8 +112,12 @@ public sealed class CatalogReaderTests(PostgresFixture postgres) : IAsyncLifetim
         var table = (await catalog.RefreshAsync(CancellationToken.None)).Find("s", "t")!;
         SqlType TypeOf(string column) => table.ColumnNamed(column)!.Type;
 
-        Assert.Equal((SqlTypeKind.Composite, "s.point3", "x moods"), (TypeOf("p").Kind, TypeOf("p").DisplayName, string.Join(' ', TypeOf("p").Attributes.Select(member => member.Name))));
-        Assert.Equal(("s.mood[]", "sad meh ok"), (TypeOf("p").Attributes[1].Type.DisplayName, string.Join(' ', TypeOf("p").Attributes[1].Type.Element!.EnumLabels)));
+        Assert.Equal(
+            (SqlTypeKind.Composite, "s.point3", "x moods"),
+            (TypeOf("p").Kind, TypeOf("p").DisplayName, string.Join(' ', TypeOf("p").Attributes.Select(member => member.Name))));
+        Assert.Equal(
+            ("s.mood[]", "sad meh ok"),
+            (TypeOf("p").Attributes[1].Type.DisplayName, string.Join(' ', TypeOf("p").Attributes[1].Type.Element!.EnumLabels)));
         Assert.Equal((SqlTypeKind.Array, "s.point3[]"), (TypeOf("ps").Kind, TypeOf("ps").DisplayName));
         Assert.Equal((SqlTypeKind.Domain, TypeOid.Int4), (TypeOf("d").Kind, TypeOf("d").Underlying.Oid));
         Assert.Equal(SqlTypeKind.Range, TypeOf("r").Kind);
@@ -127,7 +142,9 @@ public sealed class CatalogReaderTests(PostgresFixture postgres) : IAsyncLifetim
         var schema = await catalog.RefreshAsync(CancellationToken.None);
 
         Assert.Equal((true, true), (schema.Find(null, "q")!.IsStreamed, schema.Find(null, "q1")!.IsStreamed));
-        Assert.Equal((false, "has the partition \"public.p2\", which is unlogged"), (schema.Find(null, "p")!.IsStreamed, schema.Find(null, "p")!.NotStreamedBecause));
+        Assert.Equal(
+            (false, "has the partition \"public.p2\", which is unlogged"),
+            (schema.Find(null, "p")!.IsStreamed, schema.Find(null, "p")!.NotStreamedBecause));
         Assert.Equal([schema.Find(null, "p1")!.Oid, schema.Find(null, "p2")!.Oid], schema.Find(null, "p")!.Children);
 
         await database.ExecuteAsync("ALTER PUBLICATION sync SET (publish_via_partition_root = true)");
@@ -140,7 +157,9 @@ public sealed class CatalogReaderTests(PostgresFixture postgres) : IAsyncLifetim
     [InlineData("CREATE PUBLICATION sync FOR ALL TABLES", true, null)]
     [InlineData("CREATE PUBLICATION sync FOR TABLE t (id)", false, "has a column list in publication \"sync\"")]
     [InlineData("CREATE PUBLICATION sync FOR TABLE t WHERE (id > 1)", false, "has a row filter in publication \"sync\"")]
-    [InlineData("CREATE PUBLICATION sync FOR TABLE t WITH (publish = 'insert')", false, "is in publication \"sync\", which leaves out kinds of changes")]
+    [InlineData(
+        "CREATE PUBLICATION sync FOR TABLE t WITH (publish = 'insert')", false,
+        "is in publication \"sync\", which leaves out kinds of changes")]
     [InlineData("CREATE PUBLICATION sync", false, "is not in publication \"sync\"")]
     [InlineData("SELECT 1", false, "is not in publication \"sync\", which does not exist")]
     public async Task A_table_is_streamed_as_its_publication_says(string publication, bool isStreamed, string? because)
@@ -160,7 +179,10 @@ public sealed class CatalogReaderTests(PostgresFixture postgres) : IAsyncLifetim
             Assert.Skip("generated columns are sent from 18 on");
         }
 
-        await database.ExecuteAsync("CREATE TABLE t (id int PRIMARY KEY, s int GENERATED ALWAYS AS (id) STORED, v int GENERATED ALWAYS AS (id) VIRTUAL); CREATE PUBLICATION sync FOR TABLE t WITH (publish_generated_columns = stored)");
+        await database.ExecuteAsync("""
+            CREATE TABLE t (id int PRIMARY KEY, s int GENERATED ALWAYS AS (id) STORED, v int GENERATED ALWAYS AS (id) VIRTUAL);
+            CREATE PUBLICATION sync FOR TABLE t WITH (publish_generated_columns = stored)
+            """);
         var table = (await catalog.RefreshAsync(CancellationToken.None)).Find(null, "t")!;
 
         Assert.True(table.IsStreamed, table.NotStreamedBecause);
@@ -187,7 +209,8 @@ public sealed class CatalogReaderTests(PostgresFixture postgres) : IAsyncLifetim
     [Fact]
     public async Task A_table_published_after_the_first_read_is_marked_and_keeps_its_mark()
     {
-        await database.ExecuteAsync("CREATE TABLE early (id int PRIMARY KEY); CREATE TABLE late (id int PRIMARY KEY); CREATE PUBLICATION sync FOR TABLE early");
+        await database.ExecuteAsync(
+            "CREATE TABLE early (id int PRIMARY KEY); CREATE TABLE late (id int PRIMARY KEY); CREATE PUBLICATION sync FOR TABLE early");
         await catalog.RefreshAsync(CancellationToken.None);
         await using var writer = await database.DataSource.OpenConnectionAsync();
         await using var begin = new Npgsql.NpgsqlCommand("BEGIN; INSERT INTO early VALUES (1); SELECT pg_current_xact_id()::text", writer);
@@ -356,8 +379,12 @@ public sealed class CatalogReaderTests(PostgresFixture postgres) : IAsyncLifetim
             using var ordinary = ReaderAs(database.As("fingerprint_reader"));
             var seen = await ordinary.RefreshAsync(CancellationToken.None);
 
-            Assert.Equal(whole.Tables.Values.OrderBy(table => table.Oid).Select(table => (table.Name, table.Fingerprint, table.IsStreamed)), seen.Tables.Values.OrderBy(table => table.Oid).Select(table => (table.Name, table.Fingerprint, table.IsStreamed)));
-            Assert.Equal(await catalog.ReadPollFingerprintAsync(CancellationToken.None), await ordinary.ReadPollFingerprintAsync(CancellationToken.None));
+            Assert.Equal(
+                whole.Tables.Values.OrderBy(table => table.Oid).Select(table => (table.Name, table.Fingerprint, table.IsStreamed)),
+                seen.Tables.Values.OrderBy(table => table.Oid).Select(table => (table.Name, table.Fingerprint, table.IsStreamed)));
+            Assert.Equal(
+                await catalog.ReadPollFingerprintAsync(CancellationToken.None),
+                await ordinary.ReadPollFingerprintAsync(CancellationToken.None));
         }
         finally
         {
@@ -368,7 +395,11 @@ public sealed class CatalogReaderTests(PostgresFixture postgres) : IAsyncLifetim
     [Fact]
     public async Task Operators_of_users_are_noticed_on_the_search_path_only()
     {
-        await database.ExecuteAsync("CREATE SCHEMA elsewhere; CREATE FUNCTION same(int, text) RETURNS bool LANGUAGE sql IMMUTABLE RETURN true; CREATE OPERATOR elsewhere.= (LEFTARG = int, RIGHTARG = text, FUNCTION = same)");
+        await database.ExecuteAsync("""
+            CREATE SCHEMA elsewhere;
+            CREATE FUNCTION same(int, text) RETURNS bool LANGUAGE sql IMMUTABLE RETURN true;
+            CREATE OPERATOR elsewhere.= (LEFTARG = int, RIGHTARG = text, FUNCTION = same)
+            """);
         Assert.False((await catalog.RefreshAsync(CancellationToken.None)).HasForeignOperators);
 
         await database.ExecuteAsync("CREATE OPERATOR public.< (LEFTARG = int, RIGHTARG = text, FUNCTION = same)");
@@ -378,7 +409,13 @@ public sealed class CatalogReaderTests(PostgresFixture postgres) : IAsyncLifetim
     [Fact]
     public async Task The_poll_is_cheap_with_a_thousand_tables()
     {
-        await database.ExecuteAsync("DO $$ BEGIN FOR i IN 1..1000 LOOP EXECUTE format('CREATE TABLE t%s (id int PRIMARY KEY, a text, b text, c int, d int, e timestamptz)', i); END LOOP; END $$");
+        await database.ExecuteAsync("""
+            DO $$ BEGIN
+              FOR i IN 1..1000 LOOP
+                EXECUTE format('CREATE TABLE t%s (id int PRIMARY KEY, a text, b text, c int, d int, e timestamptz)', i);
+              END LOOP;
+            END $$
+            """);
         await catalog.RefreshAsync(CancellationToken.None);
         var best = TimeSpan.MaxValue;
         for (var i = 0; i < 10; i++)
@@ -393,9 +430,12 @@ public sealed class CatalogReaderTests(PostgresFixture postgres) : IAsyncLifetim
     }
 
     private static CatalogReader ReaderAs(Npgsql.NpgsqlDataSource source) =>
-        new(source, new CatalogOptions { PollInterval = TimeSpan.FromMilliseconds(50) }, TimeProvider.System, NullLogger<CatalogReader>.Instance);
+        new(
+            source, new CatalogOptions { PollInterval = TimeSpan.FromMilliseconds(50) }, TimeProvider.System,
+            NullLogger<CatalogReader>.Instance);
 
-    private Task RolesAsync() => database.ExecuteAsync($"CREATE ROLE fingerprint_reader LOGIN PASSWORD '{TestDatabase.RolePassword}'; CREATE ROLE fingerprint_group");
+    private Task RolesAsync() =>
+        database.ExecuteAsync($"CREATE ROLE fingerprint_reader LOGIN PASSWORD '{TestDatabase.RolePassword}'; CREATE ROLE fingerprint_group");
 
     private Task DropRolesAsync() => database.ExecuteAsync(
         "REASSIGN OWNED BY fingerprint_reader TO CURRENT_USER; DROP OWNED BY fingerprint_reader; DROP ROLE fingerprint_reader; DROP ROLE fingerprint_group");

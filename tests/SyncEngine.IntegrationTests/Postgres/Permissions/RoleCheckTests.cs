@@ -28,7 +28,8 @@ public sealed class RoleCheckTests(PostgresFixture postgres) : IAsyncLifetime
             GRANT rc_member, rc_super, rc_bypass, "rc_Mixed ""name" TO rc_engine;
             GRANT rc_indirect TO rc_member
             """);
-        engine = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(database.ConnectionString) { Username = "rc_engine", Password = "engine" });
+        engine = NpgsqlDataSource.Create(
+            new NpgsqlConnectionStringBuilder(database.ConnectionString) { Username = "rc_engine", Password = "engine" });
     }
 
     public async ValueTask DisposeAsync()
@@ -86,7 +87,8 @@ public sealed class RoleCheckTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.SkipUnless(postgres.Major >= 16, "WITH SET exists since 16");
         await database.ExecuteAsync("GRANT rc_stranger TO rc_engine WITH SET FALSE");
 
-        Assert.Equal(RoleStatus.NotGranted, await new RoleCheck(engine, time).CheckAsync("rc_stranger", TestContext.Current.CancellationToken));
+        Assert.Equal(
+            RoleStatus.NotGranted, await new RoleCheck(engine, time).CheckAsync("rc_stranger", TestContext.Current.CancellationToken));
     }
 
     [Fact]
@@ -94,7 +96,8 @@ public sealed class RoleCheckTests(PostgresFixture postgres) : IAsyncLifetime
     {
         await using var nowhere = NpgsqlDataSource.Create("Host=127.0.0.1;Port=1;Username=x;Timeout=1");
 
-        var error = await Assert.ThrowsAsync<SyncException>(() => new RoleCheck(nowhere, time).CheckAsync("rc_member", TestContext.Current.CancellationToken).AsTask());
+        var error = await Assert.ThrowsAsync<SyncException>(
+            () => new RoleCheck(nowhere, time).CheckAsync("rc_member", TestContext.Current.CancellationToken).AsTask());
         Assert.Equal(ErrorCode.SourceUnavailable, error.Code);
     }
 

@@ -93,7 +93,8 @@ public sealed class PredicateAgainstPostgresTests(ValuesDatabase postgres) : ICl
 
     private static async Task<Truth[][]> AskAsync(NpgsqlConnection connection, (Predicate, string Sql)[] conditions)
     {
-        await using var command = new NpgsqlCommand($"SELECT {string.Join(",\n", conditions.Select(condition => condition.Sql))} FROM subject ORDER BY id", connection);
+        var columns = string.Join(",\n", conditions.Select(condition => condition.Sql));
+        await using var command = new NpgsqlCommand($"SELECT {columns} FROM subject ORDER BY id", connection);
         await using var reader = await command.ExecuteReaderAsync();
         var answers = new List<Truth[]>();
         while (await reader.ReadAsync())
@@ -164,7 +165,8 @@ public sealed class PredicateAgainstPostgresTests(ValuesDatabase postgres) : ICl
                     return (new Not(term.Predicate), $"NOT ({term.Sql})");
                 default:
                     var terms = Enumerable.Range(0, 2 + values.Below(2)).Select(_ => Condition(depth - 1)).ToArray();
-                    Predicate connective = not ? new And([.. terms.Select(part => part.Predicate)]) : new Or([.. terms.Select(part => part.Predicate)]);
+                    Predicate connective = not ? new And([.. terms.Select(part => part.Predicate)]) : new Or(
+                        [.. terms.Select(part => part.Predicate)]);
                     return (connective, "(" + string.Join(not ? " AND " : " OR ", terms.Select(part => $"({part.Sql})")) + ")");
             }
         }

@@ -29,7 +29,8 @@ public sealed class AblyBatchTests
     [InlineData(201, 0, """[{"channel":"a"}]""")]
     [InlineData(401, 40101, Results)]
     [InlineData(400, 40020, "{}")]
-    public void What_says_nothing_of_a_channel_is_no_success(int status, int code, string body) => Assert.Empty(AblyBatch.Read(Answer(status, code, body)));
+    public void What_says_nothing_of_a_channel_is_no_success(int status, int code, string body) =>
+        Assert.Empty(AblyBatch.Read(Answer(status, code, body)));
 
     [Fact]
     public void The_body_is_a_spec_for_each_message_no_larger_than_counted()
@@ -38,10 +39,15 @@ public sealed class AblyBatchTests
         var body = AblyBatch.Write(messages);
         using var json = JsonDocument.Parse(body);
         Assert.Equal(["a", "q\"é\\"], json.RootElement.EnumerateArray().Select(spec => spec.GetProperty("channels")[0].GetString()!));
-        Assert.All(json.RootElement.EnumerateArray(), spec => Assert.Equal("7", spec.GetProperty("messages").GetProperty("id").GetString()));
+        Assert.All(
+            json.RootElement.EnumerateArray(), spec => Assert.Equal("7", spec.GetProperty("messages").GetProperty("id").GetString()));
         Assert.InRange(body.Length, 1, 2 + messages.Sum(AblyBatch.SizeOf));
     }
 
     private static AblyAnswer Answer(int status, int code, string body) =>
-        new(status, code, Message: null, RetryAfter: null, "application/json", IsFromContentNetwork: false, Encoding.UTF8.GetBytes(body));
+        new(status, code, Message: null, RetryAfter: null, Encoding.UTF8.GetBytes(body))
+        {
+            MediaType = "application/json",
+            IsFromContentNetwork = false,
+        };
 }

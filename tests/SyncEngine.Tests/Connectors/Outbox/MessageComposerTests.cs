@@ -10,7 +10,8 @@ namespace SyncEngine.Tests.Connectors.Outbox;
 
 public sealed class MessageComposerTests
 {
-    private static readonly Gen<string> texts = Gen.Elements("", "a", "é", "😀", "\"", "\\", "\n", "\u0001", "x-ably-models-event-uuid", "x-ably-models-reject", "headers");
+    private static readonly Gen<string> texts = Gen.Elements(
+        "", "a", "é", "😀", "\"", "\\", "\n", "\u0001", "x-ably-models-event-uuid", "x-ably-models-reject", "headers");
 
     private static readonly Gen<string> values = Gen.Sized(Value);
 
@@ -24,7 +25,9 @@ public sealed class MessageComposerTests
             using var json = JsonDocument.Parse(message.Headers);
             var headers = json.RootElement.EnumerateObject().ToList();
             Assert.Equal(row.Mutation, Assert.Single(headers, header => header.NameEquals("x-ably-models-event-uuid")).Value.GetString());
-            Assert.Equal(isRejected ? ["true"] : [], headers.Where(header => header.NameEquals("x-ably-models-reject")).Select(header => header.Value.GetString()));
+            Assert.Equal(
+                isRejected ? ["true"] : [],
+                headers.Where(header => header.NameEquals("x-ably-models-reject")).Select(header => header.Value.GetString()));
             Assert.All(headers, header => Assert.False(header.Value.ValueKind is JsonValueKind.Object or JsonValueKind.Array));
         }).Check(Properties.Quiet);
 
@@ -50,7 +53,9 @@ public sealed class MessageComposerTests
     [Fact]
     public void Everything_else_is_the_row_s()
     {
-        Assert.Equal(new("größe", "9223372036854775807", "naïve", "[1.50]", """{"x-ably-models-event-uuid":"m"}"""), MessageComposer.Compose(new OutboxRow(long.MaxValue, "größe", "m", "naïve", false, "[1.50]", null)));
+        Assert.Equal(
+            new("größe", "9223372036854775807", "naïve", "[1.50]", """{"x-ably-models-event-uuid":"m"}"""),
+            MessageComposer.Compose(new OutboxRow(long.MaxValue, "größe", "m", "naïve", false, "[1.50]", null)));
         Assert.Null(MessageComposer.Compose(new OutboxRow(1, "c", "m", "n", false, null, null)).Data);
     }
 
@@ -66,7 +71,9 @@ public sealed class MessageComposerTests
 
     private static Gen<string> Value(int size)
     {
-        var flat = Gen.OneOf(texts.Select(text => JsonSerializer.Serialize(text)), Gen.Elements("0", "-1.50", "1e3", "12345678901234567890", "true", "false", "null"));
+        var flat = Gen.OneOf(
+            texts.Select(text => JsonSerializer.Serialize(text)),
+            Gen.Elements("0", "-1.50", "1e3", "12345678901234567890", "true", "false", "null"));
         return size <= 1
             ? flat
             : Gen.OneOf(

@@ -1,3 +1,4 @@
+using SyncEngine.Connectors.Nodes;
 using SyncEngine.Connectors.Outbox;
 using SyncEngine.Postgres.Outbox;
 using Xunit;
@@ -5,15 +6,18 @@ using Xunit;
 namespace SyncEngine.Tests.Connectors.Outbox;
 
 /// <summary>
-/// The outbox in memory: transactions that take ids and commit in any order, nodes that look, claim what <see cref="RoundPlan"/> says, publish, die and come,
-/// and readers that read the maximum. What the plan must keep is checked at each step and in the end; all is drawn from a seed.
+/// The outbox in memory: transactions that take ids and commit in any order, nodes that poll, claim what <see cref="RoundPlan"/> decides,
+/// publish, die and come back, and readers that read the maximum. The promises of the plan are checked at each step and in the end.
+/// Everything is drawn from a seed.
 /// </summary>
-/// <remarks>How it reads: steps first, then what a step is made of in the order of docs/decisions/outbox-rounds.md, then the checks.</remarks>
-/// <param name="isOrderKnown">Every look knows the order of commits and sees the whole table; else some do not, and some are cut off.</param>
+/// <remarks>Read the steps first, then their parts in the order of docs/decisions/outbox-rounds.md, then the checks.</remarks>
+/// <param name="isOrderKnown">
+/// Every poll knows the order of commits and sees the whole table. Otherwise some do not, and some are cut.
+/// </param>
 sealed class ModelOutbox(int seed, bool isOrderKnown)
 {
     private const int Steps = 150;
-    private const int LooksToDrain = 5_000;
+    private const int PollsToDrain = 5_000;
     private static readonly string[] channels = ["a", "b", "c", "d"];
 
     private readonly Random random = new(seed);
@@ -21,7 +25,8 @@ sealed class ModelOutbox(int seed, bool isOrderKnown)
     private readonly List<Row> committed = [];
     private readonly List<Row> table = [];
     private readonly List<Node> nodes = [];
-    private readonly Dictionary<string, List<Row>> published = channels.ToDictionary(channel => channel, _ => new List<Row>(), StringComparer.Ordinal);
+    private readonly Dictionary<string, List<Row>> published = channels.ToDictionary(
+        channel => channel, _ => new List<Row>(), StringComparer.Ordinal);
     private readonly List<(long Maximum, HashSet<Row> Seen)> readings = [];
     private OutboxProgress progress = new(0, Horizon: null);
     private long sequence;
@@ -46,7 +51,7 @@ sealed class ModelOutbox(int seed, bool isOrderKnown)
 
         public bool IsProcessed { get; set; }
 
-        public Node? Holder { get; set; }
+        public Node? LockedBy { get; set; }
 
         /// <summary>The highest id that was published before it was visible.</summary>
         public long PublishedBefore { get; set; }
@@ -54,10 +59,11 @@ sealed class ModelOutbox(int seed, bool isOrderKnown)
 
     private sealed record Node(string Id)
     {
-        public Dictionary<string, Queue<Row>> Lanes { get; } = channels.ToDictionary(channel => channel, _ => new Queue<Row>(), StringComparer.Ordinal);
+        public Dictionary<string, Queue<Row>> Lanes { get; } = channels.ToDictionary(
+            channel => channel, _ => new Queue<Row>(), StringComparer.Ordinal);
 
-        /// <summary>Whether its last claim was committed, it does not know.</summary>
-        public bool IsUnsure { get; set; }
+        /// <summary>The node does not know whether its last claim was committed.</summary>
+        public bool IsClaimUncertain { get; set; }
     }
 
     private int Limit => isOrderKnown ? int.MaxValue : random.Next(1, 12);
@@ -75,10 +81,10 @@ sealed class ModelOutbox(int seed, bool isOrderKnown)
             Commit();
         }
 
-        for (var looks = 0; table.Any(row => !row.IsProcessed); looks++)
+        for (var polls = 0; table.Any(row => !row.IsProcessed); polls++)
         {
-            Assert.True(looks < LooksToDrain, "rows are left that nobody takes");
-            Look(nodes[looks % nodes.Count], isCalm: true);
+            Assert.True(polls < PollsToDrain, "rows are left that no node takes");
+            Poll(nodes[polls % nodes.Count], isCalm: true);
             Publish(int.MaxValue);
         }
 
@@ -103,7 +109,7 @@ sealed class ModelOutbox(int seed, bool isOrderKnown)
                 open.Remove(Any(open));
                 break;
             case < 72:
-                Look(Any(nodes), isCalm: false);
+                Poll(Any(nodes), isCalm: false);
                 break;
             case < 88:
                 Publish(random.Next(1, 6));
@@ -115,7 +121,7 @@ sealed class ModelOutbox(int seed, bool isOrderKnown)
                 nodes.Add(NewNode());
                 break;
             case < 98 when nodes.Count > 1:
-                nodes.Remove(Any(nodes)); // what it holds is anybody's now
+                nodes.Remove(Any(nodes)); // its rows are free now
                 break;
             case < 99 when !isOrderKnown && open.Count == 0:
                 sequence = 0; // the sequence was restarted
@@ -157,49 +163,60 @@ sealed class ModelOutbox(int seed, bool isOrderKnown)
 
     private long Maximum() => table.Select(row => row.Id).DefaultIfEmpty().Max();
 
-    private void Look(Node node, bool isCalm)
+    private void Poll(Node node, bool isCalm)
     {
         var leftOut = isCalm ? [] : channels.Where(_ => random.Next(6) == 0).ToHashSet(StringComparer.Ordinal);
-        var look = See(node, leftOut, isCalm ? int.MaxValue : Limit);
-        look = look with { Known = [.. look.Own.Concat(look.Known).Where(row => !IsInLane(node, row.Id))] };
-        var room = channels.ToDictionary(channel => channel, channel => leftOut.Contains(channel) || node.Lanes[channel].Count > 2 ? 0 : random.Next(1, 6), StringComparer.Ordinal);
+        var poll = See(node, leftOut, isCalm ? int.MaxValue : Limit);
+        poll = poll with { Known = [.. poll.Own.Concat(poll.Known).Where(row => !IsInLane(node, row.Id))] };
+        var room = channels.ToDictionary(
+            channel => channel, channel => leftOut.Contains(channel) || node.Lanes[channel].Count > 2 ? 0 : random.Next(1, 6),
+            StringComparer.Ordinal);
         Func<long, long?>? placeOf = isOrderKnown || random.Next(2) == 0 ? id => PlaceOf(id) : null;
-        var owned = channels.Where(channel => Rendezvous.IsOwner(channel, node.Id, [.. nodes.Select(other => other.Id)])).ToHashSet(StringComparer.Ordinal);
+        string[] live = [.. nodes.Select(other => other.Id)];
+        var owned = channels.Where(channel => Rendezvous.IsOwner(channel, node.Id, live)).ToHashSet(StringComparer.Ordinal);
 
-        var plan = RoundPlan.Make(look, owned.Contains, channel => room[channel], placeOf, mayNumber: true, maxBytes: random.Next(1, 500));
-        CheckPlan(plan, look, node, owned, room);
-        Write(plan, look, node);
+        var plan = RoundPlan.Make(
+            poll, new ChannelRoom(owned.Contains, channel => room[channel]), placeOf, mayNumber: true, maxBytes: random.Next(1, 500));
+        CheckPlan(plan, poll, node, owned, room);
+        Write(plan, poll, node);
     }
 
-    private OutboxLook See(Node node, HashSet<string> leftOut, int limit)
+    private OutboxPoll See(Node node, HashSet<string> leftOut, int limit)
     {
         var waiting = table.Where(row => !row.IsProcessed).OrderBy(row => row.Id).ToList();
         var known = waiting.Where(row => !IsNew(row) && IsFree(row) && !leftOut.Contains(row.Channel)).ToList();
         var appeared = waiting.Where(IsNew).ToList();
-        var own = waiting.Where(row => node.IsUnsure && row.Holder == node);
-        var busy = waiting.Where(row => !IsFree(row) && row.Holder != node).Select(row => row.Channel).ToHashSet(StringComparer.Ordinal);
-        return new OutboxLook(
-            progress, Maximum(), Horizon: 1, [.. nodes.Select(other => other.Id)],
-            [.. own.Select(row => new WaitingRow(row.Id, row.Channel, row.Bytes, IsFixed: true, IsOwn: true))],
-            [.. known.Take(limit).Select(row => new WaitingRow(row.Id, row.Channel, row.Bytes, row.IsFixed))], known.Count > limit,
-            [.. appeared.Take(limit).Select(row => new WaitingRow(row.Id, row.Channel, row.Bytes, IsFixed: false))], appeared.Count > limit,
-            busy, []);
+        var own = waiting.Where(row => node.IsClaimUncertain && row.LockedBy == node);
+        var busy = waiting.Where(row => !IsFree(row) && row.LockedBy != node).Select(row => row.Channel).ToHashSet(StringComparer.Ordinal);
+        return new OutboxPoll
+        {
+            Progress = progress,
+            Highest = Maximum(),
+            Horizon = 1,
+            LiveNodes = [.. nodes.Select(other => other.Id)],
+            Own = [.. own.Select(row => new WaitingRow(row.Id, row.Channel, row.Bytes, IsFixed: true, IsOwn: true))],
+            Known = [.. known.Take(limit).Select(row => new WaitingRow(row.Id, row.Channel, row.Bytes, row.IsFixed))],
+            IsKnownCut = known.Count > limit,
+            New = [.. appeared.Take(limit).Select(row => new WaitingRow(row.Id, row.Channel, row.Bytes, IsFixed: false))],
+            IsNewCut = appeared.Count > limit,
+            BusyChannels = busy,
+        };
     }
 
     /// <summary>As the node does: numbers, decisions, progress.</summary>
-    private void Write(RoundPlan plan, OutboxLook look, Node node)
+    private void Write(RoundPlan plan, OutboxPoll poll, Node node)
     {
-        var highest = Math.Max(look.Progress.Highest, look.Highest);
+        var highest = Math.Max(poll.Progress.Highest, poll.Highest);
         var rows = table.ToDictionary(row => row.Id);
         var seen = table.ToList();
-        var hasNews = look.New.Count > 0 || progress.Horizon is null;
+        var hasNewRows = poll.New.Count > 0 || progress.Horizon is null;
         var isHeard = random.Next(10) > 0;
         var last = highest;
         foreach (var planned in plan.Rows)
         {
             var row = rows[planned.Id];
             row.IsFixed = true;
-            row.Holder = planned.IsTaken ? node : null;
+            row.LockedBy = planned.IsTaken ? node : null;
             if (planned.NeedsNumber)
             {
                 Number(row);
@@ -208,7 +225,10 @@ sealed class ModelOutbox(int seed, bool isOrderKnown)
 
         if (plan.IsPartial)
         {
-            var late = seen.Where(row => !row.IsProcessed && IsNew(row)).GroupBy(row => row.Channel).Where(channel => channel.Min(row => row.Id) <= progress.Highest).SelectMany(channel => channel);
+            var late = seen.Where(row => !row.IsProcessed && IsNew(row))
+                .GroupBy(row => row.Channel)
+                .Where(channel => channel.Min(row => row.Id) <= progress.Highest)
+                .SelectMany(channel => channel);
             foreach (var row in late.OrderBy(row => row.Id).ToList())
             {
                 row.IsFixed = true;
@@ -221,8 +241,8 @@ sealed class ModelOutbox(int seed, bool isOrderKnown)
             node.Lanes[row.Channel].Enqueue(row);
         }
 
-        node.IsUnsure = !isHeard || (node.IsUnsure && plan.IsPartial);
-        if (hasNews)
+        node.IsClaimUncertain = !isHeard || (node.IsClaimUncertain && plan.IsPartial);
+        if (hasNewRows)
         {
             progress = new OutboxProgress(last, Horizon: 1);
             seen.ForEach(row => row.IsSeen = true);
@@ -244,26 +264,27 @@ sealed class ModelOutbox(int seed, bool isOrderKnown)
             var row = Any(lanes).Dequeue();
             published[row.Channel].Add(row);
             row.IsProcessed = true;
-            row.Holder = null;
+            row.LockedBy = null;
             var top = Maximum();
             table.RemoveAll(other => other.IsProcessed && other.Id < top);
         }
     }
 
-    private void CheckPlan(RoundPlan plan, OutboxLook look, Node node, HashSet<string> owned, Dictionary<string, int> room)
+    private void CheckPlan(RoundPlan plan, OutboxPoll poll, Node node, HashSet<string> owned, Dictionary<string, int> room)
     {
-        var told = look.Known.Concat(look.New).ToDictionary(row => row.Id);
+        var polled = poll.Known.Concat(poll.New).ToDictionary(row => row.Id);
         Assert.True(!plan.IsPartial || plan.Rows.Count == 0);
         Assert.Equal(plan.Rows.Count, plan.Rows.Select(row => row.Id).Distinct().Count());
         foreach (var planned in plan.Rows)
         {
-            var row = told[planned.Id];
+            var row = polled[planned.Id];
             Assert.True(!planned.NeedsNumber || !row.IsFixed, "a fixed id was changed");
-            Assert.True(!planned.IsTaken || row.IsOwn || (owned.Contains(row.Channel) && room[row.Channel] > 0 && !look.BusyChannels.Contains(row.Channel)), "a row was taken that is not for this node now");
+            var isFree = owned.Contains(row.Channel) && room[row.Channel] > 0 && !poll.BusyChannels.Contains(row.Channel);
+            Assert.True(!planned.IsTaken || row.IsOwn || isFree, "a row was taken that is not for this node now");
             Assert.False(planned.IsTaken && IsInLane(node, row.Id));
         }
 
-        foreach (var taken in plan.Rows.Where(row => row.IsTaken && !told[row.Id].IsOwn).GroupBy(row => told[row.Id].Channel))
+        foreach (var taken in plan.Rows.Where(row => row.IsTaken && !polled[row.Id].IsOwn).GroupBy(row => polled[row.Id].Channel))
         {
             Assert.InRange(taken.Count(), 1, room[taken.Key]);
         }
@@ -277,8 +298,11 @@ sealed class ModelOutbox(int seed, bool isOrderKnown)
         {
             var ids = rows.Select(row => row.Id).ToList();
             Assert.Equal(ids.Order().Distinct(), ids);
-            Assert.All(rows, row => Assert.True(row.Id > row.PublishedBefore, $"{row.Id} on {channel} was visible after {row.PublishedBefore} had been published"));
-            Assert.All(rows.GroupBy(row => row.Commit), together => Assert.Equal(together.Select(row => row.InsertedAs).Order(), together.Select(row => row.InsertedAs)));
+            Assert.All(rows, row => Assert.True(
+                row.Id > row.PublishedBefore, $"{row.Id} on {channel} was visible after {row.PublishedBefore} had been published"));
+            Assert.All(
+                rows.GroupBy(row => row.Commit),
+                together => Assert.Equal(together.Select(row => row.InsertedAs).Order(), together.Select(row => row.InsertedAs)));
             if (isOrderKnown)
             {
                 Assert.Equal(rows.OrderBy(row => row.Commit).ThenBy(row => row.InsertedAs), rows);
@@ -287,13 +311,15 @@ sealed class ModelOutbox(int seed, bool isOrderKnown)
 
         if (isOrderKnown)
         {
-            Assert.All(readings, reading => Assert.All(committed.Where(row => !reading.Seen.Contains(row)), row => Assert.True(row.Id > reading.Maximum, $"{row.Id} was missed by a reader of {reading.Maximum}")));
+            Assert.All(readings, reading => Assert.All(
+                committed.Where(row => !reading.Seen.Contains(row)),
+                row => Assert.True(row.Id > reading.Maximum, $"{row.Id} was missed by a reader of {reading.Maximum}")));
         }
     }
 
     private static bool IsNew(Row row) => row is { IsFixed: false, IsSeen: false };
 
-    private bool IsFree(Row row) => row.Holder is null || !nodes.Contains(row.Holder);
+    private bool IsFree(Row row) => row.LockedBy is null || !nodes.Contains(row.LockedBy);
 
     private static bool IsInLane(Node node, long id) => node.Lanes.Values.Any(lane => lane.Any(row => row.Id == id));
 

@@ -9,7 +9,8 @@ namespace SyncEngine.Tests.Connectors.Outbox;
 
 public sealed class TargetRouteTests
 {
-    private static readonly Gen<string> names = Gen.Elements('a', 'b', '.', '[', '\n').ListOf().Select(letters => new string([.. letters.Take(12)]));
+    private static readonly Gen<string> names = Gen.Elements('a', 'b', '.', '[', '\n').ListOf().Select(
+        letters => new string([.. letters.Take(12)]));
 
     [Theory]
     [InlineData("*", "", true)]
@@ -34,7 +35,9 @@ public sealed class TargetRouteTests
         (pattern, channel) =>
         {
             var expression = "^" + Regex.Escape(pattern).Replace("\\*", ".*", StringComparison.Ordinal) + "\\z";
-            Assert.Equal(Regex.IsMatch(channel, expression, RegexOptions.Singleline | RegexOptions.CultureInvariant, TimeSpan.FromSeconds(5)), Fits(pattern, channel));
+            Assert.Equal(
+                Regex.IsMatch(channel, expression, RegexOptions.Singleline | RegexOptions.CultureInvariant, TimeSpan.FromSeconds(5)),
+                Fits(pattern, channel));
         }).Check(Properties.Quiet);
 
     [Fact]
@@ -43,7 +46,8 @@ public sealed class TargetRouteTests
         Gen.Choose(0, 12).Two().ToArbitrary(),
         (channel, cut) =>
         {
-            var (from, to) = (Math.Min(Math.Min(cut.Item1, cut.Item2), channel.Length), Math.Min(Math.Max(cut.Item1, cut.Item2), channel.Length));
+            var (from, to) = (
+                Math.Min(Math.Min(cut.Item1, cut.Item2), channel.Length), Math.Min(Math.Max(cut.Item1, cut.Item2), channel.Length));
             Assert.True(Fits($"{channel[..from]}*{channel[to..]}", channel));
         }).Check(Properties.Quiet);
 

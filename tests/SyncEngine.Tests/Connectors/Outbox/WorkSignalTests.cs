@@ -4,17 +4,18 @@ using Xunit;
 
 namespace SyncEngine.Tests.Connectors.Outbox;
 
-/// <summary>When a look is due, on a clock that the test moves: no look too early, none too late, never a storm.</summary>
+/// <summary>The times of polls, on a clock that the test moves: none too early, none too late, and never too many.</summary>
 public sealed class WorkSignalTests
 {
     private static readonly TimeSpan millisecond = TimeSpan.FromMilliseconds(1);
-    private static readonly TimeSpan patience = TimeSpan.FromSeconds(10);
-    private static readonly OutboxOptions options = new() { Debounce = 20 * millisecond, SafetyPoll = TimeSpan.FromSeconds(10), PollInterval = TimeSpan.FromSeconds(1) };
+    private static readonly TimeSpan timeout = TimeSpan.FromSeconds(10);
+    private static readonly OutboxOptions options =
+        new() { Debounce = 20 * millisecond, SafetyPoll = TimeSpan.FromSeconds(10), PollInterval = TimeSpan.FromSeconds(1) };
 
     private readonly ManualTime time = new();
 
     [Fact]
-    public async Task The_first_look_is_due_at_once_and_the_next_after_the_safety_poll()
+    public async Task The_first_poll_is_due_at_once_and_the_next_after_the_safety_poll()
     {
         var signal = new WorkSignal(options, time);
         await Now(signal);
@@ -23,7 +24,7 @@ public sealed class WorkSignalTests
     }
 
     [Fact]
-    public async Task A_notification_after_silence_is_looked_at_at_once_and_those_that_follow_together()
+    public async Task A_notification_after_silence_is_answered_by_a_poll_at_once_and_those_that_follow_together()
     {
         var signal = new WorkSignal(options, time);
         await Now(signal);
@@ -36,7 +37,7 @@ public sealed class WorkSignalTests
         }
 
         await After(signal, options.Debounce);
-        await After(signal, options.SafetyPoll); // the hundred have made one look
+        await After(signal, options.SafetyPoll); // the hundred have made one poll
     }
 
     [Fact]
@@ -48,7 +49,7 @@ public sealed class WorkSignalTests
         time.Advance(options.Debounce);
         Assert.False(waiting.IsCompleted);
         signal.Notify();
-        await waiting.WaitAsync(patience, TimeProvider.System);
+        await waiting.WaitAsync(timeout, TimeProvider.System);
         Assert.Equal(options.Debounce, time.GetElapsedTime(0));
     }
 
@@ -86,23 +87,23 @@ public sealed class WorkSignalTests
     }
 
     [Fact]
-    public async Task Dear_looks_are_followed_by_a_pause_of_nine_times_their_length_whatever_is_demanded()
+    public async Task Expensive_polls_are_followed_by_a_pause_of_nine_times_their_length_whatever_is_demanded()
     {
         var signal = new WorkSignal(options, time);
         await Now(signal, 100 * millisecond);
         signal.Demand();
         await Now(signal, 100 * millisecond); // one among others is no reason
         signal.Demand();
-        await After(signal, 10 * 100 * millisecond); // from the beginning of the look
+        await After(signal, 10 * 100 * millisecond); // from the beginning of the poll
         signal.Demand();
         await Now(signal);
     }
 
     [Fact]
-    public async Task Dear_looks_that_take_enough_rows_are_followed_by_no_pause()
+    public async Task Expensive_polls_that_take_enough_rows_are_followed_by_no_pause()
     {
         var signal = new WorkSignal(options, time);
-        for (var look = 0; look < 3; look++)
+        for (var poll = 0; poll < 3; poll++)
         {
             await Now(signal, 100 * millisecond, taken: 1_000);
             signal.Demand();
@@ -125,7 +126,7 @@ public sealed class WorkSignalTests
         var waiting = signal.WaitAsync(TestContext.Current.CancellationToken);
         Assert.True(waiting.IsCompletedSuccessfully);
         await waiting;
-        signal.Looked(cost, taken);
+        signal.Polled(cost, taken);
     }
 
     /// <summary>Exactly then, and no earlier.</summary>
@@ -135,7 +136,7 @@ public sealed class WorkSignalTests
         time.Advance(wait - TimeSpan.FromTicks(1));
         Assert.False(waiting.IsCompleted);
         time.Advance(TimeSpan.FromTicks(1));
-        await waiting.WaitAsync(patience, TimeProvider.System);
-        signal.Looked(TimeSpan.Zero, 0);
+        await waiting.WaitAsync(timeout, TimeProvider.System);
+        signal.Polled(TimeSpan.Zero, 0);
     }
 }

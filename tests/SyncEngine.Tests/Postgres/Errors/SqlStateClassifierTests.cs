@@ -46,7 +46,9 @@ public sealed class SqlStateClassifierTests
         var error = SqlStateClassifier.Classify(
             new PostgresException("column \"nme\" does not exist", "ERROR", "ERROR", "42703", detail: "Failing row contains (secret).", hint: "Perhaps you meant \"name\".", position: 28, where: "in function secret()"), 20, 30);
 
-        Assert.Equal(("column \"nme\" does not exist", "Perhaps you meant \"name\".", (string?)null, "42703", (int?)8), (error.Message, error.Hint, error.Detail, error.SqlState, error.Position));
+        Assert.Equal(
+            ("column \"nme\" does not exist", "Perhaps you meant \"name\".", (string?)null, "42703", (int?)8),
+            (error.Message, error.Hint, error.Detail, error.SqlState, error.Position));
     }
 
     [Theory]
@@ -55,23 +57,27 @@ public sealed class SqlStateClassifierTests
     [InlineData(0)]
     public void A_position_outside_the_callers_text_is_left_out(int position)
     {
-        Assert.Null(SqlStateClassifier.Classify(new PostgresException("m", "ERROR", "ERROR", "42601", position: position), 20, 30).Position);
+        Assert.Null(
+            SqlStateClassifier.Classify(new PostgresException("m", "ERROR", "ERROR", "42601", position: position), 20, 30).Position);
     }
 
     [Theory]
     [InlineData("XX001", "invalid page in block 7 of relation base/5/16384", "the query failed inside PostgreSQL")]
     [InlineData("58P01", "could not open file \"base/5/16384\"", "the query failed inside PostgreSQL")]
     [InlineData("57P01", "terminating connection due to administrator command", "the database does not take queries at present")]
-    public void What_is_internal_to_the_server_is_not_told(string sqlState, string said, string told)
+    public void Internals_of_the_server_are_not_disclosed(string sqlState, string message, string expected)
     {
-        Assert.Equal(told, SqlStateClassifier.Classify(new PostgresException(said, "ERROR", "ERROR", sqlState)).Message);
+        Assert.Equal(expected, SqlStateClassifier.Classify(new PostgresException(message, "ERROR", "ERROR", sqlState)).Message);
     }
 
     [Fact]
     public void What_the_driver_throws_is_source_unavailable_and_the_unexpected_internal()
     {
-        Assert.Equal(ErrorCode.SourceUnavailable, SqlStateClassifier.Classify(new NpgsqlException("Failed to connect to 10.0.0.1:5432")).Code);
-        Assert.DoesNotContain("10.0.0.1", SqlStateClassifier.Classify(new NpgsqlException("Failed to connect to 10.0.0.1:5432")).Message, StringComparison.Ordinal);
+        Assert.Equal(
+            ErrorCode.SourceUnavailable, SqlStateClassifier.Classify(new NpgsqlException("Failed to connect to 10.0.0.1:5432")).Code);
+        Assert.DoesNotContain(
+            "10.0.0.1", SqlStateClassifier.Classify(new NpgsqlException("Failed to connect to 10.0.0.1:5432")).Message,
+            StringComparison.Ordinal);
         Assert.Equal(ErrorCode.Internal, SqlStateClassifier.Classify(new InvalidOperationException("x")).Code);
     }
 }

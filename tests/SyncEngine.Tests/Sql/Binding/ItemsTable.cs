@@ -5,7 +5,9 @@ using SyncEngine.Values;
 
 namespace SyncEngine.Tests.Sql.Binding;
 
-/// <summary>A table with a column of each kind that binding distinguishes, alone in its schema, and PostgreSQL's description of a query over it.</summary>
+/// <summary>
+/// A table with a column of each kind that binding distinguishes, alone in its schema, and PostgreSQL's description of a query over it.
+/// </summary>
 static class ItemsTable
 {
     public static readonly SqlType Int2 = Type(TypeOid.Int2, "int2");
@@ -46,13 +48,21 @@ static class ItemsTable
         new([], [Described(Items.Columns[0], "id")], [Items.Oid], [], HasRowSecurity: false, ReadsClock: false, HasOpaqueFunctions: false);
 
     public static DatabaseSchema Schema(Table table) =>
-        new(1, 150000, new Dictionary<uint, Table> { [table.Oid] = table }, new Dictionary<uint, SqlType>(), ["public"], HasForeignOperators: false);
+        new(
+            Version: 1,
+            ServerVersion: 150000,
+            new Dictionary<uint, Table> { [table.Oid] = table },
+            new Dictionary<uint, SqlType>(),
+            SearchPath: ["public"],
+            HasForeignOperators: false);
 
-    public static ResultColumn Described(Column column, string label) => new(label, column.Type, -1, Items.Oid, column.Number, IsNullable: true);
+    public static ResultColumn Described(Column column, string label) =>
+        new(label, column.Type, -1, Items.Oid, column.Number, IsNullable: true);
 
     private static Column Column(
         short number, string name, SqlType type, bool isStreamed = true, bool hasByteEquality = true, bool hasByteOrder = true) =>
         new(number, name, type, -1, IsNotNull: false, isStreamed, hasByteEquality, hasByteOrder);
 
-    private static SqlType Type(uint oid, string name) => new(oid, "pg_catalog", name, SqlTypeKind.Base, null, [], [], HasJsonCast: false, ',');
+    private static SqlType Type(uint oid, string name) =>
+        new(oid, "pg_catalog", name, SqlTypeKind.Base, null, [], [], HasJsonCast: false, ',');
 }

@@ -13,19 +13,25 @@ public sealed class PredicateCasesTests
     {
         Assert.Equal(
             [
-                "AndPredicate", "ColumnPredicate", "ComparePredicate", "ConstantPredicate", "DistinctPredicate", "InPredicate", "IsNullPredicate", "NotPredicate",
+                "AndPredicate", "ColumnPredicate", "ComparePredicate", "ConstantPredicate", "DistinctPredicate", "InPredicate",
+                "IsNullPredicate", "NotPredicate",
                 "OrPredicate", "TruthPredicate",
             ],
             SubtypesOf(typeof(BoundPredicate)));
         Assert.Equal(
             [
-                "AndExpression", "BetweenExpression", "BooleanLiteral", "CastExpression", "ColumnReference", "ComparisonExpression", "DistinctTestExpression",
-                "InListExpression", "NotExpression", "NullLiteral", "NullTestExpression", "NumberLiteral", "OrExpression", "ParameterReference", "StringLiteral",
+                "AndExpression", "BetweenExpression", "BooleanLiteral", "CastExpression", "ColumnReference", "ComparisonExpression",
+                "DistinctTestExpression",
+                "InListExpression", "NotExpression", "NullLiteral", "NullTestExpression", "NumberLiteral", "OrExpression",
+                "ParameterReference", "StringLiteral",
                 "TruthTestExpression",
             ],
             SubtypesOf(typeof(Expression)));
     }
 
     private static IEnumerable<string> SubtypesOf(Type type) =>
-        Assembly.GetAssembly(type)!.GetTypes().Where(candidate => candidate.IsSubclassOf(type)).Select(candidate => candidate.Name).Order(StringComparer.Ordinal);
+        Assembly.GetAssembly(type)!.GetTypes()
+            .Where(candidate => candidate.IsSubclassOf(type))
+            .Select(candidate => candidate.Name)
+            .Order(StringComparer.Ordinal);
 }

@@ -27,13 +27,16 @@ public sealed class SelectBinderTests
     [InlineData("ratio IS NULL AND room IS NOT NULL AND (room = 1) IS NULL", "(and (null c13) (not (null c2)) (isUnknown (c2=?23)))", "1")]
     [InlineData("room IS DISTINCT FROM NULL OR room IS NOT DISTINCT FROM 5", "(or (distinct c2?23) (not (distinct c2?23)))", "null|5")]
     [InlineData("owner = '00000000-0000-0000-0000-00000000000A'::uuid", "(c7=?2950)", "00000000-0000-0000-0000-00000000000A")]
-    [InlineData("day >= date '2020-02-29' AND at < '2020-01-01 10:00:00.5' AND seen > '2020-01-01T10:00:00+02'", "(and (c10>=?1082) (c11<?1114) (c12>?1184))", "2020-02-29|2020-01-01 10:00:00.5|2020-01-01T10:00:00+02")]
+    [InlineData(
+        "day >= date '2020-02-29' AND at < '2020-01-01 10:00:00.5' AND seen > '2020-01-01T10:00:00+02'",
+        "(and (c10>=?1082) (c11<?1114) (c12>?1184))", "2020-02-29|2020-01-01 10:00:00.5|2020-01-01T10:00:00+02")]
     [InlineData("TRUE OR FALSE OR NULL", "(or true false null)", "")]
     public void A_condition_is_bound_to_columns_and_operands(string condition, string shape, string literals)
     {
         var bound = Bound($"SELECT id FROM items WHERE {condition}");
         Assert.Equal("16384[1:\"id\" ]" + shape, TemplateKeyWriter.Write(bound));
-        Assert.Equal(literals, string.Join('|', bound.Operands.Select(operand => Assert.IsType<LiteralSource>(operand.Source).Text ?? "null")));
+        var texts = bound.Operands.Select(operand => Assert.IsType<LiteralSource>(operand.Source).Text ?? "null");
+        Assert.Equal(literals, string.Join('|', texts));
     }
 
     [Theory]
@@ -79,7 +82,8 @@ public sealed class SelectBinderTests
     public void Parameters_carry_their_number_and_cast()
     {
         var bound = Bound("SELECT id FROM items WHERE room = $2::int8 AND label = $1");
-        Assert.Equal([new ParameterSource(2, TypeOid.Int8), new ParameterSource(1, null)], bound.Operands.Select(operand => operand.Source));
+        Assert.Equal(
+            [new ParameterSource(2, TypeOid.Int8), new ParameterSource(1, null)], bound.Operands.Select(operand => operand.Source));
         Assert.Equal(["room", "label"], bound.Operands.Select(operand => operand.Column.Name));
     }
 
@@ -114,7 +118,8 @@ public sealed class SelectBinderTests
     [InlineData("SELECT id FROM items x WHERE public.x.room = 1")]
     [InlineData("SELECT items.id FROM items x")]
     [InlineData("SELECT x.* FROM items")]
-    public void An_alias_hides_the_name(string text) => Assert.Contains("is not the table of the query", Refused(text).Reason, StringComparison.Ordinal);
+    public void An_alias_hides_the_name(string text) =>
+        Assert.Contains("is not the table of the query", Refused(text).Reason, StringComparison.Ordinal);
 
     [Theory]
     [InlineData("SELECT id FROM items ORDER BY id", "ORDER BY is answered by PostgreSQL", 31)]
@@ -127,7 +132,8 @@ public sealed class SelectBinderTests
     }
 
     [Theory]
-    [InlineData("SELECT id FROM items WHERE room = 1 AND body = 'a'", "select ID from public.items t where (t.room) = 2 and t.body = $$b$$", true)]
+    [InlineData(
+        "SELECT id FROM items WHERE room = 1 AND body = 'a'", "select ID from public.items t where (t.room) = 2 and t.body = $$b$$", true)]
     [InlineData("SELECT id FROM items WHERE room = 1", "SELECT id FROM items WHERE 7 = room", true)]
     [InlineData("SELECT id FROM items WHERE room = 1", "SELECT id FROM items WHERE room > 1", false)]
     [InlineData("SELECT id FROM items WHERE room = 1", "SELECT id FROM items WHERE id = 1", false)]

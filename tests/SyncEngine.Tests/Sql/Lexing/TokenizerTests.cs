@@ -24,7 +24,9 @@ public sealed class TokenizerTests
     [InlineData("E'\\n'\n'\\n'", "String:\n\n")]
     [InlineData("$$it's$$ $x$a$$b$y$$x$", "String:it's String:a$$b$y$")]
     [InlineData("a$b$ $1", "Word:a$b$ Parameter:1")]
-    [InlineData("1 1.5 .5 1. 1e5 1.5E-3 0x1F 0o17 0b1_0 1_000 1_0.0_1", "Integer:1 Decimal:1.5 Decimal:.5 Decimal:1. Decimal:1e5 Decimal:1.5E-3 Integer:0x1F Integer:0o17 Integer:0b1_0 Integer:1_000 Decimal:1_0.0_1")]
+    [InlineData(
+        "1 1.5 .5 1. 1e5 1.5E-3 0x1F 0o17 0b1_0 1_000 1_0.0_1",
+        "Integer:1 Decimal:1.5 Decimal:.5 Decimal:1. Decimal:1e5 Decimal:1.5E-3 Integer:0x1F Integer:0o17 Integer:0b1_0 Integer:1_000 Decimal:1_0.0_1")]
     [InlineData("1..2", "Integer:1 Punctuation:.. Integer:2")]
     [InlineData("a::int:=b", "Word:a Punctuation::: Word:int Punctuation::= Word:b")]
     [InlineData("a<-1", "Word:a Operator:< Operator:- Integer:1")]

@@ -8,10 +8,15 @@ public sealed class SelectParserTests
 {
     [Theory]
     [InlineData("SELECT * FROM t", "SELECT * FROM \"t\"")]
-    [InlineData("SELECT ALL a, t.b x, s.t.c AS \"C\", t.*, s.t.* FROM ONLY s.t", "SELECT \"a\", \"t\".\"b\" AS \"x\", \"s\".\"t\".\"c\" AS \"C\", \"t\".*, \"s\".\"t\".* FROM ONLY \"s\".\"t\"")]
-    [InlineData("SELECT a value, b AS select, c name FROM t", "SELECT \"a\" AS \"value\", \"b\" AS \"select\", \"c\" AS \"name\" FROM \"t\"")]
+    [InlineData(
+        "SELECT ALL a, t.b x, s.t.c AS \"C\", t.*, s.t.* FROM ONLY s.t",
+        "SELECT \"a\", \"t\".\"b\" AS \"x\", \"s\".\"t\".\"c\" AS \"C\", \"t\".*, \"s\".\"t\".* FROM ONLY \"s\".\"t\"")]
+    [InlineData(
+        "SELECT a value, b AS select, c name FROM t", "SELECT \"a\" AS \"value\", \"b\" AS \"select\", \"c\" AS \"name\" FROM \"t\"")]
     [InlineData("SELECT time, position, timestamp FROM t AS u", "SELECT \"time\", \"position\", \"timestamp\" FROM \"t\" AS \"u\"")]
-    [InlineData("SELECT a FROM t ORDER BY a DESC NULLS LAST, 2, t.b ASC LIMIT 5 OFFSET $1 ROWS", "SELECT \"a\" FROM \"t\" ORDER BY \"a\" DESC NULLS LAST, 2, \"t\".\"b\" LIMIT 5 OFFSET $1")]
+    [InlineData(
+        "SELECT a FROM t ORDER BY a DESC NULLS LAST, 2, t.b ASC LIMIT 5 OFFSET $1 ROWS",
+        "SELECT \"a\" FROM \"t\" ORDER BY \"a\" DESC NULLS LAST, 2, \"t\".\"b\" LIMIT 5 OFFSET $1")]
     [InlineData("SELECT a FROM t OFFSET 1 LIMIT ALL", "SELECT \"a\" FROM \"t\" LIMIT ALL OFFSET 1")]
     public void A_select_over_one_table_is_read(string text, string printed) => Assert.Equal(printed, SyntaxPrinter.Print(Parsed(text)));
 
@@ -25,13 +30,20 @@ public sealed class SelectParserTests
     [InlineData("a BETWEEN 1 AND 2 AND b", "(\"a\" BETWEEN 1 AND 2) AND \"b\"")]
     [InlineData("a NOT BETWEEN - 1 AND - - 2 = true", "(\"a\" NOT BETWEEN -1 AND 2) = TRUE")]
     [InlineData("a NOT IN (1, NULL) ", "\"a\" NOT IN (1, NULL)")]
-    [InlineData("a IS NOT TRUE OR a IS NOT UNKNOWN OR a ISNULL OR a NOTNULL", "(\"a\" IS NOT TRUE) OR (\"a\" IS NOT UNKNOWN) OR (\"a\" IS NULL) OR (\"a\" IS NOT NULL)")]
+    [InlineData(
+        "a IS NOT TRUE OR a IS NOT UNKNOWN OR a ISNULL OR a NOTNULL",
+        "(\"a\" IS NOT TRUE) OR (\"a\" IS NOT UNKNOWN) OR (\"a\" IS NULL) OR (\"a\" IS NOT NULL)")]
     [InlineData("(a AND b) AND (c OR (d OR e))", "\"a\" AND \"b\" AND (\"c\" OR \"d\" OR \"e\")")]
-    [InlineData("a = '5'::int AND a = CAST($1 AS bigint) AND a = date '2020-01-01'", "(\"a\" = CAST('5' AS \"pg_catalog\".\"int4\")) AND (\"a\" = CAST($1 AS \"pg_catalog\".\"int8\")) AND (\"a\" = CAST('2020-01-01' AS \"date\"))")]
-    [InlineData("a = 'x'::character varying(3) AND b = timestamp with time zone 'x' AND c = 'y'::timestamp(3)", "(\"a\" = CAST('x' AS \"pg_catalog\".\"varchar\"(3))) AND (\"b\" = CAST('x' AS \"pg_catalog\".\"timestamptz\")) AND (\"c\" = CAST('y' AS \"pg_catalog\".\"timestamp\"(3)))")]
+    [InlineData(
+        "a = '5'::int AND a = CAST($1 AS bigint) AND a = date '2020-01-01'",
+        "(\"a\" = CAST('5' AS \"pg_catalog\".\"int4\")) AND (\"a\" = CAST($1 AS \"pg_catalog\".\"int8\")) AND (\"a\" = CAST('2020-01-01' AS \"date\"))")]
+    [InlineData(
+        "a = 'x'::character varying(3) AND b = timestamp with time zone 'x' AND c = 'y'::timestamp(3)",
+        "(\"a\" = CAST('x' AS \"pg_catalog\".\"varchar\"(3))) AND (\"b\" = CAST('x' AS \"pg_catalog\".\"timestamptz\")) AND (\"c\" = CAST('y' AS \"pg_catalog\".\"timestamp\"(3)))")]
     [InlineData("a != E'\\\\' and s.t.a <= .5 and a>=1e5", "(\"a\" <> E'\\\\') AND (\"s\".\"t\".\"a\" <= .5) AND (\"a\" >= 1e5)")]
     [InlineData("a = '5'::\"char\" and a = -5", "(\"a\" = CAST('5' AS \"char\")) AND (\"a\" = -5)")]
-    public void Conditions_bind_as_in_PostgreSQL(string condition, string printed) => Assert.Equal(printed, SyntaxPrinter.Print(Parsed($"SELECT a FROM t WHERE {condition}").Where!));
+    public void Conditions_bind_as_in_PostgreSQL(string condition, string printed) =>
+        Assert.Equal(printed, SyntaxPrinter.Print(Parsed($"SELECT a FROM t WHERE {condition}").Where!));
 
     [Theory]
     [InlineData("SELECT DISTINCT a FROM t", "DISTINCT is answered by PostgreSQL", 8)]

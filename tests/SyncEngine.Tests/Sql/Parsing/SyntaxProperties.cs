@@ -56,9 +56,11 @@ public sealed class SyntaxProperties
                          from isDescending in Gen.Elements(true, false)
                          from nullsFirst in Gen.Elements<bool?>(null, true, false)
                          select new OrderItem(key, isDescending, nullsFirst)).ListOf()
-        from limit in Gen.Elements<Expression?>(null, new NullLiteral(Nowhere), new NumberLiteral(Nowhere, "5", IsInteger: true), new ParameterReference(Nowhere, 3))
+        from limit in Gen.Elements<Expression?>(
+            null, new NullLiteral(Nowhere), new NumberLiteral(Nowhere, "5", IsInteger: true), new ParameterReference(Nowhere, 3))
         from offset in Gen.Elements<Expression?>(null, new NumberLiteral(Nowhere, "7", IsInteger: true))
-        select new SelectSyntax([.. items], new TableReference(Nowhere, isOnly, schema, name, alias), hasWhere ? condition : null, [.. orderBy], limit, offset);
+        select new SelectSyntax(
+            [.. items], new TableReference(Nowhere, isOnly, schema, name, alias), hasWhere ? condition : null, [.. orderBy], limit, offset);
 
     [Fact]
     public void What_is_printed_parses_to_equal_syntax() =>
@@ -76,13 +78,30 @@ public sealed class SyntaxProperties
 
         var smaller = Conditions(size / 3);
         var several = smaller.Two().Select(pair => new[] { pair.Item1, pair.Item2 });
+        var flags = Gen.Elements(true, false);
         return Gen.OneOf(
-            from left in smaller from right in smaller from symbol in Gen.Elements(Enum.GetValues<ComparisonKind>()) select (Expression)new ComparisonExpression(Nowhere, symbol, left, right),
-            from operand in smaller from items in several from isNegated in Gen.Elements(true, false) select (Expression)new InListExpression(Nowhere, operand, [.. items], isNegated),
-            from operand in smaller from ends in several from isNegated in Gen.Elements(true, false) select (Expression)new BetweenExpression(Nowhere, operand, ends[0], ends[1], isNegated),
-            from operand in smaller from isNegated in Gen.Elements(true, false) select (Expression)new NullTestExpression(Nowhere, operand, isNegated),
-            from operand in smaller from value in Gen.Elements(Enum.GetValues<TruthValue>()) from isNegated in Gen.Elements(true, false) select (Expression)new TruthTestExpression(Nowhere, operand, value, isNegated),
-            from ends in several from isNegated in Gen.Elements(true, false) select (Expression)new DistinctTestExpression(Nowhere, ends[0], ends[1], isNegated),
+            from left in smaller
+            from right in smaller
+            from symbol in Gen.Elements(Enum.GetValues<ComparisonKind>())
+            select (Expression)new ComparisonExpression(Nowhere, symbol, left, right),
+            from operand in smaller
+            from items in several
+            from isNegated in flags
+            select (Expression)new InListExpression(Nowhere, operand, [.. items], isNegated),
+            from operand in smaller
+            from ends in several
+            from isNegated in flags
+            select (Expression)new BetweenExpression(Nowhere, operand, ends[0], ends[1], isNegated),
+            from operand in smaller
+            from isNegated in flags
+            select (Expression)new NullTestExpression(Nowhere, operand, isNegated),
+            from operand in smaller
+            from value in Gen.Elements(Enum.GetValues<TruthValue>())
+            from isNegated in flags
+            select (Expression)new TruthTestExpression(Nowhere, operand, value, isNegated),
+            from ends in several
+            from isNegated in flags
+            select (Expression)new DistinctTestExpression(Nowhere, ends[0], ends[1], isNegated),
             from operand in smaller select (Expression)new NotExpression(Nowhere, operand),
             from conditions in several select AndExpression.Of(conditions),
             from conditions in several select OrExpression.Of(conditions));

@@ -2,11 +2,11 @@ using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
 
-namespace SyncEngine.Connectors.Outbox;
+namespace SyncEngine.Connectors.Nodes;
 
 /// <summary>
-/// Which node a channel belongs to: the one with the highest hash of node and channel. Every node that knows the same nodes says the same, and when one comes
-/// or goes only its own channels move. Source: Thaler and Ravishankar, highest random weight hashing.
+/// The owner of a channel: the node with the highest hash of node and channel. All nodes that know the same list agree, and a change of the
+/// list moves only the channels of the node that came or left. Source: Thaler and Ravishankar, highest random weight hashing.
 /// </summary>
 static class Rendezvous
 {

@@ -1,8 +1,8 @@
-using SyncEngine.Connectors.Outbox;
+using SyncEngine.Connectors.Nodes;
 using SyncEngine.Tests.Simulation;
 using Xunit;
 
-namespace SyncEngine.Tests.Connectors.Outbox;
+namespace SyncEngine.Tests.Connectors.Nodes;
 
 public sealed class NodeLeaseTests
 {
