@@ -1,12 +1,12 @@
-/** How long to wait between tries. */
+/** The waits between tries. */
 export interface Backoff {
-  /** Of the first wait; each further one doubles it. Default 250. */
+  /** The first wait; each further one is twice as long. Default 250. */
   readonly initialMilliseconds?: number;
-  /** No wait is longer. Default 30,000. */
+  /** The longest wait. Default 30,000. */
   readonly maximumMilliseconds?: number;
 }
 
-/** The wait before try number `attempt` (0 is the first repetition): doubled each time, and spread over its upper half so that clients do not return in step. */
+/** The wait before try number `attempt` (0 is the first repetition). It is spread over its upper half, so that clients do not all return at once. */
 export function backoffMilliseconds(backoff: Backoff, attempt: number, random: number): number {
   const initial = backoff.initialMilliseconds ?? 250;
   const maximum = backoff.maximumMilliseconds ?? 30_000;

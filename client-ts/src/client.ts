@@ -1,5 +1,5 @@
 import type { Backoff } from "./backoff.js";
-import { Bulletin, callAll } from "./bulletin.js";
+import { ChangeNotifier, callAll } from "./changeNotifier.js";
 import { systemClock, type Clock } from "./clock.js";
 import { ConnectionDriver } from "./connectionDriver.js";
 import { Http } from "./http.js";
@@ -15,56 +15,56 @@ import { readToken, type TokenOption } from "./token.js";
 import type { Decoding } from "./values.js";
 
 export interface SyncClientOptions extends Decoding {
-  /** Where the engine is. Empty is the page's own origin. */
+  /** The address of the engine. Empty is the page's own origin. */
   readonly url: string;
-  /** The bearer token, or who knows it. Asked for again with every request and shortly before the token expires. */
+  /** The bearer token, or a function that returns it. It is called for every request, and shortly before the token expires. */
   readonly token?: TokenOption;
   readonly fetch?: typeof globalThis.fetch | undefined;
   readonly reconnect?: Backoff | undefined;
-  /** How long a result outlives its last user, so that a page change does not subscribe anew. Default 1,000. */
+  /** How long a result outlives its last user, so that a page change does not subscribe again. Default 1,000. */
   readonly graceMilliseconds?: number | undefined;
 }
 
-/** What tests replace. */
-export interface Surroundings {
+/** Replacements for tests. */
+export interface TestDoubles {
   readonly clock?: Clock;
   readonly hub?: HubFactory;
 }
 
-/** What became of a write that was asked about. */
+/** The outcome of a write. */
 export type WriteOutcome =
   | { readonly status: "confirmed"; readonly cut: Cut }
   | { readonly status: "rejected"; readonly reason: string }
   | { readonly status: "timeout" };
 
-/** Who needs the connection beside the live results. */
-export interface ConnectionHolder {
-  /** The connection is open; also told, soon, to who comes when it is open already. */
+/** Keeps the connection open, and is notified of its changes. */
+export interface ConnectionListener {
+  /** The connection is open. Also called, soon, when it is open already. */
   opened(): void;
-  /** It is gone, or could not be made, and is tried again by itself; the error says why, where there is one. */
+  /** The connection was lost or could not be made. It is tried again; the error has the reason, if there is one. */
   lost(error?: SyncError): void;
-  /** The engine wants other credentials: nothing is tried until `authenticate`. */
+  /** The engine refuses the credentials. Nothing is tried until `authenticate`. */
   refused?(error: SyncError): void;
 }
 
-/** Who reads the messages of a channel. */
+/** Reader of the messages of a channel. */
 export interface ChannelReader {
   item(item: ChannelItem): void;
-  /** The stream is over while the connection is not: refused, or completed (null). */
+  /** The stream has ended while the connection is open: refused, or completed (null). */
   ended(error: SyncError | null): void;
 }
 
 /**
- * Live results of one engine, for one user. It connects when the first result is wanted, over one connection for all,
- * and disconnects when the last one is not wanted any more.
+ * Live results of one engine, for one user. All share one connection.
+ * The client connects for the first result, and disconnects after the last one.
  */
 export class SyncClient {
   private readonly queries = new Map<string, SharedQuery>();
-  private readonly goodbyes = new Map<SharedQuery, () => void>();
+  private readonly graceTimers = new Map<SharedQuery, () => void>();
   private readonly bySubscription = new Map<string, SharedQuery>();
   private readonly frameListeners = new Set<{ readonly call: (frame: Frame) => void }>();
-  private readonly holders = new Set<ConnectionHolder>();
-  private readonly bulletin = new Bulletin();
+  private readonly connectionListeners = new Set<ConnectionListener>();
+  private readonly notifier = new ChangeNotifier();
   private readonly timeline = new Timeline();
   private readonly clock: Clock;
   private readonly graceMilliseconds: number;
@@ -72,30 +72,30 @@ export class SyncClient {
   private readonly connection: ConnectionDriver;
   private readonly context: QueryContext;
 
-  constructor(options: SyncClientOptions, surroundings: Surroundings = {}) {
+  constructor(options: SyncClientOptions, doubles: TestDoubles = {}) {
     const url = options.url.replace(/\/+$/, "");
     const token = (): Promise<string> => readToken(options.token);
     const backoff = options.reconnect ?? {};
-    this.clock = surroundings.clock ?? systemClock;
+    this.clock = doubles.clock ?? systemClock;
     this.graceMilliseconds = options.graceMilliseconds ?? 1_000;
-    // Called through a closure: browsers refuse a fetch that is called as somebody's method.
+    // Called through a closure: browsers refuse a fetch that is called as a method.
     const fetch = options.fetch ?? ((...request: Parameters<typeof globalThis.fetch>) => globalThis.fetch(...request));
     this.http = new Http(url, token, fetch, this.clock);
-    this.connection = new ConnectionDriver(url, token, backoff, this.clock, surroundings.hub ?? signalRHub, {
+    this.connection = new ConnectionDriver(url, token, backoff, this.clock, doubles.hub ?? signalRHub, {
       opened: () => {
         this.dispatchAll("connected");
-        for (const holder of [...this.holders]) holder.opened();
+        for (const listener of [...this.connectionListeners]) listener.opened();
       },
       connected: () => {
-        for (const holder of [...this.holders]) holder.opened();
+        for (const listener of [...this.connectionListeners]) listener.opened();
       },
       lost: (error) => {
         this.dispatchAll("disconnected");
-        for (const holder of [...this.holders]) holder.lost(error);
+        for (const listener of [...this.connectionListeners]) listener.lost(error);
       },
       refused: (error) => {
-        this.bulletin.update(() => this.queries.forEach((query) => query.fail(error)));
-        for (const holder of [...this.holders]) holder.refused?.(error);
+        this.notifier.update(() => this.queries.forEach((query) => query.fail(error)));
+        for (const listener of [...this.connectionListeners]) listener.refused?.(error);
       },
       frame: (frame) => this.receive(frame),
     });
@@ -103,7 +103,7 @@ export class SyncClient {
       http: this.http,
       connection: this.connection,
       timeline: this.timeline,
-      bulletin: this.bulletin,
+      notifier: this.notifier,
       clock: this.clock,
       backoff,
       decoding: options,
@@ -111,12 +111,12 @@ export class SyncClient {
     };
   }
 
-  /** The live result of a query: SQL with `$1 …`, or a query named in the engine's configuration. Nothing is asked until somebody subscribes to it. */
+  /** The live result of a query: SQL with `$1 …`, or a named query of the engine. Nothing is sent until the result has a subscriber. */
   liveQuery<R = Row>(query: string | NamedQuery, params?: readonly Param[]): LiveQuery<R> {
     return new Handle<R>(queryOf(query, params), this.queries, this.acquire);
   }
 
-  /** The plan of a query in full: what is watched, which predicates the permissions add, and the SQL that PostgreSQL is asked. */
+  /** The plan of a query in full: the relations watched, the role, and the SQL that PostgreSQL runs. */
   explain(query: string | NamedQuery, params?: readonly Param[]): Promise<unknown> {
     return this.http.explain(queryOf(query, params));
   }
@@ -126,25 +126,28 @@ export class SyncClient {
     return this.http.schema();
   }
 
-  /** Answers when the transaction that called `sync.ack(id)` has been passed by the stream. Needs an open connection: some live result, or `hold`. */
+  /** Resolves when the stream has passed the transaction that called `sync.ack(id)`. Needs a connection: a live result, or `keepConnected`. */
   awaitWrite(id: string, timeoutMilliseconds = 10_000): Promise<WriteOutcome> {
     return this.connection.invoke("Await", id, timeoutMilliseconds) as Promise<WriteOutcome>;
   }
 
-  /** Keeps the connection open, and tells of it; the answer ends that. */
-  hold(holder: ConnectionHolder): () => void {
+  /** Keeps the connection open and notifies the listener; the result ends that. */
+  keepConnected(listener: ConnectionListener): () => void {
     if (this.connection.isClosed) throw new Error("the client is closed");
-    this.holders.add(holder);
+    this.connectionListeners.add(listener);
     this.connection.want();
     queueMicrotask(() => {
-      if (this.connection.isConnected && this.holders.has(holder)) holder.opened();
+      if (this.connection.isConnected && this.connectionListeners.has(listener)) listener.opened();
     });
     return () => {
-      if (this.holders.delete(holder)) this.clock.after(this.graceMilliseconds, () => this.unwant());
+      if (this.connectionListeners.delete(listener)) this.clock.after(this.graceMilliseconds, () => this.unwant());
     };
   }
 
-  /** The messages of a channel after the id `from` (null: all that are held), while this connection lasts. Needs an open one; `hubSource` of ./models keeps at it. */
+  /**
+   * Reads the messages of a channel after the id `from` (null: all that are held), while this connection lasts. Needs an open connection.
+   * `hubSource` of ./models reads across connections.
+   */
   channel(name: string, from: string | null, reader: ChannelReader): () => void {
     return this.connection.stream<ChannelItem>("Channel", [name, from], {
       item: (item) => reader.item(item),
@@ -152,14 +155,14 @@ export class SyncClient {
     });
   }
 
-  /** Every frame as it comes in, before it is applied. */
+  /** Reports every frame as it arrives, before it is applied. */
   onFrame(listener: (frame: Frame) => void): () => void {
     const entry = { call: listener };
     this.frameListeners.add(entry);
     return () => this.frameListeners.delete(entry);
   }
 
-  /** Asks for the token anew and tells it to the engine; results that an old one had ended are tried again. */
+  /** Gives the engine a newer token. Results that ended with the old one are tried again. */
   authenticate(): void {
     this.connection.tokenChanged();
     this.dispatchAll("tokenChanged");
@@ -167,25 +170,25 @@ export class SyncClient {
 
   /** Ends all results and the connection, for good. */
   close(): void {
-    this.bulletin.update(() => {
+    this.notifier.update(() => {
       for (const query of [...this.queries.values()]) this.drop(query);
     });
     this.connection.close();
   }
 
-  /** Takes part in a query; the answer ends that. */
+  /** Joins a query; the result leaves it. */
   private readonly acquire = (key: string, query: Query, join: (shared: SharedQuery) => () => void): (() => void) => {
     if (this.connection.isClosed) throw new Error("the client is closed");
     let shared = this.queries.get(key);
     if (shared === undefined) {
       shared = new SharedQuery(query, this.context);
       this.queries.set(key, shared);
-      // It is wanted before anybody listens: whoever subscribes reads the state next, and needs no call for it.
+      // Before the listener is added: a subscriber reads the state next, and needs no call for it.
       shared.dispatch({ type: "wanted" });
       this.connection.want();
     }
-    this.goodbyes.get(shared)?.();
-    this.goodbyes.delete(shared);
+    this.graceTimers.get(shared)?.();
+    this.graceTimers.delete(shared);
 
     const joined = shared;
     const leave = join(joined);
@@ -196,7 +199,7 @@ export class SyncClient {
       leave();
       const isUsed = joined.listeners.size > 0 || joined.observers.size > 0;
       if (isUsed || this.queries.get(key) !== joined) return;
-      this.goodbyes.set(
+      this.graceTimers.set(
         joined,
         this.clock.after(this.graceMilliseconds, () => this.drop(joined)),
       );
@@ -204,31 +207,31 @@ export class SyncClient {
   };
 
   private drop(query: SharedQuery): void {
-    this.goodbyes.get(query)?.();
-    this.goodbyes.delete(query);
+    this.graceTimers.get(query)?.();
+    this.graceTimers.delete(query);
     this.queries.delete(queryKey(query.query));
     query.dispatch({ type: "unwanted" });
     this.unwant();
   }
 
   private unwant(): void {
-    if (this.queries.size === 0 && this.holders.size === 0) this.connection.unwant();
+    if (this.queries.size === 0 && this.connectionListeners.size === 0) this.connection.unwant();
   }
 
   private receive(frame: Frame): void {
     callAll(this.frameListeners, frame);
-    this.bulletin.update(() => {
+    this.notifier.update(() => {
       this.timeline.receive(frame);
-      if (frame.type === "reset" || frame.type === "stale" || frame.type === "error") this.bySubscription.get(frame.sub)?.hear(frame);
+      if (frame.type === "reset" || frame.type === "stale" || frame.type === "error") this.bySubscription.get(frame.sub)?.receive(frame);
     });
   }
 
   private dispatchAll(type: "connected" | "disconnected" | "tokenChanged"): void {
-    this.bulletin.update(() => this.queries.forEach((query) => query.dispatch({ type })));
+    this.notifier.update(() => this.queries.forEach((query) => query.dispatch({ type })));
   }
 }
 
-/** A query as a user holds it. It holds nothing itself, so any number of them may be made and thrown away. */
+/** A handle on a query. It holds no resources, so any number of them may be made and dropped. */
 class Handle<R> implements LiveQuery<R> {
   private readonly key: string;
 

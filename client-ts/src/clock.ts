@@ -1,8 +1,8 @@
-/** Time and chance, so that tests can hold both. */
+/** Time and randomness, so that tests can control both. */
 export interface Clock {
   /** Milliseconds since 1970, to compare with a token's expiry. */
   now(): number;
-  /** Runs `action` once after `milliseconds`; the answer takes it back. */
+  /** Runs `action` once after `milliseconds`; the result cancels it. */
   after(milliseconds: number, action: () => void): () => void;
   /** At least 0, below 1. */
   random(): number;

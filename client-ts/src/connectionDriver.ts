@@ -6,12 +6,12 @@ import type { Frame } from "./protocol.js";
 import { hubError, SyncError } from "./syncError.js";
 import { tokenExpiry } from "./token.js";
 
-/** Who uses the connection. */
+/** User of the connection. */
 export interface ConnectionUser {
   opened(): void;
-  /** Connected, without a stream: calls and channels work. */
+  /** Connected without a stream: calls and channels work. */
   connected(): void;
-  /** The error is that of the connection; none when it was ended from here. */
+  /** The error of the connection; none when the client ended it. */
   lost(error?: SyncError): void;
   refused(error: SyncError): void;
   frame(frame: Frame): void;
@@ -19,7 +19,7 @@ export interface ConnectionUser {
 
 const longestTimerMilliseconds = 2 ** 31 - 1;
 
-/** Runs what the connection's state machine decides: one hub at a time, one timer, and the token before it expires. */
+/** Runs the effects of the connection's state machine: one hub at a time, one timer, and the renewal of the token before it expires. */
 export class ConnectionDriver {
   private state: ConnectionState = { name: "idle" };
   private readonly events: ConnectionEvent[] = [];
@@ -27,7 +27,7 @@ export class ConnectionDriver {
   private hub: Hub | null = null;
   private stopTimer = (): void => {};
   private stopRefresh = (): void => {};
-  /** The token that the hub knows, or is about to. */
+  /** The token that was last given to the hub. */
   private sentToken = "";
   private readonly online = (): void => this.dispatch({ type: "online" });
 
@@ -77,7 +77,7 @@ export class ConnectionDriver {
     }
   }
 
-  /** Opens one more stream on the open connection, and ends with it. Errors are told to the reader as SyncErrors. */
+  /** Opens a further stream on the open connection, and ends with it. The reader gets errors as SyncErrors. */
   stream<Item>(method: "Channel", values: readonly unknown[], reader: ItemReader<Item>): () => void {
     if (this.hub === null || !this.isConnected) throw SyncError.network("there is no open connection");
     return this.hub.stream<Item>(method, values, {
@@ -91,7 +91,7 @@ export class ConnectionDriver {
     this.dispatch({ type: "close" });
   }
 
-  // An effect may lead to the next event at once; it waits until the effects of this one have run.
+  // An effect may cause the next event at once. That one waits until the effects of this event have run.
   private dispatch(event: ConnectionEvent): void {
     this.events.push(event);
     if (this.isAdvancing) return;
@@ -129,16 +129,16 @@ export class ConnectionDriver {
       case "openStream":
         this.openStream();
         break;
-      case "tellConnected":
+      case "notifyConnected":
         this.user.connected();
         break;
-      case "tellOpened":
+      case "notifyOpened":
         this.user.opened();
         break;
-      case "tellLost":
+      case "notifyLost":
         this.user.lost(effect.error);
         break;
-      case "tellRefused":
+      case "notifyRefused":
         this.user.refused(effect.error);
         break;
     }
@@ -174,13 +174,13 @@ export class ConnectionDriver {
     });
   }
 
-  /** Tells the hub a newer token. Without one, and when it is refused, a new connection begins with what there is. */
+  /** Gives the hub a newer token. Without one, and when it is refused, a new connection is made with the present token. */
   private async authenticate(): Promise<void> {
     const hub = this.hub;
     try {
       const token = await this.token();
       if (hub === null || this.hub !== hub || token === this.sentToken) return;
-      if (token === "") throw new SyncError({ code: "unauthenticated", message: "there is no token any more" });
+      if (token === "") throw new SyncError({ code: "unauthenticated", message: "the token source no longer has a token" });
       await hub.invoke("Authenticate", token);
       if (this.hub === hub) this.expect(token);
     } catch (cause) {
@@ -188,7 +188,7 @@ export class ConnectionDriver {
     }
   }
 
-  /** Plans to send a newer token shortly before this one expires. */
+  /** Schedules the next token shortly before this one expires. */
   private expect(token: string): void {
     this.sentToken = token;
     this.stopRefresh();

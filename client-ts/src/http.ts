@@ -3,10 +3,10 @@ import type { ErrorBody, Json, SubscribeAnswer } from "./protocol.js";
 import { encodeQuery, type Query } from "./query.js";
 import { SyncError } from "./syncError.js";
 
-/** No answer within this time counts as an engine that was not reached. */
+/** Without an answer within this time the engine counts as not reached. */
 const requestTimeoutMilliseconds = 30_000;
 
-/** The engine's doors for requests and answers. Every error is a SyncError. */
+/** The HTTP endpoints of the engine. Every error is a SyncError. */
 export class Http {
   constructor(
     private readonly url: string,
@@ -23,7 +23,7 @@ export class Http {
     await this.request("DELETE", `/subscribe/${encodeURIComponent(subscriptionId)}`);
   }
 
-  /** The plan in full: what is watched, which predicates the permissions add, and the SQL that PostgreSQL is asked. */
+  /** The plan in full: the relations watched, the role, and the SQL that PostgreSQL runs. */
   explain(query: Query): Promise<unknown> {
     return this.request("POST", "/explain", encodeQuery(query));
   }
@@ -53,7 +53,7 @@ export class Http {
   }
 }
 
-/** RFC 9457 problem details as a SyncError; where something between here and the engine answered in its place, by the status. */
+/** RFC 9457 problem details as a SyncError. An answer of a proxy without them is judged by its status. */
 function problem(response: Response, text: string): SyncError {
   const retryAfterSeconds = Number(response.headers.get("Retry-After") ?? Number.NaN);
   const options = { retryAfterMilliseconds: Number.isFinite(retryAfterSeconds) ? retryAfterSeconds * 1000 : undefined };

@@ -2,36 +2,36 @@ import { HubConnectionBuilder, HubConnectionState, LogLevel } from "@microsoft/s
 import type { Frame } from "./protocol.js";
 import { hubError, type SyncError } from "./syncError.js";
 
-/** Who reads the open stream of a hub. */
+/** Reader of the open stream of a hub. */
 export interface StreamReader {
   frame(frame: Frame): void;
-  /** The engine has no stream to open at present, while calls and other streams work; `open` may be called again. */
+  /** The engine has no stream at present, while calls and other streams work. `open` may be called again. */
   unavailable(cause: SyncError): void;
-  /** The stream is over, by the other end or by the connection. Told once. */
+  /** The stream has ended, by the engine or with the connection. Called once. */
   ended(cause: unknown): void;
 }
 
-/** Who reads one more stream of a hub, beside the open one. */
+/** Reader of a further stream of a hub. */
 export interface ItemReader<Item> {
   item(item: Item): void;
-  /** The stream is over; null when it was completed. Not told after it was ended from here. */
+  /** The stream has ended; null when it was completed. Not called after the reader ended it. */
   ended(cause: unknown): void;
 }
 
-/** One connection to the engine's hub, used once: opened, and closed or lost. */
+/** One connection to the engine's hub. It is opened once, then closed or lost. */
 export interface Hub {
-  /** Connects and opens the stream of this connection. What fails is told to the reader. */
+  /** Connects and opens the stream of this connection. Failures go to the reader. */
   open(reader: StreamReader): void;
   invoke(method: "Attach" | "Detach" | "Authenticate" | "Await", ...values: unknown[]): Promise<unknown>;
-  /** Opens one more stream on the open connection; the answer ends it. */
+  /** Opens a further stream on the open connection; the result ends it. */
   stream<Item>(method: "Channel", values: readonly unknown[], reader: ItemReader<Item>): () => void;
   close(): void;
 }
 
-/** Makes a hub connection that has not been opened yet. */
+/** Makes a hub connection without opening it. */
 export type HubFactory = (url: string, token: () => Promise<string>) => Hub;
 
-/** The engine's SignalR hub. Reconnecting is the connection's own, because it must resume cut by cut. */
+/** The engine's SignalR hub. SignalR does not reconnect by itself, because this client resumes each result at its cut. */
 export const signalRHub: HubFactory = (url, token) => {
   const connection = new HubConnectionBuilder().withUrl(`${url}/sync`, { accessTokenFactory: token }).configureLogging(LogLevel.None).build();
   let isOver = false;
@@ -87,7 +87,7 @@ export const signalRHub: HubFactory = (url, token) => {
     },
     close: () => {
       connection.stop().catch(() => {
-        // It is gone already, which is what was asked.
+        // It is closed already.
       });
     },
   };

@@ -1,4 +1,4 @@
-export { SyncClient, type ChannelReader, type ConnectionHolder, type SyncClientOptions, type WriteOutcome } from "./client.js";
+export { SyncClient, type ChannelReader, type ConnectionListener, type SyncClientOptions, type WriteOutcome } from "./client.js";
 export type { LiveQuery, LiveState, LiveStatus, Observation, Row } from "./liveQuery.js";
 export type { NamedQuery, Param } from "./query.js";
 export type { Value } from "./values.js";

@@ -11,18 +11,18 @@ export type LiveStatus = "idle" | "connecting" | "snapshot" | "live" | "reconnec
 export interface LiveState<R = Row> {
   readonly rows: readonly R[];
   readonly status: LiveStatus;
-  /** Why the status is `error`, or what is being waited out while it is `connecting` or `reconnecting`. */
+  /** The reason for the status `error`, or for waiting while it is `connecting` or `reconnecting`. */
   readonly error: SyncError | null;
-  /** Set while the rows are known to be of an earlier cut: the query fails in PostgreSQL at present, or lags. */
+  /** Set while the rows are those of an earlier cut: the query fails in PostgreSQL at present, or lags. */
   readonly stale: SyncError | null;
   readonly plan: Plan | null;
-  /** Without hidden ones. Empty until the engine has told them. */
+  /** Without hidden ones. Empty until the engine has answered. */
   readonly columns: readonly Column[];
-  /** The position of the stream whose result the rows are. */
+  /** The cut whose result the rows are. */
   readonly cut: Cut | null;
 }
 
-/** What has been applied to a result, told right after the state shows it. Keys are those of `keyOf`. */
+/** A change that has been applied to a result, reported after the state shows it. Keys are those of `keyOf`. */
 export type Observation =
   | { readonly type: "live"; readonly cut: Cut }
   | {
@@ -36,17 +36,17 @@ export type Observation =
     }
   | { readonly type: "reset" | "stale" | "error"; readonly error: SyncError };
 
-/** A live result as a store without a framework. It lives while somebody subscribes, and is shared by all who ask the same. */
+/** A live result as a store without a framework. It lives while it has subscribers. Equal queries share it. */
 export interface LiveQuery<R = Row> extends LiveState<R> {
   /** The present state; the same object until something changes. */
   readonly state: LiveState<R>;
   /** Calls back after every change, when all results of the client have been brought to the same cut. */
   readonly subscribe: (listener: () => void) => () => void;
-  /** A text that identifies a row of this result, also across its updates. */
+  /** A text that identifies a row of this result, the same after updates of the row. */
   keyOf(row: R): string;
-  /** Observes what is applied, beside the state. Keeps the result alive as `subscribe` does. */
+  /** Reports each change that is applied. Keeps the result alive as `subscribe` does. */
   onFrame(listener: (observation: Observation) => void): () => void;
-  /** Tries again after `error`. */
+  /** Subscribes again after `error`. */
   retry(): void;
 }
 

@@ -1,4 +1,4 @@
-/** What travels between the engine and this client; docs/PROTOCOL.md says what each member promises. */
+/** The messages between engine and client, as docs/PROTOCOL.md describes them. */
 
 /** A value as JSON carries it. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [member: string]: Json };
@@ -18,13 +18,13 @@ export interface Column {
   readonly hidden?: boolean;
 }
 
-/** How a result is kept live, and why it is not the tier above. */
+/** The way in which a result is kept live, and the reason when it is not incremental. */
 export interface Plan {
   readonly mode: "incremental" | "probe" | "requery";
   readonly reason: string | null;
 }
 
-/** What the rows of a subscription look like. */
+/** The shape of the rows of a subscription. */
 export interface ResultShape {
   readonly columns: readonly Column[];
   /** The columns that identify a row, by name. */
@@ -64,7 +64,7 @@ export interface LiveFrame {
   readonly plan?: Plan;
 }
 
-/** What one committed transaction changed in a result. A key is in one of the lists at most. */
+/** The changes of one committed transaction in a result. A key is in one of the lists at most. */
 export interface DiffFrame {
   readonly type: "diff";
   readonly sub: string;
@@ -82,7 +82,7 @@ export interface DiffFrame {
   readonly more?: boolean;
 }
 
-/** Every live subscription of this stream has been told everything up to this cut. */
+/** Every live subscription of this stream has been sent everything up to this cut. */
 export interface CutFrame {
   readonly type: "cut";
   readonly cut: Cut;
@@ -122,8 +122,8 @@ export interface ChannelMessage {
 }
 
 /**
- * What the stream of a channel tells: its messages in order; that all which were held have been told; that what came after `from` is not held, so that
- * all that is held follows; that it has ended.
+ * A frame of a channel. `live`: all held messages have been sent. `reset`: messages after `from` are no longer held, and all held ones follow.
+ * `error`: the stream has ended.
  */
 export type ChannelItem =
   | { readonly type: "message"; readonly channel: string; readonly message: ChannelMessage }

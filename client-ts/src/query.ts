@@ -1,7 +1,7 @@
-/** A value of a parameter. A bigint travels as text, a Date as ISO 8601; PostgreSQL gives each its type. */
+/** A value of a parameter. A bigint travels as text, a Date as ISO 8601. PostgreSQL decides the type. */
 export type Param = null | undefined | boolean | number | string | bigint | Date | readonly Param[] | { readonly [member: string]: Param };
 
-/** A query of the engine's configuration, by name. */
+/** A named query of the engine's configuration. */
 export interface NamedQuery {
   readonly name: string;
   readonly params?: { readonly [name: string]: Param };
@@ -19,7 +19,7 @@ export function encodeQuery(query: Query): string {
   return JSON.stringify(query, encodeNumber);
 }
 
-/** Equal for queries that ask the same, whatever the order in which their parameters are named. */
+/** Equal for equal queries, in whatever order their parameters are named. */
 export function queryKey(query: Query): string {
   return JSON.stringify(query, (_name, value: unknown) => {
     if (typeof value !== "object" || value === null || Array.isArray(value)) return encodeNumber(_name, value);
@@ -27,7 +27,7 @@ export function queryKey(query: Query): string {
   });
 }
 
-// JSON has neither bigint nor NaN nor infinities: PostgreSQL reads them from text.
+// JSON has no bigint, NaN or infinity. PostgreSQL reads them from text.
 function encodeNumber(_name: string, value: unknown): unknown {
   if (typeof value === "bigint" || (typeof value === "number" && !Number.isFinite(value))) return String(value);
   return value;

@@ -5,7 +5,7 @@ import { queryKey, queryOf, type NamedQuery, type Param } from "./query.js";
 
 const SyncContext = createContext<SyncClient | null>(null);
 
-/** Gives the client to the hooks below. Whoever made the client closes it. */
+/** Provides the client to the hooks below. The application closes the client. */
 export function SyncProvider(props: { readonly client: SyncClient; readonly children?: ReactNode }): ReactElement {
   return createElement(SyncContext.Provider, { value: props.client }, props.children);
 }
@@ -18,25 +18,25 @@ export function useSyncClient(): SyncClient {
 }
 
 export interface LiveQueryOptions {
-  /** Instead of the provider's. */
+  /** A client other than the provider's. */
   readonly client?: SyncClient;
   /** False subscribes to nothing; the state is then idle. Default true. */
   readonly enabled?: boolean;
 }
 
 export interface LiveResult<R = Row> extends LiveState<R> {
-  /** A text that identifies a row, made for React's `key`. */
+  /** A text that identifies a row, for React's `key`. */
   readonly keyOf: (row: R) => string;
 }
 
-/** The live result of a query. Components that ask the same share one subscription, and all results of a client show one cut. */
+/** The live result of a query. Components with the same query share one subscription. All results of a client show one cut. */
 export function useLiveQuery<R = Row>(query: string | NamedQuery, params?: readonly Param[], options: LiveQueryOptions = {}): LiveResult<R> {
   const context = useContext(SyncContext);
   const client = options.client ?? context;
   if (client === null) throw new Error("useLiveQuery needs a <SyncProvider client={…}> above it, or the option client");
   const enabled = options.enabled ?? true;
 
-  // Callers write queries and parameters in place, so their identity says nothing; what they ask does.
+  // Queries and parameters are often written in place, so they are compared by content.
   const key = queryKey(queryOf(query, params));
   const store = useMemo(() => {
     if (!enabled) return { subscribe: subscribeToNothing, state: readIdle, keyOf: String };

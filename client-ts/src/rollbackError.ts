@@ -1,16 +1,16 @@
-/** Why a pending change was taken back. */
+/** The reason why a pending change was rolled back. */
 export type RollbackCode =
   /** The backend refused it. */
   | "rejected"
-  /** Nobody confirmed it in time. */
+  /** It was not confirmed in time. */
   | "timeout"
   | "cancelled"
-  /** Writing it failed, or applying it. */
+  /** Writing or applying it failed. */
   | "failed"
-  /** What it was a change of has ended. */
+  /** The model or the mutations were closed. */
   | "closed";
 
-/** A pending change that has been taken back: it is seen no more. */
+/** A pending change has been rolled back, and is no longer shown. */
 export class RollbackError extends Error {
   constructor(
     readonly code: RollbackCode,

@@ -13,7 +13,7 @@ export interface RowDiff {
   readonly updatedAt: readonly number[];
 }
 
-/** The keys that a diff named, as texts. */
+/** The keys of a diff, as texts. */
 export interface ChangedKeys {
   readonly added: readonly string[];
   readonly updated: readonly string[];
@@ -22,21 +22,21 @@ export interface ChangedKeys {
 
 const rowKeys = new WeakMap<object, string>();
 
-/** The text of a row's key; undefined for what no store has made. */
+/** The text of a row's key; undefined for an object that no store has made. */
 export function keyOfRow(row: object): string | undefined {
   return rowKeys.get(row);
 }
 
 /**
- * The rows of one result, by key: plain data that frames are applied to.
- * A row that is told again with equal values stays the same object, and `rows` stays the same array when none of it changed.
+ * The rows of one result, by key. Frames are applied to it.
+ * A row that arrives again with equal values stays the same object. `rows` stays the same array when no row changed.
  */
 export class RowStore {
   readonly columns: readonly Column[];
   private readonly visible: readonly { readonly name: string; readonly index: number; readonly decode: Decoder }[];
   private readonly keyIndexes: readonly number[];
   private byKey = new Map<string, Row>();
-  /** Keys in the order of the result; null where the result has none, and rows stand in the order of arrival. */
+  /** Keys in the order of the result; null when it has none, and rows are in the order of arrival. */
   private order: string[] | null;
   private shown: readonly Row[] | null = [];
 

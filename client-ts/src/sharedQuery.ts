@@ -1,5 +1,5 @@
 import { backoffMilliseconds, type Backoff } from "./backoff.js";
-import { callAll, type Bulletin, type Publisher } from "./bulletin.js";
+import { callAll, type ChangeNotifier, type Publisher } from "./changeNotifier.js";
 import type { Clock } from "./clock.js";
 import type { ConnectionDriver } from "./connectionDriver.js";
 import type { Http } from "./http.js";
@@ -12,16 +12,16 @@ import { hubError, SyncError } from "./syncError.js";
 import type { Member, Step, Timeline } from "./timeline.js";
 import { areEqual, type Decoding } from "./values.js";
 
-/** What the queries of a client have in common. */
+/** The services that the queries of a client share. */
 export interface QueryContext {
   readonly http: Http;
   readonly connection: ConnectionDriver;
   readonly timeline: Timeline;
-  readonly bulletin: Bulletin;
+  readonly notifier: ChangeNotifier;
   readonly clock: Clock;
   readonly backoff: Backoff;
   readonly decoding: Decoding;
-  /** Which query a subscription's frames are for. */
+  /** The query of each subscription id. */
   readonly bySubscription: Map<string, SharedQuery>;
 }
 
@@ -33,25 +33,25 @@ export interface Observer {
   readonly call: (observation: Observation) => void;
 }
 
-/** One subscription and its rows, shared by everybody who asks the same: runs what its state machine decides, and is a member of the timeline. */
+/** One subscription and its rows, shared by all users of the same query. It runs the effects of its state machine, and is a member of the timeline. */
 export class SharedQuery implements Member, Publisher {
   readonly listeners = new Set<Listener>();
   readonly observers = new Set<Observer>();
-  /** What users see: made anew by `publish`. */
+  /** The state that users see; `publish` replaces it. */
   state: LiveState = idleState;
 
   private machine: SubscriptionState = { name: "idle" };
   private subscriptionId: string | null = null;
-  /** Rises with each POST /subscribe, so that a late answer is known as one. */
+  /** Counts the calls of POST /subscribe, so that a late answer is recognised. */
   private round = 0;
   private stopTimer = (): void => {};
 
-  /** The rows that are shown; null until there were any. */
+  /** The rows that are shown; null before the first. */
   private store: RowStore | null = null;
-  /** Of the present subscription; takes the place of `store` with its first snapshot. */
+  /** The rows of the present subscription; replaces `store` with its first snapshot. */
   private nextStore: RowStore | null = null;
   private cut: Cut | null = null;
-  /** Where the stream can go on from; null when the rows are void or there are none. */
+  /** The cut at which the stream can resume; null when the rows are void or there are none. */
   private from: Cut | null = null;
   private plan: Plan | null = null;
   private error: SyncError | null = null;
@@ -63,22 +63,22 @@ export class SharedQuery implements Member, Publisher {
   ) {}
 
   dispatch(event: SubscriptionEvent): void {
-    this.context.bulletin.update(() => {
+    this.context.notifier.update(() => {
       const before = this.machine;
       const { state, effects } = advanceSubscription(before, event);
       this.machine = state;
-      if (state !== before) this.context.bulletin.mark(this);
+      if (state !== before) this.context.notifier.mark(this);
       if (isOnStream(before) && !isOnStream(state) && this.subscriptionId !== null) this.context.timeline.detach(this.subscriptionId);
       for (const effect of effects) this.run(effect);
       if (!isOnStream(state) && state.name !== "detached") this.forgetId();
     });
   }
 
-  /** A frame of this subscription other than those that carry rows. The timeline has had it already. */
-  hear(frame: Extract<Frame, { type: "reset" | "stale" | "error" }>): void {
+  /** Takes a frame without rows. The timeline has received it already. */
+  receive(frame: Extract<Frame, { type: "reset" | "stale" | "error" }>): void {
     const error = new SyncError(frame);
     this.observe({ type: frame.type, error });
-    this.context.bulletin.mark(this);
+    this.context.notifier.mark(this);
     if (frame.type === "stale") {
       this.stale = error;
     } else if (frame.type === "reset") {
@@ -90,11 +90,11 @@ export class SharedQuery implements Member, Publisher {
     }
   }
 
-  /** Deals with an error of the subscription, or of a try to have one, as its class asks. */
+  /** Handles an error of the subscription, or of an attempt to make one, by its class. */
   fail(error: SyncError): void {
-    this.context.bulletin.update(() => {
-      this.context.bulletin.mark(this);
-      // Making the subscription again is a matter between client and engine.
+    this.context.notifier.update(() => {
+      this.context.notifier.mark(this);
+      // The client makes the subscription again by itself, so users see no error.
       this.error = error.class === "refetch" ? null : error;
       this.stale = null;
       if (error.code === "token_expired" && isOnStream(this.machine)) {
@@ -111,13 +111,13 @@ export class SharedQuery implements Member, Publisher {
   }
 
   apply(step: Step): void {
-    this.context.bulletin.mark(this);
+    this.context.notifier.mark(this);
     if (step.snapshot !== null && this.nextStore !== null) {
       this.store = this.nextStore;
       this.nextStore = null;
     }
     if (this.store === null || (step.snapshot === null && this.from === null)) {
-      this.fail(new SyncError({ code: "must_refetch", message: "there is no snapshot for these frames to go on from" }));
+      this.fail(new SyncError({ code: "must_refetch", message: "these frames follow no snapshot" }));
       return;
     }
     if (step.snapshot !== null) this.store.install(step.snapshot);
@@ -134,7 +134,7 @@ export class SharedQuery implements Member, Publisher {
 
   moveTo(cut: Cut): void {
     if (cut === this.cut) return;
-    this.context.bulletin.mark(this);
+    this.context.notifier.mark(this);
     this.cut = cut;
     this.from = cut;
   }
@@ -171,7 +171,7 @@ export class SharedQuery implements Member, Publisher {
   }
 
   private observe(observation: Observation): void {
-    if (this.observers.size > 0) this.context.bulletin.after(() => callAll(this.observers, observation));
+    if (this.observers.size > 0) this.context.notifier.after(() => callAll(this.observers, observation));
   }
 
   private run(effect: SubscriptionEffect): void {
@@ -187,7 +187,7 @@ export class SharedQuery implements Member, Publisher {
         break;
       case "startTimer": {
         const backoff = backoffMilliseconds(this.context.backoff, effect.attempt, this.context.clock.random());
-        // What the engine asks for is the least; the backoff on top keeps clients from returning in step.
+        // Retry-After is the minimum. The backoff on top spreads the clients.
         this.stopTimer = this.context.clock.after((this.error?.retryAfterMilliseconds ?? 0) + backoff, () => this.dispatch({ type: "retry" }));
         break;
       }
@@ -211,7 +211,7 @@ export class SharedQuery implements Member, Publisher {
       this.unsubscribe(answer.subscriptionId);
       return;
     }
-    this.context.bulletin.update(() => {
+    this.context.notifier.update(() => {
       try {
         this.expect(answer);
       } catch (cause) {
@@ -243,7 +243,7 @@ export class SharedQuery implements Member, Publisher {
       await this.context.connection.invoke("Attach", id, this.from);
     } catch (cause) {
       const error = hubError(cause);
-      // A connection that is lost says so itself, and the subscription outlives it.
+      // A lost connection is its own event, and the subscription outlives it.
       if (error.code !== "network_error" && this.subscriptionId === id && this.machine.name === "attached") this.fail(error);
     }
   }
@@ -256,7 +256,7 @@ export class SharedQuery implements Member, Publisher {
   }
 
   private unsubscribe(id: string): void {
-    // What cannot be said now, the engine finds out by itself: nobody streams the subscription any more.
+    // A failure does no harm: the engine drops a subscription that has no stream.
     this.context.http.unsubscribe(id).catch(ignore);
   }
 

@@ -1,8 +1,8 @@
 import type { SyncError } from "./syncError.js";
 
 /**
- * The life of one subscription, as a pure function. STATES.md is the same as a table, and the tests read it.
- * How to read it: per state, what each event leads to; an event that is not named changes nothing.
+ * The life of one subscription, as a pure function. STATES.md has the same as a table, and the tests read it.
+ * Each state lists the events that it reacts to; any other event changes nothing.
  * `attempt` counts the tries since the result was last live.
  */
 export type SubscriptionState =
@@ -11,9 +11,9 @@ export type SubscriptionState =
   | { readonly name: "subscribing"; readonly attempt: number }
   /** Until the next try of POST /subscribe. */
   | { readonly name: "waiting"; readonly attempt: number }
-  /** It has an id, and no stream. */
+  /** It has an id and no stream. */
   | { readonly name: "detached"; readonly attempt: number }
-  /** On the stream, and not live yet: a snapshot or a replay is coming in. */
+  /** On the stream and not live yet: a snapshot or a replay is arriving. */
   | { readonly name: "attached"; readonly attempt: number }
   | { readonly name: "live" }
   | { readonly name: "failed" };
@@ -22,15 +22,15 @@ export type SubscriptionEvent =
   | { readonly type: "wanted" | "unwanted" }
   /** POST /subscribe was answered. */
   | { readonly type: "subscribed" }
-  /** The open stream is there; it is gone. */
+  /** The open stream has begun; it has ended. */
   | { readonly type: "connected" | "disconnected" }
   | { readonly type: "live" }
   | { readonly type: "reset" }
-  /** The engine knows the subscription no more, or wants it to be made again. */
+  /** The engine no longer knows the subscription, or asks for a new one. */
   | { readonly type: "forgotten" }
-  /** The engine asks to come back later. */
+  /** The engine asks for a later try. */
   | { readonly type: "postponed" }
-  /** It has ended, and trying again as it is would not help. */
+  /** It has ended, and the same request would fail again. */
   | { readonly type: "ended"; readonly error: SyncError }
   | { readonly type: "retry" }
   | { readonly type: "tokenChanged" };
@@ -82,7 +82,7 @@ export function advanceSubscription(state: SubscriptionState, event: Subscriptio
     case "attached":
       if (event.type === "live") return step({ name: "live" });
       if (event.type === "disconnected") return step({ name: "detached", attempt: state.attempt });
-      // The first time at once; when that did not lead to a live result, with a wait before each further try.
+      // The first time at once. When that leads to no live result, each further try waits.
       if (event.type === "forgotten") return state.attempt === 0 ? step({ name: "subscribing", attempt: 1 }, subscribe) : wait(state.attempt);
       if (event.type === "postponed") return wait(state.attempt, release);
       if (event.type === "ended") return step({ name: "failed" });

@@ -1,13 +1,13 @@
 import type { ErrorBody } from "./protocol.js";
 
-/** What a code asks of the client. */
-export type ErrorClass = "mend" | "signIn" | "refetch" | "backOff" | "giveUp";
+/** The reaction that a code asks of the client. */
+export type ErrorClass = "fixRequest" | "signIn" | "refetch" | "backOff" | "report";
 
 const classes: Readonly<Record<string, ErrorClass>> = {
   unauthenticated: "signIn",
   token_expired: "signIn",
-  permission_denied: "mend",
-  adhoc_disabled: "mend",
+  permission_denied: "fixRequest",
+  adhoc_disabled: "fixRequest",
   unknown_subscription: "refetch",
   must_refetch: "refetch",
   schema_changed: "refetch",
@@ -20,22 +20,22 @@ const classes: Readonly<Record<string, ErrorClass>> = {
   source_unavailable: "backOff",
   shutting_down: "backOff",
   network_error: "backOff",
-  internal: "giveUp",
+  internal: "report",
 };
 
 /**
- * What went wrong, in the engine's own terms. The codes are stable and listed in docs/ERRORS.md;
- * `network_error` (the engine was not reached) is the only one that this client adds.
+ * An error of the engine. The codes are stable and listed in docs/ERRORS.md.
+ * This client adds one: `network_error`, when the engine was not reached.
  */
 export class SyncError extends Error {
   readonly code: string;
   readonly detail: string | undefined;
-  /** What to do about it. */
+  /** An action that may help. */
   readonly hint: string | undefined;
   readonly sqlstate: string | undefined;
   /** In characters, 1-based, into the query as sent. */
   readonly position: number | undefined;
-  /** How long the engine asks to wait before the next try. */
+  /** The wait that the engine asks for before the next try. */
   readonly retryAfterMilliseconds: number | undefined;
 
   constructor(body: ErrorBody, options: { retryAfterMilliseconds?: number | undefined; cause?: unknown } = {}) {
@@ -49,9 +49,9 @@ export class SyncError extends Error {
     this.retryAfterMilliseconds = options.retryAfterMilliseconds;
   }
 
-  /** What the code asks of the client. A code that this version does not know asks to mend the request. */
+  /** The class of the code. A code that this version does not know is `fixRequest`. */
   get class(): ErrorClass {
-    return classes[this.code] ?? "mend";
+    return classes[this.code] ?? "fixRequest";
   }
 
   static network(cause: unknown): SyncError {
@@ -61,15 +61,15 @@ export class SyncError extends Error {
 }
 
 /**
- * An error of a hub call as a SyncError. The engine says `code: text`; SignalR puts a sentence and `HubException: ` before it.
- * Anything else is the connection's own trouble.
+ * An error of a hub call as a SyncError. The engine sends `code: text`; SignalR puts a sentence and `HubException: ` before it.
+ * Any other text is an error of the connection.
  */
 export function hubError(cause: unknown): SyncError {
   if (cause instanceof SyncError) return cause;
   const text = cause instanceof Error ? cause.message : String(cause);
   const refusal = /(?:^|HubException: )([a-z][a-z0-9]*(?:_[a-z0-9]+)*): ([\s\S]+)$/.exec(text);
   if (refusal) return new SyncError({ code: refusal[1]!, message: refusal[2]! }, { cause });
-  // A refused negotiation or upgrade is told by its HTTP status only.
+  // A refused negotiation or upgrade has only its HTTP status.
   const status = /[Ss]tatus code '?(\d{3})/.exec(text)?.[1];
   if (status === "401") return new SyncError({ code: "unauthenticated", message: text }, { cause });
   if (status === "403") return new SyncError({ code: "permission_denied", message: text }, { cause });

@@ -2,14 +2,14 @@ import { compareCuts } from "./cut.js";
 import type { Cut, DiffFrame, Frame, Plan, WireRow } from "./protocol.js";
 import type { RowDiff } from "./rowStore.js";
 
-/** One transaction's diff, its parts put together. */
+/** One diff with its parts joined. */
 export interface CompleteDiff extends RowDiff {
   readonly cut: Cut;
   readonly commitTime: string | null;
   readonly xid: string | null;
 }
 
-/** What brings a result to a cut, all of it or nothing: a snapshot to begin with or none, then diffs. */
+/** A step that brings a result to a cut, applied as a whole: a snapshot or none, then diffs. */
 export interface Step {
   readonly cut: Cut;
   readonly snapshot: readonly (readonly WireRow[])[] | null;
@@ -22,45 +22,45 @@ export interface Step {
 /** A result on the timeline. */
 export interface Member {
   apply(step: Step): void;
-  /** Its rows are the result at this cut, too: nothing in it has changed. */
+  /** The rows are also those of this cut: nothing in them has changed. */
   moveTo(cut: Cut): void;
 }
 
 interface Entry {
   readonly member: Member;
-  /** Complete, and waiting for the cut that covers it. Cuts rise. */
+  /** Complete steps that wait for the cut that covers them, in the order of their cuts. */
   ready: Step[];
-  /** Of a snapshot or replay that its `live` has not ended yet. */
+  /** Chunks of a snapshot whose `live` has not come yet; `replayed` are the diffs of a replay. */
   snapshot: (readonly WireRow[])[] | null;
   replayed: CompleteDiff[];
   /** Parts of a diff whose last part has not come yet. */
   parts: DiffFrame[];
-  /** Between `live` and the next stale, reset or end: the stream's cuts speak for it. */
+  /** True between `live` and the next stale, reset or error: the cuts of the stream cover it. */
   isCovered: boolean;
-  /** Its `live` has been applied, so it is seen at the same cut as the others. */
+  /** Its `live` has been applied, so it is shown at the same cut as the others. */
   isShown: boolean;
 }
 
 /**
  * Brings all live results of one open stream from cut to cut together.
- * What frames tell is held here until the stream says that everybody has been told everything up to a cut. A result that has just become live
- * joins the others at the first cut that both have reached; when there are no others, at once.
+ * Frames wait here until a `cut` frame covers them. A result that has just become live joins the others at the first cut that both have reached.
+ * When there are no others, it is shown at once.
  */
 export class Timeline {
   private readonly entries = new Map<string, Entry>();
-  /** Where the shown results are; means nothing while none is shown. */
+  /** The cut of the shown results; without meaning while none is shown. */
   private shown: Cut | null = null;
 
   attach(sub: string, member: Member): void {
     this.entries.set(sub, { member, ready: [], snapshot: null, replayed: [], parts: [], isCovered: false, isShown: false });
   }
 
-  /** It is off the stream, or the stream is gone: what has not been applied is void. */
+  /** Removes a result. Its frames that have not been applied are dropped. */
   detach(sub: string): void {
     this.entries.delete(sub);
   }
 
-  /** Takes a frame, and applies what it completes. Frames of unknown subscriptions are late ones, and void. */
+  /** Takes a frame, and applies the steps that it completes. Frames of unknown subscriptions come late and are dropped. */
   receive(frame: Frame): void {
     if (frame.type === "cut") {
       this.advance(frame.cut);
@@ -83,7 +83,7 @@ export class Timeline {
         restart(entry);
         break;
       case "stale":
-        // Diffs that come from now on belong to the next `live`; those before it are still of whole cuts.
+        // Later diffs belong to the next `live`. Earlier ones still belong to complete cuts.
         entry.ready = entry.ready.map((step) => ({ ...step, isLive: false }));
         entry.isCovered = false;
         entry.isShown = false;
@@ -108,7 +108,7 @@ export class Timeline {
 
   private advance(cut: Cut): void {
     const entries = [...this.entries.values()];
-    // A first result may have been shown ahead of the stream's cut; the others wait until the stream has got there.
+    // A first result may be ahead of the stream's cut. The others wait until the stream has reached it.
     if (this.shown !== null && entries.some((entry) => entry.isShown) && compareCuts(cut, this.shown) < 0) return;
     for (const entry of entries) release(entry, cut);
     this.shown = cut;

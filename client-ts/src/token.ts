@@ -2,7 +2,7 @@ import { SyncError } from "./syncError.js";
 
 export type TokenOption = string | (() => string | null | undefined | Promise<string | null | undefined>) | undefined;
 
-/** The token as it is now; empty for none. A source that fails is asked again, as an engine that is not reached is. */
+/** The present token; empty for none. A source that fails is tried again, like an engine that is not reached. */
 export async function readToken(option: TokenOption): Promise<string> {
   if (typeof option !== "function") return option ?? "";
   try {
@@ -12,7 +12,7 @@ export async function readToken(option: TokenOption): Promise<string> {
   }
 }
 
-/** When a JWT expires, in milliseconds since 1970; null for tokens that do not say. The client only plans by it: it is the engine that checks. */
+/** The expiry of a JWT in milliseconds since 1970; null without one. The client renews the token by it; the engine checks it. */
 export function tokenExpiry(token: string): number | null {
   const payload = token.split(".")[1];
   if (payload === undefined) return null;

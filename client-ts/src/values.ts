@@ -1,18 +1,18 @@
 import type { Column, Json } from "./protocol.js";
 
-/** A value of a row: JSON, or a bigint where the client was told so. */
+/** A value of a row: JSON, or a bigint where the client is configured so. */
 export type Value = null | boolean | number | string | bigint | readonly Value[] | { readonly [member: string]: Value };
 
-/** How the exact numbers, which travel as text, are handed out. `number` is exact up to 2^53 only. */
+/** The types of exact numbers, which travel as text. `number` is exact up to 2^53 only. */
 export interface Decoding {
   readonly int8?: "number" | "bigint" | "string" | undefined;
   readonly numeric?: "number" | "string" | undefined;
 }
 
-/** Turns the wire's value of one column into the one handed out; null where they are the same. */
+/** Turns a wire value of one column into the user's value; null where they are the same. */
 export type Decoder = ((value: Json) => Value) | null;
 
-/** Domains that the engine names by their own name stay text. */
+/** Columns of a domain that the engine names by its own name stay text. */
 export function decoderOf(column: Column, decoding: Decoding): Decoder {
   const isArray = column.type.endsWith("[]");
   const element = decodeText(isArray ? column.type.slice(0, -2) : column.type, decoding);
@@ -29,7 +29,7 @@ function decodeText(type: string, decoding: Decoding): ((text: string) => Value)
   return null;
 }
 
-/** True when two values are the same to whoever reads them. */
+/** True when two values are deeply equal. */
 export function areEqual(left: unknown, right: unknown): boolean {
   if (Object.is(left, right)) return true;
   if (typeof left !== "object" || typeof right !== "object" || left === null || right === null) return false;

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { SyncClient } from "../src/client.js";
 import type { LiveQuery, Observation } from "../src/liveQuery.js";
-import { jwt, problem, ScriptedEngine, settled } from "./support/engine.js";
-import { answer, column, cut, diff, live, sample, snapshot } from "./support/frames.js";
+import { jwt, problem, ScriptedEngine, allSettled } from "./support/engine.js";
+import { answer, bodySample, column, cut, diff, live, sample, snapshot } from "./support/frames.js";
 
 const sql = "SELECT id, body FROM messages WHERE room_id = $1";
 
@@ -27,16 +27,16 @@ function use(query: LiveQuery): { readonly statuses: string[]; readonly calls: (
 
 async function becomeLive(query: LiveQuery, at = "0/10"): Promise<() => void> {
   const leave = query.subscribe(() => {});
-  await settled();
+  await allSettled();
   await engine.hub.send(cut(at), snapshot("s1", [["1", "hi"], ["2", "yo"]]), live("s1", at));
   expect(query.status).toBe("live");
   return leave;
 }
 
 describe("a live query", () => {
-  it("asks for nothing until somebody subscribes", async () => {
+  it("sends nothing until it has a subscriber", async () => {
     const query = client.liveQuery(sql, [42]);
-    await settled();
+    await allSettled();
     expect(engine.requests).toEqual([]);
     expect(engine.hubs).toEqual([]);
     expect(query.state).toMatchObject({ status: "idle", rows: [], cut: null, error: null, plan: null });
@@ -46,8 +46,8 @@ describe("a live query", () => {
     const query = client.liveQuery(sql, [42]);
     const { statuses } = use(query);
     expect(query.status).toBe("connecting");
-    await settled();
-    expect(engine.requests).toEqual([{ line: "POST /subscribe", body: sample("subscribe-request"), authorization: null }]);
+    await allSettled();
+    expect(engine.requests).toEqual([{ line: "POST /subscribe", body: bodySample("subscribe-request"), authorization: null }]);
     await engine.hub.send(cut("0/10"));
     expect(engine.hub.calls).toEqual([["Attach", "s1", null]]);
     await engine.hub.send(sample("snapshot"));
@@ -68,7 +68,7 @@ describe("a live query", () => {
   it("shows a diff when the cut has come, in one call", async () => {
     const query = client.liveQuery(sql, [42]);
     const { calls } = use(query);
-    await settled();
+    await allSettled();
     await engine.hub.send(cut("0/10"), snapshot("s1", [["1", "hi"], ["2", "yo"]]), live("s1", "0/10"));
     const before = calls();
     await engine.hub.send(sample("diff"));
@@ -100,17 +100,17 @@ describe("a live query", () => {
 
   it("encodes parameters that JSON cannot carry", async () => {
     use(client.liveQuery(sql, [12345678901234567890n, new Date(0), Number.NaN, null, [1n, "a"], { member: 1 }]));
-    await settled();
+    await allSettled();
     expect(engine.requests[0]!.body).toEqual({ query: sql, params: ["12345678901234567890", "1970-01-01T00:00:00.000Z", "NaN", null, ["1", "a"], { member: 1 }] });
   });
 
   it("may be one that the engine has a name for", async () => {
     use(client.liveQuery({ name: "room_messages", params: { room: 42 } }));
-    await settled();
+    await allSettled();
     expect(engine.requests[0]!.body).toEqual({ name: "room_messages", params: { room: 42 } });
   });
 
-  it("decodes as the client is told", async () => {
+  it("decodes as the client is configured", async () => {
     client = engine.client({ int8: "bigint" });
     const query = client.liveQuery(sql, [42]);
     await becomeLive(query);
@@ -128,7 +128,7 @@ describe("a live query", () => {
         throw new Error("mine");
       });
       const { statuses } = use(query);
-      await settled();
+      await allSettled();
       await engine.hub.send(cut("0/10"), snapshot("s1", []), live("s1", "0/10"));
       expect(statuses).toContain("live");
       expect(thrown).toContainEqual(new Error("mine"));
@@ -145,7 +145,7 @@ describe("sharing", () => {
     use(client.liveQuery(sql, ["42"]));
     use(client.liveQuery({ name: "n", params: { a: 1, b: 2 } }));
     use(client.liveQuery({ name: "n", params: { b: 2, a: 1 } }));
-    await settled();
+    await allSettled();
     expect(engine.lines).toEqual(["POST /subscribe", "POST /subscribe"]);
     expect(engine.hubs).toHaveLength(1);
   });
@@ -153,14 +153,14 @@ describe("sharing", () => {
   it("keeps other parameters apart", async () => {
     use(client.liveQuery(sql, [42]));
     use(client.liveQuery(sql, [43]));
-    await settled();
+    await allSettled();
     expect(engine.lines).toHaveLength(2);
   });
 
   it("lasts until the last one has left, and a little longer", async () => {
     const first = use(client.liveQuery(sql, [42]));
     const second = use(client.liveQuery(sql, [42]));
-    await settled();
+    await allSettled();
     await engine.hub.send(cut("0/10"), snapshot("s1", []), live("s1", "0/10"));
     first.leave();
     first.leave();
@@ -176,7 +176,7 @@ describe("sharing", () => {
     expect(engine.hub.isClosed).toBe(true);
   });
 
-  it("goes on when somebody comes within the grace", async () => {
+  it("stays when a subscriber comes within the grace", async () => {
     const query = client.liveQuery(sql, [42]);
     const leave = await becomeLive(query);
     leave();
@@ -187,25 +187,25 @@ describe("sharing", () => {
     expect(engine.lines).toEqual(["POST /subscribe"]);
   });
 
-  it("begins anew with an old handle", async () => {
+  it("begins again with an old handle", async () => {
     const query = client.liveQuery(sql, [42]);
     (await becomeLive(query))();
     await engine.clock.pass(1_000);
     use(query);
-    await settled();
+    await allSettled();
     await engine.hub.send(cut("0/50"), snapshot("s2", [["9", "new"]]), live("s2", "0/50"));
     expect(query.rows).toEqual([{ id: "9", body: "new" }]);
     expect(engine.hubs).toHaveLength(2);
   });
 
-  it("gives back a subscription whose answer comes when nobody wants it any more", async () => {
-    let say: (value: ReturnType<typeof answer>) => void = () => {};
-    engine.answers.push(new Promise((resolve) => (say = resolve)));
+  it("deletes a subscription whose answer comes after its last user has left", async () => {
+    let reply: (value: ReturnType<typeof answer>) => void = () => {};
+    engine.answers.push(new Promise((resolve) => (reply = resolve)));
     const { leave } = use(client.liveQuery(sql, [42]));
     leave();
     await engine.clock.pass(1_000);
-    say(answer("late"));
-    await settled();
+    reply(answer("late"));
+    await allSettled();
     expect(engine.lines).toEqual(["POST /subscribe", "DELETE /subscribe/late"]);
   });
 });
@@ -215,13 +215,13 @@ describe("one cut", () => {
     const left = client.liveQuery("SELECT 1");
     const right = client.liveQuery("SELECT 2");
     const seen: unknown[] = [];
-    const look = (): void => void seen.push([left.cut, right.cut, left.rows.length, right.rows.length]);
+    const check = (): void => void seen.push([left.cut, right.cut, left.rows.length, right.rows.length]);
     left.subscribe(() => {});
     right.subscribe(() => {});
-    await settled();
+    await allSettled();
     await engine.hub.send(cut("0/10"), snapshot("s1", []), live("s1", "0/10"), snapshot("s2", []), live("s2", "0/10"));
-    left.subscribe(look);
-    right.subscribe(look);
+    left.subscribe(check);
+    right.subscribe(check);
     await engine.hub.send(diff("s1", "0/20", { added: [["1", "a"]] }), diff("s2", "0/20", { added: [["2", "b"]] }), cut("0/20"));
     expect(seen).toEqual([["0/20", "0/20", 1, 1], ["0/20", "0/20", 1, 1]]);
   });
@@ -233,7 +233,7 @@ describe("a result that has been left", () => {
     const leave = await becomeLive(left);
     const other = client.liveQuery("SELECT 2");
     use(other);
-    await settled();
+    await allSettled();
     leave();
     await engine.clock.pass(1_000);
     await engine.hub.send(snapshot("s2", []), live("s2", "0/20"));
@@ -242,7 +242,7 @@ describe("a result that has been left", () => {
 });
 
 describe("stale", () => {
-  it("keeps rows and status, and says why, until the next live", async () => {
+  it("keeps rows and status, with the reason, until the next live", async () => {
     const query = client.liveQuery(sql, [42]);
     await becomeLive(query);
     await engine.hub.send(sample("stale"), cut("0/20"));
@@ -279,7 +279,7 @@ describe("a reset", () => {
 });
 
 describe("a lost connection", () => {
-  it("is made again and goes on from the last cut, without a snapshot", async () => {
+  it("is made again and resumes from the last cut, without a snapshot", async () => {
     const query = client.liveQuery(sql, [42]);
     await becomeLive(query);
     await engine.hub.send(cut("0/18"), diff("s1", "0/20", { added: [["3", "cut off"]] }));
@@ -301,7 +301,7 @@ describe("a lost connection", () => {
   it("waits twice as long each time, up to the maximum", async () => {
     client = engine.client({ reconnect: { initialMilliseconds: 100, maximumMilliseconds: 500 } });
     use(client.liveQuery(sql));
-    await settled();
+    await allSettled();
     const waits: number[] = [];
     for (let round = 0; round < 5; round++) {
       await engine.hub.end();
@@ -312,7 +312,7 @@ describe("a lost connection", () => {
     expect(waits).toEqual([75, 150, 300, 375, 375]);
   });
 
-  it("of a hub that was given up is not heard any more", async () => {
+  it("of a hub that was replaced is ignored", async () => {
     const query = client.liveQuery(sql, [42]);
     await becomeLive(query);
     const old = engine.hub;
@@ -327,7 +327,7 @@ describe("a lost connection", () => {
     expect(query.rows).toHaveLength(2);
   });
 
-  it("whose subscription is gone subscribes again and goes on from the last cut", async () => {
+  it("whose subscription is gone subscribes again and resumes from the last cut", async () => {
     const query = client.liveQuery(sql, [42]);
     await becomeLive(query);
     await engine.hub.end();
@@ -370,7 +370,7 @@ describe("refetch", () => {
 
   it("that does not lead to a live result waits before the next try", async () => {
     use(client.liveQuery(sql, [42]));
-    await settled();
+    await allSettled();
     engine.refusals.push("unknown_subscription: no", "unknown_subscription: no");
     await engine.hub.send(cut("0/10"));
     expect(engine.lines).toHaveLength(2);
@@ -381,7 +381,7 @@ describe("refetch", () => {
   it("follows rows that came without a snapshot", async () => {
     const query = client.liveQuery(sql, [42]);
     use(query);
-    await settled();
+    await allSettled();
     await engine.hub.send(cut("0/10"), diff("s1", "0/10", { added: [["1", "a"]] }), live("s1", "0/10"));
     expect(engine.lines).toEqual(["POST /subscribe", "POST /subscribe"]);
     expect(query.rows).toEqual([]);
@@ -389,13 +389,13 @@ describe("refetch", () => {
 });
 
 describe("errors", () => {
-  it("of a request have all that the problem details say", async () => {
+  it("of a request have all members of the problem details", async () => {
     engine.answers.push(
       problem(400, { code: "unknown_column", title: 'column "bdy" does not exist', detail: "There is a column body.", hint: "Write body.", sqlstate: "42703", position: 12 }),
     );
     const query = client.liveQuery("SELECT id, bdy FROM messages");
     const { statuses } = use(query);
-    await settled();
+    await allSettled();
     expect(statuses).toEqual(["error"]);
     expect(query.error).toMatchObject({
       name: "SyncError",
@@ -405,7 +405,7 @@ describe("errors", () => {
       hint: "Write body.",
       sqlstate: "42703",
       position: 12,
-      class: "mend",
+      class: "fixRequest",
     });
     await engine.clock.pass(60_000);
     expect(engine.lines).toHaveLength(1);
@@ -415,7 +415,7 @@ describe("errors", () => {
     const query = client.liveQuery(sql, [42]);
     await becomeLive(query);
     await engine.hub.send(sample("error"));
-    expect(query.state).toMatchObject({ status: "error", error: { code: "permission_denied", hint: "Run GRANT SELECT ON messages TO the role of the token." } });
+    expect(query.state).toMatchObject({ status: "error", error: { code: "permission_denied", hint: "Grant SELECT on it to the role of the token." } });
     await engine.clock.pass(60_000);
     expect(engine.lines).toEqual(["POST /subscribe"]);
     await engine.hub.send(diff("s1", "0/20", { added: [["3", "late"]] }), sample("stale"), cut("0/20"));
@@ -427,10 +427,10 @@ describe("errors", () => {
     engine.answers.push(problem(400, { code: "unknown_relation" }));
     const query = client.liveQuery(sql, [42]);
     use(query);
-    await settled();
+    await allSettled();
     query.retry();
     expect(query.status).toBe("connecting");
-    await settled();
+    await allSettled();
     await engine.hub.send(cut("0/10"), snapshot("s1", []), live("s1", "0/10"));
     expect(query.state).toMatchObject({ status: "live", error: null });
   });
@@ -439,7 +439,7 @@ describe("errors", () => {
     engine.answers.push(problem(429, { code: "rate_limited", title: "too many requests" }, { "Retry-After": "7" }));
     const query = client.liveQuery(sql, [42]);
     use(query);
-    await settled();
+    await allSettled();
     expect(query.state).toMatchObject({ status: "connecting", error: { code: "rate_limited", retryAfterMilliseconds: 7_000 } });
     await engine.clock.pass(7_000);
     expect(engine.lines).toHaveLength(1);
@@ -449,11 +449,11 @@ describe("errors", () => {
     expect(query.error).toBe(null);
   });
 
-  it("of a proxy in between are told by their status", async () => {
+  it("of a proxy in between are known by their status", async () => {
     engine.answers.push(new Response("<html>", { status: 503 }), new Response("<html>", { status: 404, statusText: "Not Found" }));
     const query = client.liveQuery(sql, [42]);
     use(query);
-    await settled();
+    await allSettled();
     expect(query.error!.code).toBe("source_unavailable");
     await engine.clock.pass(250);
     expect(query.state).toMatchObject({ status: "error", error: { code: "invalid_request", message: "the answer was 404 Not Found" } });
@@ -463,7 +463,7 @@ describe("errors", () => {
     engine.answers.push(new TypeError("fetch failed"));
     const query = client.liveQuery(sql, [42]);
     use(query);
-    await settled();
+    await allSettled();
     expect(query.error).toMatchObject({ code: "network_error", message: "the engine was not reached: fetch failed" });
     await engine.clock.pass(250);
     expect(engine.lines).toHaveLength(2);
@@ -483,13 +483,13 @@ describe("errors", () => {
     engine.answers.push(answer("s1", { key: ["room"] }));
     const query = client.liveQuery(sql, [42]);
     use(query);
-    await settled();
+    await allSettled();
     expect(query.state).toMatchObject({ status: "error", error: { code: "internal" } });
   });
 });
 
 describe("the token", () => {
-  it("goes with requests and with the connection, and is asked for anew", async () => {
+  it("goes with requests and with the connection, and is asked for again", async () => {
     let asked = 0;
     client = engine.client({ token: () => Promise.resolve(`token ${++asked}`) });
     (await becomeLive(client.liveQuery(sql, [42])))();
@@ -541,13 +541,13 @@ describe("the token", () => {
     client = engine.client({ token: () => "bad" });
     const query = client.liveQuery(sql, [42]);
     use(query);
-    await settled();
+    await allSettled();
     await engine.hub.end(new Error("Failed to complete negotiation with the server: Error: Unauthorized: Status code '401'"));
     expect(query.state).toMatchObject({ status: "error", error: { code: "unauthenticated", class: "signIn" } });
     await engine.clock.pass(60_000);
     expect(engine.hubs).toHaveLength(1);
     client.authenticate();
-    await settled();
+    await allSettled();
     expect(engine.hubs).toHaveLength(2);
     await engine.hub.send(cut("0/10"), snapshot("s2", []), live("s2", "0/10"));
     expect(query.state).toMatchObject({ status: "live", error: null });
@@ -572,13 +572,13 @@ describe("the token", () => {
     client = engine.client({ token: () => "bad" });
     const query = client.liveQuery(sql, [42]);
     use(query);
-    await settled();
+    await allSettled();
     await engine.hub.end(new Error("Failed to complete negotiation with the server: Error: Unauthorized: Status code '401'"));
     engine.answers.push(new Promise(() => {}));
     client.authenticate();
-    await settled();
+    await allSettled();
     refuse(new TypeError("fetch failed"));
-    await settled();
+    await allSettled();
     expect(query.state).toMatchObject({ status: "connecting" });
     expect(query.error?.code).not.toBe("network_error");
   });
@@ -590,7 +590,7 @@ describe("the token", () => {
     token = "new";
     engine.refusals.push("unauthenticated: another subject");
     client.authenticate();
-    await settled();
+    await allSettled();
     await engine.clock.pass(250);
     expect(engine.hubs).toHaveLength(2);
     expect(engine.hub.tokenSent).toBe("new");
@@ -606,7 +606,7 @@ describe("the token", () => {
     });
     const query = client.liveQuery(sql, [42]);
     use(query);
-    await settled();
+    await allSettled();
     expect(query.state).toMatchObject({ status: "connecting", error: { code: "network_error" } });
     fails = false;
     await engine.clock.pass(250);
@@ -616,11 +616,11 @@ describe("the token", () => {
 });
 
 describe("observing", () => {
-  it("tells what was applied, after the state shows it", async () => {
+  it("reports what was applied, after the state shows it", async () => {
     const query = client.liveQuery(sql, [42]);
     const seen: [Observation, number][] = [];
     query.onFrame((observation) => seen.push([observation, query.rows.length]));
-    await settled();
+    await allSettled();
     await engine.hub.send(cut("0/10"), snapshot("s1", [["1", "hi"], ["2", "yo"]]), live("s1", "0/10"));
     await engine.hub.send(sample("diff"), diff("s1", "0/16B3790", { added: [["4", "d"]] }), sample("cut"), sample("stale"), sample("reset"));
     expect(seen.map(([{ type }, count]) => [type, count])).toEqual([["live", 2], ["diff", 3], ["diff", 3], ["stale", 3], ["reset", 3]]);
@@ -651,7 +651,7 @@ describe("closing", () => {
     const query = client.liveQuery(sql, [42]);
     const leave = await becomeLive(query);
     client.close();
-    await settled();
+    await allSettled();
     expect(query.status).toBe("idle");
     expect(engine.lines.at(-1)).toBe("DELETE /subscribe/s1");
     expect(engine.hub.isClosed).toBe(true);

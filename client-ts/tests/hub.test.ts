@@ -104,7 +104,7 @@ class HubServer {
   }
 }
 
-/** Keeps what a hub tells, and answers when there is enough of it. */
+/** Collects the frames of a hub, and resolves when there are enough. */
 class Reading {
   readonly frames: Frame[] = [];
   readonly ended: Promise<unknown>;
@@ -163,7 +163,7 @@ describe("a hub over SignalR", () => {
     expect(server.tokens).toEqual(["Bearer the token"]);
   });
 
-  it("calls with exactly the arguments of the contract, null for none", async () => {
+  it("calls with exactly the arguments of the protocol, null for none", async () => {
     const reading = new Reading();
     hub = signalRHub(url, () => Promise.resolve(""));
     hub.open(reading.reader);
@@ -173,35 +173,35 @@ describe("a hub over SignalR", () => {
     expect(server.tokens).toEqual([null]);
   });
 
-  it("opens one more stream, with exactly the arguments of the contract, and tells its items and its end", async () => {
+  it("opens a further stream with exactly the arguments of the protocol, and reports its items and its end", async () => {
     hub = signalRHub(url, () => Promise.resolve(""));
     hub.open(new Reading().reader);
     await server.called("Open");
-    const heard: unknown[] = [];
+    const received: unknown[] = [];
     let ended: (cause: unknown) => void = () => {};
     const end = new Promise<unknown>((resolve) => (ended = resolve));
-    hub.stream<Frame>("Channel", ["posts", null], { item: (item) => heard.push(item), ended });
+    hub.stream<Frame>("Channel", ["posts", null], { item: (item) => received.push(item), ended });
     expect(await server.called("Channel")).toMatchObject({ type: 4, arguments: ["posts", null] });
     server.frames(cut("0/10"), cut("0/20"));
     server.complete("An unexpected error occurred invoking 'Channel' on the server. HubException: permission_denied: not yours");
     expect(hubError(await end)).toMatchObject({ code: "permission_denied", message: "not yours" });
-    expect(heard).toEqual([cut("0/10"), cut("0/20")]);
+    expect(received).toEqual([cut("0/10"), cut("0/20")]);
   });
 
-  it("tells a stream that was ended from here nothing more", async () => {
+  it("reports nothing after the reader has ended a stream", async () => {
     hub = signalRHub(url, () => Promise.resolve(""));
     hub.open(new Reading().reader);
     await server.called("Open");
-    const heard: unknown[] = [];
-    const stop = hub.stream<Frame>("Channel", ["posts", "6"], { item: (item) => heard.push(item), ended: (cause) => heard.push(cause) });
+    const received: unknown[] = [];
+    const stop = hub.stream<Frame>("Channel", ["posts", "6"], { item: (item) => received.push(item), ended: (cause) => received.push(cause) });
     await server.called("Channel");
     stop();
     server.frames(cut("0/10"));
     await hub.invoke("Detach", "s1");
-    expect(heard).toEqual([]);
+    expect(received).toEqual([]);
   });
 
-  it("tells a refused call with its code", async () => {
+  it("reports a refused call with its code", async () => {
     hub = signalRHub(url, () => Promise.resolve(""));
     hub.open(new Reading().reader);
     await server.called("Open");
@@ -249,7 +249,7 @@ describe("a hub over SignalR", () => {
     server.frames(cut("0/10"));
     await reading.count(2);
     expect(reading.frames).toEqual([cut("0/10")]);
-    // What ends a stream that has begun ends the connection, whatever it is.
+    // Any error of a stream that has begun ends the connection.
     server.complete("source_unavailable: gone");
     expect(hubError(await reading.ended)).toMatchObject({ code: "source_unavailable" });
     expect(reading.unavailable).toHaveLength(1);

@@ -7,7 +7,7 @@ import type { SyncClient } from "../src/client.js";
 import type { Frame } from "../src/protocol.js";
 import type { Param } from "../src/query.js";
 import { SyncProvider, useLiveQuery, useSyncClient, type LiveResult } from "../src/react.js";
-import { ScriptedEngine, settled } from "./support/engine.js";
+import { ScriptedEngine, allSettled } from "./support/engine.js";
 import { cut, diff, live, snapshot } from "./support/frames.js";
 
 let engine: ScriptedEngine;
@@ -33,14 +33,14 @@ function List(props: { readonly sql?: string; readonly params?: readonly Param[]
 }
 
 const inProvider = (...children: ReactElement[]): ReactElement => h(SyncProvider, { client }, ...children);
-const settle = (): Promise<void> => act(settled);
+const rendered = (): Promise<void> => act(allSettled);
 const send = (...frames: Frame[]): Promise<void> => act(() => engine.hub.send(...frames));
 const texts = (container: HTMLElement): (string | null)[] => [...container.querySelectorAll("li")].map((item) => item.textContent);
 
 describe("useLiveQuery", () => {
   it("shows rows as they become live and as they change", async () => {
     const { container } = render(inProvider(h(List)));
-    await settle();
+    await rendered();
     await send(cut("0/10"), snapshot("s1", [["1", "hi"]]));
     expect(container.querySelector("ul")!.dataset["status"]).toBe("snapshot");
     await send(live("s1", "0/10"));
@@ -52,7 +52,7 @@ describe("useLiveQuery", () => {
 
   it("subscribes once under StrictMode, and unsubscribes on unmount", async () => {
     const { container, unmount } = render(h(StrictMode, null, inProvider(h(List))));
-    await settle();
+    await rendered();
     await send(cut("0/10"), snapshot("s1", [["1", "hi"]]), live("s1", "0/10"));
     expect(texts(container)).toEqual(["hi"]);
     expect(engine.lines).toEqual(["POST /subscribe"]);
@@ -64,7 +64,7 @@ describe("useLiveQuery", () => {
 
   it("shares one subscription between components that ask the same", async () => {
     const { container } = render(h(StrictMode, null, inProvider(h(List, { key: 1 }), h(List, { key: 2, params: [1] }))));
-    await settle();
+    await rendered();
     await send(cut("0/10"), snapshot("s1", [["1", "hi"]]), live("s1", "0/10"));
     expect(engine.lines).toEqual(["POST /subscribe"]);
     expect(texts(container)).toEqual(["hi", "hi"]);
@@ -85,7 +85,7 @@ describe("useLiveQuery", () => {
       return h("div", null, h(List, { seen: watch("a") }), h(List, { sql: "SELECT 2", seen: watch("b") }));
     }
     const { container } = render(inProvider(h(Page)));
-    await settle();
+    await rendered();
     await send(cut("0/10"), snapshot("s1", []), live("s1", "0/10"), snapshot("s2", []), live("s2", "0/10"));
     torn.length = 0;
     await send(diff("s2", "0/20", { added: [["2", "b"]] }), diff("s1", "0/20", { added: [["1", "a"]] }), cut("0/20"));
@@ -100,7 +100,7 @@ describe("useLiveQuery", () => {
     const results: LiveResult<Message>[] = [];
     const element = (): ReactElement => inProvider(h(List, { params: [1], seen: (result) => results.push(result) }));
     const { rerender } = render(element());
-    await settle();
+    await rendered();
     await send(cut("0/10"), snapshot("s1", [["1", "hi"]]), live("s1", "0/10"));
     const before = results.at(-1)!;
     rerender(element());
@@ -111,11 +111,11 @@ describe("useLiveQuery", () => {
 
   it("moves to another subscription when its parameters change", async () => {
     const { container, rerender } = render(inProvider(h(List, { params: [1] })));
-    await settle();
+    await rendered();
     await send(cut("0/10"), snapshot("s1", [["1", "one"]]), live("s1", "0/10"));
     rerender(inProvider(h(List, { params: [2] })));
     expect(texts(container)).toEqual([]);
-    await settle();
+    await rendered();
     await send(snapshot("s2", [["2", "two"]]), live("s2", "0/10"));
     expect(texts(container)).toEqual(["two"]);
     await act(() => engine.clock.pass(1_000));
@@ -124,11 +124,11 @@ describe("useLiveQuery", () => {
 
   it("asks for nothing while it is not enabled", async () => {
     const { container, rerender } = render(inProvider(h(List, { enabled: false })));
-    await settle();
+    await rendered();
     expect(engine.lines).toEqual([]);
     expect(container.querySelector("ul")!.dataset["status"]).toBe("idle");
     rerender(inProvider(h(List, { enabled: true })));
-    await settle();
+    await rendered();
     expect(engine.lines).toEqual(["POST /subscribe"]);
   });
 
@@ -137,7 +137,7 @@ describe("useLiveQuery", () => {
     expect(engine.lines).toEqual([]);
   });
 
-  it("says what is missing without a provider", () => {
+  it("names the missing provider in its error", () => {
     expect(() => renderToString(h(List))).toThrow("useLiveQuery needs a <SyncProvider client={…}> above it");
   });
 });

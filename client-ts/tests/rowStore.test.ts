@@ -2,13 +2,13 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { DiffFrame, Json, SnapshotFrame, SubscribeAnswer, WireRow } from "../src/protocol.js";
 import { keyOfRow, RowStore, type RowDiff } from "../src/rowStore.js";
-import { column, messages, sample } from "./support/frames.js";
+import { bodySample, column, messages, sample } from "./support/frames.js";
 
 const none: RowDiff = { added: [], updated: [], removed: [], addedAt: [], updatedAt: [] };
 
-describe("the contract's samples", () => {
-  it("lead to the rows that they tell of", () => {
-    const store = new RowStore(sample<SubscribeAnswer>("subscribe-answer"), {});
+describe("the samples of the protocol", () => {
+  it("lead to the rows that they describe", () => {
+    const store = new RowStore(bodySample<SubscribeAnswer>("subscribe-answer"), {});
     store.install([sample<SnapshotFrame>("snapshot").rows!]);
     expect(store.rows).toEqual([{ id: "1", body: "hi" }, { id: "2", body: "yo" }]);
     expect(store.apply({ ...none, ...(sample<DiffFrame>("diff") as unknown as RowDiff) })).toEqual({ added: ['["3"]'], updated: ['["1"]'], removed: ['["2"]'] });
@@ -104,7 +104,7 @@ describe("values", () => {
     return store.rows[0]!["v"];
   };
 
-  it("of int8 are text, number or bigint, as the client is told", () => {
+  it("of int8 are text, number or bigint, as the client is configured", () => {
     expect(first("int8", "9007199254740993")).toBe("9007199254740993");
     expect(first("int8", "9007199254740993", { int8: "bigint" })).toBe(9007199254740993n);
     expect(first("int8", "42", { int8: "number" })).toBe(42);
@@ -122,7 +122,7 @@ describe("values", () => {
     expect(first("numeric[]", ["NaN", "-Infinity"], { numeric: "number" })).toEqual([Number.NaN, -Infinity]);
   });
 
-  it("of other types are left alone, also where they look like numbers", () => {
+  it("of other types are unchanged, also where they are like numbers", () => {
     expect(first("text", "42", { int8: "bigint", numeric: "number" })).toBe("42");
     expect(first("jsonb", { n: "42" }, { int8: "bigint" })).toEqual({ n: "42" });
     expect(first("public.int8", "42", { int8: "bigint" })).toBe("42");
@@ -182,7 +182,7 @@ describe("any series of diffs", () => {
           const added = after.filter((row) => !old.has(row[0]!));
           const kept = after.filter((row) => old.has(row[0]!));
           const inPlace = keptInPlace(before, kept);
-          // Besides what must be told, some rows are told that need not be; any order within the lists is allowed.
+          // Some rows are sent without need, and the lists are in any order: both are allowed.
           const updated = kept.filter((row) => old.get(row[0]!) !== row[1] || !inPlace.has(row[0]!) || also.next().value!).reverse();
           store.apply({
             added,

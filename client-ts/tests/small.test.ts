@@ -36,13 +36,13 @@ describe("an error of the hub", () => {
     expect(hubError(new Error("WebSocket closed with status code: 1006 (no reason given)."))).toMatchObject({ code: "network_error" });
   });
 
-  it("of a refused negotiation is told by its status", () => {
+  it("of a refused negotiation is known by its status", () => {
     expect(hubError(new Error("Failed to complete negotiation with the server: Error: : Status code '403'"))).toMatchObject({ code: "permission_denied" });
     expect(hubError(new Error("Failed to complete negotiation with the server: Error: : Status code '503'"))).toMatchObject({ code: "network_error" });
   });
 
-  it("with a code that this version does not know asks to mend the request", () => {
-    expect(new SyncError({ code: "from_the_future" }).class).toBe("mend");
+  it("with a code that this version does not know asks to fix the request", () => {
+    expect(new SyncError({ code: "from_the_future" }).class).toBe("fixRequest");
   });
 });
 

@@ -137,7 +137,7 @@ describe("a replay", () => {
 describe("stale", () => {
   beforeEach(bothLive);
 
-  it("keeps the result where it is, while the others go on, until its next live", () => {
+  it("keeps the result where it is until its next live, while the others continue", () => {
     send({ type: "stale", sub: "s1", code: "query_failed" }, diff("s2", "0/20", { added: [["2", "b"]] }), cut("0/20"));
     expect([one.at, two.at]).toEqual(["0/10", "0/20"]);
     send(diff("s1", "0/28", { added: [["1", "a"]] }), cut("0/28"));
@@ -152,7 +152,7 @@ describe("stale", () => {
     expect(one.added).toEqual([["1", "a"]]);
   });
 
-  it("takes back a live that has not been shown yet", () => {
+  it("drops a live that has not been shown yet", () => {
     send({ type: "reset", sub: "s1", code: "must_refetch" }, snapshot("s1", []), live("s1", "0/20"), { type: "stale", sub: "s1", code: "query_failed" }, cut("0/20"));
     expect(one.steps.at(-1)).toMatchObject({ cut: "0/20", isLive: false });
     send(cut("0/30"));
@@ -185,16 +185,16 @@ describe("any stream", () => {
         line.attach("s1", members.s1);
         line.attach("s2", members.s2);
         let position = 16;
-        let told = 16;
+        let sent = 16;
         const isLive = { s1: false, s2: false };
         const text = (at: number): string => `0/${at.toString(16).toUpperCase()}`;
-        line.receive(cut(text(told)));
+        line.receive(cut(text(sent)));
         for (const { sub, kind } of events) {
           position += 8;
           const name = sub as "s1" | "s2";
           if (kind === "cut") {
-            told = position;
-            line.receive(cut(text(told)));
+            sent = position;
+            line.receive(cut(text(sent)));
           } else if (kind === "live") {
             if (isLive[name]) continue;
             isLive[name] = true;
@@ -209,7 +209,7 @@ describe("any stream", () => {
           const shown = (["s1", "s2"] as const).filter((member) => isLive[member] && members[member].steps.length > 0 && isShown(line, member));
           if (shown.length === 2) expect(members.s1.at).toBe(members.s2.at);
         }
-        // The next cut brings everybody who is live to it, so nothing is held for ever.
+        // The next cut brings every live result to it, so nothing waits for ever.
         line.receive(cut(text(position + 8)));
         for (const name of ["s1", "s2"] as const) if (isLive[name]) expect(members[name].at).toBe(text(position + 8));
       }),

@@ -1,4 +1,4 @@
--- Run by setup (or at start with AutoCreateNodes), as the owner of the outbox: the engines that publish it, and until when each counts as alive (UTC).
+-- Run by setup (or at start with AutoCreateNodes), as the owner of the outbox: the engines that publish it, each alive until a time (UTC).
 -- psql -v nodes_schema=public -v nodes_table=nodes -f sql/outbox/nodes.sql
 CREATE TABLE IF NOT EXISTS :"nodes_schema".:"nodes_table" (
     id text PRIMARY KEY,

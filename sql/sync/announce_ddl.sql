@@ -1,5 +1,6 @@
--- Run by `-- setup`; called by the event triggers to tell the engine, in commit order, that the schema changes with this transaction.
--- Temporary objects are nobody else's business. An error here must never fail the application's DDL; then the engine's own poll finds the change.
+-- Run by `-- setup`; called by the event triggers to announce, in commit order, that the schema changes with this transaction.
+-- Temporary objects are left out: no other session sees them. An error here must never fail the application's DDL; the engine's poll
+-- then finds the change.
 CREATE OR REPLACE FUNCTION sync.announce_ddl() RETURNS event_trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog
@@ -19,4 +20,4 @@ EXCEPTION WHEN OTHERS THEN
     RAISE DEBUG 'sync.announce_ddl: % (%)', sqlerrm, sqlstate;
 END
 $function$;
-COMMENT ON FUNCTION sync.announce_ddl() IS 'Tells SyncEngine of DDL through the write-ahead log.';
+COMMENT ON FUNCTION sync.announce_ddl() IS 'Announces DDL to SyncEngine through the write-ahead log.';

@@ -4,11 +4,13 @@ using Npgsql;
 using SyncEngine.IntegrationTests;
 using SyncEngine.Postgres.Administration;
 using SyncEngine.Postgres.Embedded;
+using SyncEngine.Postgres.Sessions;
 using Xunit;
 
 [assembly: AssemblyFixture(typeof(PostgresFixture))]
 
-// Tests on the shared server take turns: transaction ids and WAL positions are the whole server's, and a slot waits for everybody's transactions.
+// Tests on the shared server take turns: transaction ids and WAL positions are the whole server's, and a slot waits for everybody's
+// transactions.
 // A class with servers of its own says so with a collection of its own, and runs beside them.
 [assembly: CollectionBehavior(CollectionBehavior.CollectionPerAssembly)]
 
@@ -27,7 +29,8 @@ public interface IPostgresServer
 /// A test class takes it in its constructor and asks for a database of its own.
 /// </summary>
 /// <remarks>
-/// Its folder is kept between runs, so that a run that was killed leaves nothing behind for good: the next one takes over its server and drops its databases.
+/// Its folder is kept between runs, so that a run that was killed leaves nothing behind for good: the next one takes over its server and
+/// drops its databases.
 /// A run beside another one takes the next folder.
 /// </remarks>
 public sealed class PostgresFixture : IPostgresServer, IAsyncLifetime
@@ -43,7 +46,9 @@ public sealed class PostgresFixture : IPostgresServer, IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        var major = Environment.GetEnvironmentVariable("SYNC_TEST_POSTGRES") is { Length: > 0 } text ? int.Parse(text, CultureInfo.InvariantCulture) : (int?)null;
+        var major = Environment.GetEnvironmentVariable("SYNC_TEST_POSTGRES") is { Length: > 0 } text
+            ? int.Parse(text, CultureInfo.InvariantCulture)
+            : (int?)null;
         server = await StartAsync(major);
         await using var connection = new NpgsqlConnection(Server.ConnectionString);
         foreach (var leftover in await connection.QueryAsync<string>($"SELECT datname FROM pg_database WHERE datname LIKE '{Prefix}%'"))
@@ -83,7 +88,10 @@ public sealed class PostgresFixture : IPostgresServer, IAsyncLifetime
                     new EmbeddedPostgresOptions
                     {
                         Major = major,
-                        DataFolder = Path.Combine(Path.GetTempPath(), $"syncengine-tests-{Environment.UserName}", $"{major?.ToString(CultureInfo.InvariantCulture) ?? "machine"}-{number.ToString(CultureInfo.InvariantCulture)}"),
+                        DataFolder = Path.Combine(
+                            Path.GetTempPath(),
+                            $"syncengine-tests-{Environment.UserName}",
+                            $"{major?.ToString(CultureInfo.InvariantCulture) ?? "machine"}-{number.ToString(CultureInfo.InvariantCulture)}"),
                         Demo = false,
                         Settings = new Dictionary<string, string>(StringComparer.Ordinal)
                         {
@@ -111,15 +119,18 @@ public sealed class PostgresFixture : IPostgresServer, IAsyncLifetime
     private async Task DropAsync(string name)
     {
         await using var connection = new NpgsqlConnection(Server.ConnectionString);
-        foreach (var prepared in await connection.QueryAsync<string>("SELECT gid FROM pg_prepared_xacts WHERE database = @name", new { name }))
+        foreach (var prepared in await connection.QueryAsync<string>(
+            "SELECT gid FROM pg_prepared_xacts WHERE database = @name", new { name }))
         {
-            await using var inside = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(Server.ConnectionString) { Database = name, Pooling = false }.ConnectionString);
+            await using var inside = new NpgsqlConnection(
+                new NpgsqlConnectionStringBuilder(Server.ConnectionString) { Database = name, Pooling = false }.ConnectionString);
             await inside.ExecuteAsync($"ROLLBACK PREPARED {Quoting.Literal(prepared)}");
         }
 
         await connection.ExecuteAsync($"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false");
         await connection.ExecuteAsync("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = @name", new { name });
-        await connection.ExecuteAsync("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = @name", new { name });
+        await connection.ExecuteAsync(
+            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = @name", new { name });
         await connection.ExecuteAsync($"DROP DATABASE {name} WITH (FORCE)");
     }
 }
@@ -147,7 +158,8 @@ public sealed class TestDatabase : IAsyncDisposable
 
     public string Name => Address.Database!;
 
-    public string Url => $"postgres://{Address.Username}:{Address.Password}@{Address.Host}:{Address.Port.ToString(CultureInfo.InvariantCulture)}/{Name}";
+    public string Url =>
+        $"postgres://{Address.Username}:{Address.Password}@{Address.Host}:{Address.Port.ToString(CultureInfo.InvariantCulture)}/{Name}";
 
     /// <summary>Pooled connections as a superuser, with PostgreSQL's own settings.</summary>
     public NpgsqlDataSource DataSource { get; }
@@ -155,7 +167,8 @@ public sealed class TestDatabase : IAsyncDisposable
     /// <summary>Pooled connections as another role, which was made with <see cref="RolePassword"/>.</summary>
     public NpgsqlDataSource As(string role)
     {
-        var source = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(ConnectionString) { Username = role, Password = RolePassword });
+        var source = NpgsqlDataSource.Create(
+            new NpgsqlConnectionStringBuilder(ConnectionString) { Username = role, Password = RolePassword });
         others.Add(source);
         return source;
     }

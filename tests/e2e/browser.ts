@@ -39,7 +39,7 @@ export interface Playground {
   readonly pane: (number: number) => Pane;
 }
 
-/** The parts of a pane that tests look at. */
+/** The parts of a pane that tests read. */
 export interface Pane {
   readonly root: Locator;
   readonly status: Locator;

@@ -1,4 +1,4 @@
-/** The running engine, and the database that it serves. A missing one is a failure: a browser suite that is skipped looks green. */
+/** The running engine, and the database that it serves. A missing one is a failure, because a skipped suite would count as green. */
 export const engineUrl = (): string => required("SYNC_URL").replace(/\/$/, "");
 export const databaseUrl = (): string => required("DATABASE_URL");
 

@@ -9,7 +9,7 @@ type Seen = readonly string[];
 let browser: Browser;
 let opened: Playground;
 let page: Page;
-/** Told apart from every other message in the lobby. */
+/** Distinguishes these messages from all others in the lobby. */
 let mark: string;
 let count = 0;
 
@@ -26,12 +26,12 @@ beforeEach(async () => {
   await page.evaluate((own) => {
     const list = document.querySelector('ol[aria-label="Messages"]')!;
     const seen: string[][] = [];
-    const look = () => {
+    const check = () => {
       const texts = [...list.querySelectorAll("li")].map((item) => `${item.querySelector("span")!.textContent}${item.className === "pending" ? "?" : ""}`);
       seen.push(texts.filter((text) => text.startsWith(own)));
     };
-    look();
-    new MutationObserver(look).observe(list, { subtree: true, childList: true, attributes: true, characterData: true });
+    check();
+    new MutationObserver(check).observe(list, { subtree: true, childList: true, attributes: true, characterData: true });
     (window as unknown as { seen: string[][] }).seen = seen;
   }, mark);
 });
@@ -58,7 +58,7 @@ async function say(text: string): Promise<void> {
 }
 
 describe("the optimistic chat", () => {
-  it("shows a message at once, greyed, and then as its row, never twice and never not at all", async () => {
+  it("shows a message at once, in grey, and then as its row, always exactly once", async () => {
     await setLatency(700);
     await say("hello");
     await message("hello", "pending").waitFor();
@@ -95,7 +95,7 @@ describe("the optimistic chat", () => {
     expect(await sql(`SELECT count(*) FROM messages WHERE body LIKE '${mark} m%'`)).toBe("6");
   });
 
-  it("takes a rejected message back, with the reason", async () => {
+  it("removes a rejected message, with the reason", async () => {
     await setLatency(300);
     await page.getByLabel("Server rejects").check();
     await say("never");
@@ -107,7 +107,7 @@ describe("the optimistic chat", () => {
     await picture(page, "optimistic-rolled-back");
   });
 
-  it("takes a cancelled message back, and does not send it", async () => {
+  it("removes a cancelled message, and does not send it", async () => {
     await setLatency(5_000);
     await say("oops");
     await message("oops", "pending").getByRole("button", { name: "Cancel" }).click();

@@ -36,7 +36,7 @@ async function listen(): Promise<void> {
   await page.getByTestId("channel-status").getByText("live", { exact: true }).waitFor();
 }
 
-describe("the outbox at a glance", () => {
+describe("the outbox tab", () => {
   it("shows a row that is inserted as a message, and counts it", async () => {
     await figure("mode").getByText("full: 1 node").waitFor();
     const target = page.getByRole("list", { name: "Targets" }).getByRole("listitem").filter({ hasText: "hub" });
@@ -68,7 +68,7 @@ describe("the outbox at a glance", () => {
     expect(opened.complaints).toEqual([]);
   });
 
-  it("goes on after the last message when the connection was cut", async () => {
+  it("resumes after the last message when the connection was cut", async () => {
     const cuts: (() => Promise<void>)[] = [];
     const asked: string[] = [];
     await page.routeWebSocket(/\/sync/, (socket) => {
@@ -106,7 +106,7 @@ describe("the outbox at a glance", () => {
     expect(await height()).toBeLessThan(400);
   });
 
-  it("says why a channel cannot be listened to", async () => {
+  it("shows why a channel cannot be read", async () => {
     await page.route("**/sync/negotiate**", (route) => route.fulfill({ status: 503, body: "" }));
     await page.reload();
     await page.getByLabel("Channel", { exact: true }).fill(channel);
@@ -122,7 +122,7 @@ describe("the outbox at a glance", () => {
     await page.getByRole("alert").getByText("401").waitFor();
   });
 
-  it("asks for figures only while it is looked at", async () => {
+  it("asks for figures only while it is shown", async () => {
     await figure("mode").waitFor();
     const asked: string[] = [];
     page.on("request", (request) => asked.push(new URL(request.url()).pathname));
@@ -135,7 +135,7 @@ describe("the outbox at a glance", () => {
     expect(asked).not.toContain("/metrics");
   });
 
-  it("invites to open it where it is not", async () => {
+  it("explains how to open an outbox that is closed", async () => {
     await page.route("**/health/ready", (route) => route.fulfill({ json: { status: "up", version: "0", parts: { database: { status: "up" } } } }));
     const invitation = page.getByTestId("outbox-closed");
     await invitation.getByText("dotnet run --project src/SyncEngine.Server -- --SyncEngine:Outbox:Targets:0:Target=hub").waitFor();
@@ -163,11 +163,11 @@ describe("the outbox at a glance", () => {
     await page.setViewportSize({ width: 1280, height: 800 });
     const { right } = await shown.evaluate((list) => ({ right: list.getBoundingClientRect().right - Math.max(...[...list.children].map((part) => part.getBoundingClientRect().right)) }));
     expect(right).toBeGreaterThanOrEqual(0);
-    expect(await page.getByTestId("held").textContent()).toBe(parts["outbox.channels"].detail);
+    expect(await page.getByTestId("blocked").textContent()).toBe(parts["outbox.channels"].detail);
     await picture(page, "outbox-down");
   });
 
-  it("says what to do about dead letters", async () => {
+  it("shows the command for dead letters", async () => {
     await figure("mode").waitFor();
     const letter = await sql(`INSERT INTO sync.dead_letters (source, target, payload, code, error) VALUES ('"public"."outbox"', 'hub:e2e', '{}', '40009', 'e2e') RETURNING id`);
     try {

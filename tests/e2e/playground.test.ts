@@ -30,7 +30,7 @@ async function open(...queries: OpenedQuery[]): Promise<Playground> {
 const say = (body: string) => sql(`INSERT INTO messages (room_id, author, body, created_at) VALUES (${room}, 'ada', '${body}', now())`);
 
 describe("the playground", () => {
-  it("shows a row that is inserted, as one that entered, and measures its way", async () => {
+  it("marks an inserted row as entered, and measures its latency", async () => {
     const { page, pane, complaints } = await open({ sql: messagesOfRoom, params: [room] });
     await untilLive(pane(1));
     await pane(1).root.getByText("No rows at this cut").waitFor();
@@ -63,7 +63,7 @@ describe("the playground", () => {
 
     await sql(`UPDATE messages SET body = 'second words' WHERE room_id = ${room}`);
 
-    // Looked at in one go: a flash does not wait for a second question.
+    // One call: a flash may have ended at a second one.
     const flashing = await page.waitForFunction(() => {
       const texts = [...document.querySelectorAll("td.flash")].map((cell) => cell.textContent);
       return texts.length > 0 && texts;
@@ -73,7 +73,7 @@ describe("the playground", () => {
     await picture(page, "update");
   });
 
-  it("lets a deleted row fade for at least a second, and then go", async () => {
+  it("fades a deleted row for at least a second, and then removes it", async () => {
     await say("staying");
     await say("leaving");
     const { page, pane } = await open({ sql: messagesOfRoom, params: [room] });
@@ -111,17 +111,17 @@ describe("the playground", () => {
     await page.emulateMedia({ reducedMotion: "reduce" });
     await untilLive(pane(1));
     await say("calm");
-    const look = await page.waitForFunction(() => {
+    const style = await page.waitForFunction(() => {
       const row = document.querySelector('tr[data-mark="entered"]');
       const cell = row?.querySelector("td");
       if (!row || !cell) return false;
       const style = getComputedStyle(cell);
       return { row: getComputedStyle(row).animationName, cell: style.animationName, isColoured: style.backgroundColor !== "rgba(0, 0, 0, 0)" };
     });
-    expect(await look.jsonValue()).toEqual({ row: "none", cell: "none", isColoured: true });
+    expect(await style.jsonValue()).toEqual({ row: "none", cell: "none", isColoured: true });
   });
 
-  it("says that the engine is not reached, and goes on when it is", async () => {
+  it("shows that the engine cannot be reached, and continues when it can", async () => {
     const { page, pane } = await open({ sql: "SELECT 1 AS one" });
     await untilLive(pane(1));
     await page.route("**/subscribe", (route) => route.abort());
@@ -243,7 +243,7 @@ describe("the playground", () => {
     expect(complaints).toEqual([]);
   });
 
-  it("tells the engine's version and readiness, and nothing of the database's address", async () => {
+  it("shows the engine's version and readiness, and nothing of the database's address", async () => {
     const { page } = await open();
     await page.getByTestId("readiness").getByText("ready", { exact: true }).waitFor();
     expect(await page.getByRole("status", { name: "Engine" }).innerText()).toMatch(/SyncEngine \d+\.\d+/);
@@ -256,6 +256,8 @@ describe("the playground", () => {
     await untilLive(pane(1));
     await page.getByRole("link", { name: "Docs" }).click();
     await page.getByRole("article").getByRole("heading").first().waitFor();
+    await page.getByRole("article").getByRole("link", { name: "Guarantees" }).click();
+    expect(await page.getByRole("heading", { name: "8. Guarantees" }).evaluate((heading) => heading.getBoundingClientRect().top < innerHeight)).toBe(true);
     await say("while reading");
     await page.getByRole("tab", { name: "Queries" }).click();
     await pane(1).row("while reading").waitFor();
@@ -265,7 +267,7 @@ describe("the playground", () => {
     expect(complaints).toEqual([]);
   });
 
-  it("asks nobody but the engine", async () => {
+  it("sends requests to the engine only", async () => {
     const page = await browser.context.newPage();
     const strangers: string[] = [];
     page.on("request", (request) => {

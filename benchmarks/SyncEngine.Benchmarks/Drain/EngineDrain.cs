@@ -132,7 +132,7 @@ internal static class EngineDrain
 
         public void Acknowledge(Lsn position) => source.Acknowledge(position);
 
-        public void Nudge()
+        public void EmitProgressMessage()
         {
             // The backlog moves the position.
         }

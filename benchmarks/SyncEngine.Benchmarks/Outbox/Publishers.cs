@@ -4,7 +4,8 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using SyncEngine.Connectors.Outbox;
 using SyncEngine.Connectors.Targets;
-using SyncEngine.Postgres.Administration;
+using SyncEngine.Postgres.Notifications;
+using SyncEngine.Postgres.Sessions;
 
 namespace SyncEngine.Benchmarks.Outbox;
 
@@ -20,6 +21,7 @@ internal sealed class Publishers : IAsyncDisposable
     private readonly MeterListener listener = new();
     private readonly ConcurrentQueue<double> rounds = new();
     private readonly List<NpgsqlDataSource> databases = [];
+    private readonly List<NotificationListener> listeners = [];
     private readonly List<Task> running = [];
     private long statements;
 
@@ -46,9 +48,12 @@ internal sealed class Publishers : IAsyncDisposable
         {
             var database = NpgsqlDataSource.Create(SessionSettings.Apply(new NpgsqlConnectionStringBuilder(connectionString) { Pooling = true, MaxPoolSize = 10 }));
             publishers.databases.Add(database);
+            var listener = new NotificationListener(
+                database, new NotificationListenerOptions(), TimeProvider.System, NullLogger<NotificationListener>.Instance);
+            publishers.listeners.Add(listener);
             var connector = new OutboxConnector(
                 new OutboxOptions(),
-                new OutboxConnections(database, [new TargetRoute("*", target)], CommitOrder: null),
+                new OutboxConnections(database, listener, [new TargetRoute("*", target)], CommitOrder: null),
                 new OutboxInstruments(new OutboxHealth(TimeProvider.System), publishers.metrics),
                 TimeProvider.System,
                 NullLoggerFactory.Instance);
@@ -77,6 +82,11 @@ internal sealed class Publishers : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await StopAsync();
+        foreach (var notifications in listeners)
+        {
+            await notifications.DisposeAsync();
+        }
+
         foreach (var database in databases)
         {
             await database.DisposeAsync();

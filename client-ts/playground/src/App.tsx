@@ -17,7 +17,7 @@ export function App() {
   const current = tabs.find((tab) => tab.id === place.tab) ?? tabs[0]!;
   useShortcut("?", () => setDialog("help"));
 
-  // A tab that is left keeps its part of the hash for when it is shown again.
+  // A hidden tab keeps its part of the hash until it is shown again.
   const searches = useRef(new Map<string, string>());
   searches.current.set(current.id, place.tab === current.id ? place.search : "");
   const remember = (tab: string, search: string) => {

@@ -1,12 +1,12 @@
 import { SyncClient, type Json } from "@syncengine/client";
 import { isObject } from "./json.ts";
 
-/** Where the engine is: the folder that this page was served from. */
+/** The address of the engine: the folder that this page was served from. */
 export const engineUrl = new URL(".", document.baseURI).href.replace(/\/$/, "");
 
 const tokenSetting = "syncengine.playground.token";
 
-/** The bearer token under which the page asks; empty for none. It lives as long as the browser's tab. */
+/** The bearer token of the page; empty for none. It lives as long as the browser's tab. */
 export const currentToken = (): string => sessionStorage.getItem(tokenSetting) ?? "";
 
 export function changeToken(token: string): void {
@@ -17,13 +17,13 @@ export function changeToken(token: string): void {
 /** The one client of the page. It connects when the first query is run. */
 export const client = new SyncClient({ url: engineUrl, token: () => currentToken() || null });
 
-/** An answer that is JSON, or text. Health answers 503 with a body worth reading, so a status is no exception here. */
+/** An answer, as JSON or text. Health answers 503 with a useful body, so a status is no exception here. */
 export interface Answer {
   readonly status: number;
   readonly body: unknown;
 }
 
-/** Asks one of the engine's other doors. A body makes it a POST. */
+/** Sends a request to the engine. A body makes it a POST. */
 export async function request(path: string, { body, signal }: { body?: Json; signal?: AbortSignal } = {}): Promise<Answer> {
   const headers = new Headers({ Accept: "application/json" });
   if (currentToken() !== "") headers.set("Authorization", `Bearer ${currentToken()}`);
@@ -38,7 +38,7 @@ export async function request(path: string, { body, signal }: { body?: Json; sig
   return { status: response.status, body: json(text) ?? text };
 }
 
-/** What a refusal said, in one line. */
+/** The text of a refusal, in one line. */
 export function refusal({ status, body }: Answer): string {
   if (!isObject(body)) return `HTTP ${status}`;
   const { code, title, detail } = body;

@@ -4,7 +4,7 @@ import { OutboxTab } from "./outbox/OutboxTab.tsx";
 import { QueriesTab } from "./queries/QueriesTab.tsx";
 import type { Tab } from "./shell/Tabs.tsx";
 
-/** The tabs, in their order; the first is where the page opens. */
+/** The tabs in order; the page opens at the first. */
 export const tabs: readonly Tab[] = [
   { id: "queries", title: "Queries", Panel: QueriesTab },
   { id: "optimistic", title: "Optimistic", Panel: OptimisticTab },

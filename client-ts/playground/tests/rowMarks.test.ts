@@ -11,7 +11,7 @@ const two = { id: 2, body: "two" };
 const three = { id: 3, body: "three" };
 
 describe("row marks", () => {
-  it("take the first rows as no news", () => {
+  it("do not mark the first rows", () => {
     expect(picture(after(noRowMarks, [one, two], 0))).toEqual(["1", "2"]);
   });
 
@@ -50,7 +50,7 @@ describe("row marks", () => {
     expect(picture(after(after(after(noRowMarks, [one], 0), [], 1), [one], 2))).toEqual(["1 entered"]);
   });
 
-  it("number a second change of a cell anew", () => {
+  it("give a second change of a cell a new number", () => {
     const first = after(after(noRowMarks, [one], 0), [{ ...one, body: "a" }], 1);
     const second = after(first, [{ ...one, body: "b" }], 2);
     expect(second.shown[0]!.mark!.columns.get("body")).not.toBe(first.shown[0]!.mark!.columns.get("body"));

@@ -9,7 +9,7 @@ describe("sqlTokens", () => {
     expect(sqlTokens(sql).map((token) => token.text).join("")).toBe(sql);
   });
 
-  it("tells keywords, strings, numbers, parameters and comments apart", () => {
+  it("distinguishes keywords, strings, numbers, parameters and comments", () => {
     expect(kinds("SELECT body, 'it''s' FROM m WHERE id = $1 LIMIT 5 -- few")).toEqual([
       ["keyword", "SELECT"], ["text", "body,"], ["string", "'it''s'"], ["keyword", "FROM"], ["text", "m"], ["keyword", "WHERE"],
       ["text", "id ="], ["parameter", "$1"], ["keyword", "LIMIT"], ["number", "5"], ["comment", "-- few"],

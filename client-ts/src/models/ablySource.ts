@@ -2,7 +2,7 @@ import { systemClock, type Clock } from "../clock.js";
 import type { MessageReader, MessageSource, OpenOptions, SourceMessage } from "./messageSource.js";
 import { messagesAfter, type HistoryPage } from "./replay.js";
 
-/** What is used of a message of Ably's client. */
+/** The members of a message of Ably's client that are used. */
 export interface AblyMessage {
   readonly id?: string | undefined;
   readonly name?: string | undefined;
@@ -16,7 +16,7 @@ export interface AblyStateChange {
   readonly reason?: { readonly message: string } | null | undefined;
 }
 
-/** What is used of a channel of Ably's client. */
+/** The members of a channel of Ably's client that are used. */
 export interface AblyChannel {
   readonly state: string;
   attach(): Promise<unknown>;
@@ -28,7 +28,7 @@ export interface AblyChannel {
   off(listener: (change: AblyStateChange) => void): void;
 }
 
-/** What is used of Ably's realtime client, version 2: `new Ably.Realtime(…)` is one. */
+/** The members of Ably's realtime client, version 2, that are used; `new Ably.Realtime(…)` has them. */
 export interface AblyRealtime {
   readonly channels: { get(name: string): AblyChannel };
   readonly connection: {
@@ -38,7 +38,7 @@ export interface AblyRealtime {
   };
 }
 
-/** Channels of Ably: history up to where the channel was attached, then what comes in. */
+/** Channels of Ably: history up to the attachment, then new messages. */
 export function ablySource(client: AblyRealtime, clock: Clock = systemClock): MessageSource {
   return {
     open(channelName, after, reader, options) {
@@ -51,7 +51,7 @@ export function ablySource(client: AblyRealtime, clock: Clock = systemClock): Me
 
 class AblyFeed {
   private isOver = false;
-  /** Until history has been told; null from then on. */
+  /** Messages that arrive before history has been read; null from then on. */
   private arrived: AblyMessage[] | null = [];
   private isAttached = false;
   private attachedHere = false;
@@ -71,7 +71,7 @@ class AblyFeed {
     try {
       this.channel.on(this.stateChanged);
       this.client.connection.on(this.connectionChanged);
-      // Somebody else may use the channel, too: then its history does not end where this feed begins to listen, and overlaps with what comes in.
+      // The application may have attached the channel already. Then history overlaps with the messages that arrive.
       this.attachedHere = this.channel.state !== "attached";
       await this.channel.subscribe(this.arrive);
       await this.channel.attach();
@@ -84,9 +84,9 @@ class AblyFeed {
         this.end(() => this.reader.outOfReach());
         return;
       }
-      for (const message of held) this.tell(message);
+      for (const message of held) this.deliver(message);
       const last = held.at(-1)?.id ?? after;
-      for (const message of this.arrived!) if (message.id === undefined || compareIds(message.id, last) > 0) this.tell(message);
+      for (const message of this.arrived!) if (message.id === undefined || compareIds(message.id, last) > 0) this.deliver(message);
       this.arrived = null;
       if (!this.isOver) this.reader.live();
     } catch (cause) {
@@ -100,10 +100,10 @@ class AblyFeed {
 
   private readonly arrive = (message: AblyMessage): void => {
     if (this.arrived !== null) this.arrived.push(message);
-    else this.tell(message);
+    else this.deliver(message);
   };
 
-  // The beginning of the latest outage: one that began while the channel was still attaching belongs to the outage before.
+  // The beginning of the latest outage. One that began while the channel was attaching belongs to the outage before.
   private readonly connectionChanged = ({ current }: { readonly current: string }): void => {
     const isConnected = current === "connected";
     if (this.wasConnected && !isConnected && (this.awaySince === null || this.channel.state === "attached")) this.awaySince = this.clock.now();
@@ -120,20 +120,20 @@ class AblyFeed {
     }
   };
 
-  private tell(message: AblyMessage): void {
+  private deliver(message: AblyMessage): void {
     if (this.isOver || message.id === undefined) return;
     this.reader.message(sourceMessage(message));
   }
 
-  private end(tell: () => void): void {
+  private end(notify: () => void): void {
     if (this.isOver) return;
     this.isOver = true;
     this.channel.unsubscribe(this.arrive);
     this.channel.off(this.stateChanged);
     this.client.connection.off(this.connectionChanged);
-    // A channel that is not attached any more has nothing to let go.
+    // Detaching fails when the channel is no longer attached.
     if (this.attachedHere) this.channel.detach().catch(() => {});
-    tell();
+    notify();
   }
 }
 
@@ -142,7 +142,7 @@ function sourceMessage({ id, name, data, extras }: AblyMessage): SourceMessage {
   return { id: id!, name: name ?? "", data, headers: typeof headers === "object" && headers !== null ? (headers as SourceMessage["headers"]) : {} };
 }
 
-/** Ably's ErrorInfo is no Error in every version. */
+/** Not every version of Ably's ErrorInfo is an Error. */
 function reasonOf(cause: unknown): string {
   return typeof cause === "object" && cause !== null && "message" in cause ? String(cause.message) : String(cause);
 }

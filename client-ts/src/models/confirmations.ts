@@ -7,17 +7,17 @@ interface Waiting {
   readonly stopTimer: () => void;
 }
 
-/** Who waits for which mutation, and for how long. */
+/** The promises of confirmations, with their timeouts. */
 export class Confirmations {
   private readonly waiting = new Map<string, Waiting>();
 
   constructor(
     private readonly clock: Clock,
-    /** Takes a pending event back, because of this. */
+    /** Rolls a pending event back for this reason. */
     private readonly rollBack: (error: RollbackError) => void,
   ) {}
 
-  /** The promise of a confirmation, which is rejected when the event is rolled back, and the way to have it rolled back. */
+  /** The promise of a confirmation, which rejects when the event is rolled back, and a function that rolls it back. */
   expect(mutationId: string, timeoutMilliseconds: number): [confirmation: Promise<void>, cancel: () => void] {
     let waiting: Waiting;
     const confirmation = new Promise<void>((resolve, reject) => {
@@ -25,7 +25,7 @@ export class Confirmations {
       waiting = { resolve, reject, stopTimer };
       this.waiting.set(mutationId, waiting);
     });
-    // Whoever does not look at it has been told by the data.
+    // A caller that ignores the promise sees the outcome in the data.
     confirmation.catch(() => {});
     const cancel = (): void => {
       if (this.waiting.get(mutationId) === waiting) this.rollBack(new RollbackError("cancelled", mutationId, "optimistic event cancelled"));
@@ -33,8 +33,8 @@ export class Confirmations {
     return [confirmation, cancel];
   }
 
-  /** Tells how it ended: confirmed, or rolled back. */
-  settle(mutationId: string, error: RollbackError | null): void {
+  /** Completes the promise: confirmed, or rolled back. */
+  complete(mutationId: string, error: RollbackError | null): void {
     const waiting = this.waiting.get(mutationId);
     if (waiting === undefined) return;
     this.waiting.delete(mutationId);

@@ -12,13 +12,13 @@ export interface ModelData<T> {
   readonly confirmed: T;
 }
 
-/** What ends the merging of messages: one that should have come before others, or one that cannot be merged. */
+/** The reason why merging stopped: a message that should have come before others, or one that cannot be merged. */
 export type Interruption = { readonly type: "late"; readonly id: string } | { readonly type: "unmergeable"; readonly cause: unknown };
 
 const eventUuidHeader = "x-ably-models-event-uuid";
 const rejectHeader = "x-ably-models-reject";
 
-/** The data of a model: each confirmed event merged once and in order into what was read, and the pending ones upon it. */
+/** The data of a model: the state that was read, each confirmed event merged once and in order, and the pending events on top. */
 export class EventFold<T> {
   private current: ModelData<T> | null = null;
   private seen: SeenIds | null = null;
@@ -34,7 +34,7 @@ export class EventFold<T> {
     this.confirmations = new Confirmations(settings.clock, (error) => this.rollBack(error));
   }
 
-  /** Null until there was any. */
+  /** Null before the first. */
   get data(): ModelData<T> | null {
     return this.current;
   }
@@ -48,22 +48,22 @@ export class EventFold<T> {
     return this.pending.length > 0;
   }
 
-  /** What was read takes the place of the confirmed data; `take` makes it seen. */
+  /** Replaces the confirmed data by a state that was read; `take` shows it. */
   replace(confirmed: T, base: string): void {
     this.seen = new SeenIds(base, this.settings.compareIds);
     this.current = { optimistic: this.current?.optimistic ?? confirmed, confirmed };
   }
 
-  /** Merges confirmed events, and puts the pending ones upon them. */
+  /** Merges confirmed events, and applies the pending ones on top. */
   take(messages: readonly SourceMessage[]): Interruption | null {
     const seen = this.seen!;
     let confirmed = this.current!.confirmed;
     let interruption: Interruption | null = null;
-    const settled: [mutationId: string, error: RollbackError | null][] = [];
+    const completed: [mutationId: string, error: RollbackError | null][] = [];
     for (const message of messages) {
       const event = this.confirmedEvent(message);
-      const standing = seen.look(message.id);
-      if (event !== null && standing === "new" && !event.rejected) {
+      const status = seen.statusOf(message.id);
+      if (event !== null && status === "new" && !event.rejected) {
         try {
           confirmed = this.merge(confirmed, event);
         } catch (cause) {
@@ -71,23 +71,23 @@ export class EventFold<T> {
           break;
         }
       }
-      if (standing === "new") seen.add(message.id);
+      if (status === "new") seen.add(message.id);
       const pending = event === null ? undefined : this.pending.find(({ mutationId }) => mutationId === event.mutationId);
       if (pending !== undefined) {
         this.pending = this.pending.filter((other) => other !== pending);
-        settled.push([pending.mutationId, event!.rejected ? new RollbackError("rejected", pending.mutationId, `events were rejected: ${pending.name}`) : null]);
+        completed.push([pending.mutationId, event!.rejected ? new RollbackError("rejected", pending.mutationId, `events were rejected: ${pending.name}`) : null]);
       }
-      if (standing === "late") {
+      if (status === "late") {
         interruption = { type: "late", id: message.id };
         break;
       }
     }
     this.putPending(confirmed);
-    for (const [mutationId, error] of settled) this.confirmations.settle(mutationId, error);
+    for (const [mutationId, error] of completed) this.confirmations.complete(mutationId, error);
     return interruption;
   }
 
-  /** Adds a pending event. Throws what `merge` throws, and changes nothing then. */
+  /** Adds a pending event. An error of `merge` is thrown, and nothing changes then. */
   expect({ mutationId, name, data }: ModelEvent, timeoutMilliseconds: number): [confirmation: Promise<void>, cancel: () => void] {
     if (!isName(mutationId) || !isName(name)) throw new Error("an optimistic event needs a mutationId and a name, both texts that are not empty");
     if (this.pending.some((other) => other.mutationId === mutationId)) throw new Error(`an optimistic event with the mutationId ${mutationId} is pending already`);
@@ -100,9 +100,9 @@ export class EventFold<T> {
     return handle;
   }
 
-  /** Rolls back what is pending. */
+  /** Rolls back all pending events. */
   close(): void {
-    for (const { mutationId } of this.pending) this.confirmations.settle(mutationId, new RollbackError("closed", mutationId, "the model was disposed"));
+    for (const { mutationId } of this.pending) this.confirmations.complete(mutationId, new RollbackError("closed", mutationId, "the model was disposed"));
     this.pending = [];
   }
 
@@ -116,7 +116,7 @@ export class EventFold<T> {
   private rollBack(error: RollbackError): void {
     this.pending = this.pending.filter(({ mutationId }) => mutationId !== error.mutationId);
     this.putPending(this.current!.confirmed);
-    this.confirmations.settle(error.mutationId, error);
+    this.confirmations.complete(error.mutationId, error);
   }
 
   private putPending(confirmed: T): void {
@@ -124,7 +124,7 @@ export class EventFold<T> {
     this.pending = pending;
     this.show({ optimistic, confirmed });
     for (const { event, cause } of failed) {
-      this.confirmations.settle(event.mutationId, new RollbackError("failed", event.mutationId, `the event ${event.name} cannot be merged any more`, { cause }));
+      this.confirmations.complete(event.mutationId, new RollbackError("failed", event.mutationId, `the event ${event.name} can no longer be merged`, { cause }));
     }
   }
 

@@ -1,10 +1,10 @@
-import type { ChannelReader, ConnectionHolder, SyncClient } from "../client.js";
+import type { ChannelReader, ConnectionListener, SyncClient } from "../client.js";
 import type { ChannelItem, ChannelMessage } from "../protocol.js";
 import { SyncError } from "../syncError.js";
-import { beginning, mostReplayed, type CompareIds, type MessageReader, type MessageSource, type SourceMessage } from "./messageSource.js";
+import { beginning, maximumReplayed, type CompareIds, type MessageReader, type MessageSource, type SourceMessage } from "./messageSource.js";
 
-/** Channels of the engine's own hub: it tells what it holds after an id, and what follows. After a lost connection it goes on where it was. */
-export function hubSource(client: Pick<SyncClient, "hold" | "channel">): MessageSource {
+/** Channels of the engine's own hub: held messages after an id, then new ones. After a lost connection it resumes. */
+export function hubSource(client: Pick<SyncClient, "keepConnected" | "channel">): MessageSource {
   return {
     open(channelName, after, reader, { compareIds }) {
       const feed = new HubFeed(client, channelName, after === beginning ? null : after, reader, compareIds);
@@ -13,23 +13,23 @@ export function hubSource(client: Pick<SyncClient, "hold" | "channel">): Message
   };
 }
 
-class HubFeed implements ConnectionHolder, ChannelReader {
+class HubFeed implements ConnectionListener, ChannelReader {
   private readonly release: () => void;
   private stop = (): void => {};
   private hasOpened = false;
   private isLive = false;
-  /** All that is held, where the hub could not go on from the id: an id of the whole outbox need not be one of this channel. */
+  /** Messages after a `reset`: the hub could not resume at the id, because an id of the outbox need not be one of this channel. */
   private held: ChannelMessage[] | null = null;
   private isOver = false;
 
   constructor(
-    private readonly client: Pick<SyncClient, "hold" | "channel">,
+    private readonly client: Pick<SyncClient, "keepConnected" | "channel">,
     private readonly channelName: string,
     private from: string | null,
     private readonly reader: MessageReader,
     private readonly compareIds: CompareIds,
   ) {
-    this.release = client.hold(this);
+    this.release = client.keepConnected(this);
   }
 
   opened(): void {
@@ -41,7 +41,7 @@ class HubFeed implements ConnectionHolder, ChannelReader {
     this.stop();
     this.stop = () => {};
     this.held = null;
-    // Whoever waits for a first connection is told why there is none, and decides how often to try.
+    // Without a first connection the reader gets the reason, and decides about further tries.
     if (error !== undefined && !this.hasOpened) this.end(() => this.reader.failed(error));
   }
 
@@ -53,12 +53,12 @@ class HubFeed implements ConnectionHolder, ChannelReader {
     if (this.isOver) return;
     switch (item.type) {
       case "message":
-        if (this.held === null) this.tell(item.message);
-        else if (this.held.push(item.message) > mostReplayed) this.end(() => this.reader.outOfReach());
+        if (this.held === null) this.deliver(item.message);
+        else if (this.held.push(item.message) > maximumReplayed) this.end(() => this.reader.outOfReach());
         break;
       case "live":
-        if (!this.tellHeld()) break;
-        // 0 asks the hub to notice what is missed from the time on when the channel was empty.
+        if (!this.deliverHeld()) break;
+        // The channel was empty: with 0 the hub notices messages that are missed from now on.
         this.from = item.id ?? beginning;
         if (!this.isLive) this.reader.live();
         this.isLive = true;
@@ -74,7 +74,7 @@ class HubFeed implements ConnectionHolder, ChannelReader {
   }
 
   ended(error: Error | null): void {
-    // A connection that is lost says so itself, and the next one goes on.
+    // A lost connection is its own event, and the next connection resumes.
     if ((error as { code?: string } | null)?.code === "network_error") return;
     this.end(() => this.reader.failed(error ?? new Error(`the stream of the channel ${this.channelName} was completed`)));
   }
@@ -83,13 +83,13 @@ class HubFeed implements ConnectionHolder, ChannelReader {
     this.end(() => {});
   }
 
-  private tell(message: ChannelMessage): void {
+  private deliver(message: ChannelMessage): void {
     this.from = message.id;
     this.reader.message(sourceMessage(message));
   }
 
-  /** Messages after the id are complete when what is held begins at it or before, or is nothing at all. */
-  private tellHeld(): boolean {
+  /** Messages after the id are complete when the held ones begin at the id or before it, or when there are none. */
+  private deliverHeld(): boolean {
     const { held, from } = this;
     this.held = null;
     if (held === null) return true;
@@ -97,16 +97,16 @@ class HubFeed implements ConnectionHolder, ChannelReader {
       this.end(() => this.reader.outOfReach());
       return false;
     }
-    for (const message of held) if (!this.isOver && (from === null || this.compareIds(message.id, from) > 0)) this.tell(message);
+    for (const message of held) if (!this.isOver && (from === null || this.compareIds(message.id, from) > 0)) this.deliver(message);
     return !this.isOver;
   }
 
-  private end(tell: () => void): void {
+  private end(notify: () => void): void {
     if (this.isOver) return;
     this.isOver = true;
     this.stop();
     this.release();
-    tell();
+    notify();
   }
 }
 
@@ -114,7 +114,7 @@ function sourceMessage({ id, name, data, encoding, extras }: ChannelMessage): So
   return { id, name, data: encoding === "json" && typeof data === "string" ? decode(data) : data, headers: extras?.headers ?? {} };
 }
 
-/** Text that is no JSON is handed on as it is, as Ably's client does. */
+/** Text that is not JSON is passed on unchanged, as Ably's client does. */
 function decode(text: string): unknown {
   try {
     return JSON.parse(text);

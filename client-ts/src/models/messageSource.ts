@@ -10,34 +10,35 @@ export interface SourceMessage {
 export type CompareIds = (left: string, right: string) => number;
 
 export interface OpenOptions {
-  /** Messages asked for at once, where history comes in pages. */
+  /** Messages per page of history. */
   readonly historyPageSize: number;
   readonly compareIds: CompareIds;
 }
 
-/** Who reads a channel. After `outOfReach`, `discontinuity` or `failed`, and after it was closed, it is told nothing more. */
+/** Reader of a channel. Nothing is called after `outOfReach`, `discontinuity` or `failed`, or after it was closed. */
 export interface MessageReader {
   message(message: SourceMessage): void;
-  /** All that was held has been told; what follows comes as it happens. Told once. */
+  /** All held messages have been passed on; new ones follow. Called once. */
   live(): void;
-  /** What came after the asked id is not held any more. */
+  /** Messages after the requested id are no longer held. */
   outOfReach(): void;
-  /** Messages may have been missed: the channel was away for so long, at most. */
+  /** Messages may have been missed: the channel was away for at most so long. */
   discontinuity(awayMilliseconds: number): void;
   failed(error: Error): void;
 }
 
-/** Where messages come from. */
+/** A source of messages. */
 export interface MessageSource {
   /**
-   * Tells the messages of a channel whose id comes after `after`, first those that are held and then live ones, in their order. `0` stands for
-   * the beginning. The answer closes the channel. An implementation goes on by itself after a lost connection when it knows that nothing was missed.
+   * Passes on the messages of a channel whose id comes after `after`: first the held ones, then new ones, in order.
+   * `0` stands for the beginning. The result closes the channel.
+   * An implementation resumes by itself after a lost connection when it knows that nothing was missed.
    */
   open(channelName: string, after: string, reader: MessageReader, options: OpenOptions): () => void;
 }
 
-/** Where a replay begins that tells all that is held. */
+/** The id before all held messages. */
 export const beginning = "0";
 
-/** So many messages are replayed at most; more are as good as out of reach, and reading the state anew is cheaper. */
-export const mostReplayed = 100_000;
+/** Messages of a replay at most. With more, reading the state again is cheaper. */
+export const maximumReplayed = 100_000;

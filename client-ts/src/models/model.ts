@@ -1,19 +1,19 @@
-import { callAll } from "../bulletin.js";
+import { callAll } from "../changeNotifier.js";
 import { EventFold, type ModelData } from "./eventFold.js";
 import type { Merge, ModelEvent } from "./events.js";
-import { mostReplayed, type SourceMessage } from "./messageSource.js";
+import { maximumReplayed, type SourceMessage } from "./messageSource.js";
 import { advanceModel, type MachineEffect, type MachineEvent, type MachineState } from "./modelMachine.js";
 import type { OptimisticEventOptions, Settings } from "./options.js";
 import { SlidingWindow } from "./slidingWindow.js";
 
-/** The state as the backend has it, and the id of the last event that is in it: both read in one transaction. */
+/** The state of the backend and the id of the last event in it, both read in one transaction. */
 export interface Synced<T> {
   readonly data: T;
-  /** Without one the model cannot know where to go on, and ends as `errored`. */
+  /** Without one the model cannot resume, and becomes `errored`. */
   readonly sequenceId: string | number | null | undefined;
 }
 
-/** Reads the state. Called at first, and whenever events may have been missed. */
+/** Reads the state. Called first, and whenever events may have been missed. */
 export type Sync<T, P extends readonly unknown[]> = (...params: P) => Promise<Synced<T>>;
 
 export interface ModelSpec<T, P extends readonly unknown[]> {
@@ -32,7 +32,7 @@ export interface ModelStateChange {
 
 export type ModelListener<T> = (error: Error | null, data?: T) => void;
 
-/** Reading history takes time, in which the oldest messages expire. */
+/** Reading history takes time, and the oldest messages expire meanwhile. */
 const retentionMarginMilliseconds = 5_000;
 const reopenMilliseconds = 15_000;
 
@@ -50,26 +50,26 @@ const shownAs: Readonly<Record<MachineState["name"], ModelState>> = {
 };
 
 /**
- * Data that the backend changes and tells the changes of: a state that was read once, and the events since then merged into it. Expected changes
- * are merged on top until the backend has confirmed or rejected them.
+ * Data of the backend: a state that was read once, with the events since then merged into it.
+ * Pending changes are merged on top until the backend has confirmed or rejected them.
  */
 export class Model<T, P extends readonly unknown[] = readonly unknown[]> {
   private machine: MachineState = { name: "initialized" };
   private readonly events: MachineEvent[] = [];
   private isAdvancing = false;
-  private told: ModelState = "initialized";
+  private reportedState: ModelState = "initialized";
   private reason: Error | undefined;
   private stopTimer = (): void => {};
 
   private params: P | null = null;
-  /** Rises with every change of the state, so that a late answer of the sync function is known as one. */
+  /** Rises with every change of the state, so that a late answer of the sync function is recognised. */
   private round = 0;
-  /** Stands for the open channel: what another one tells is late. */
+  /** Identifies the open channel; calls of an earlier one are ignored. */
   private feed: object | null = null;
   private closeFeed = (): void => {};
-  /** Since when events may have been missed; null while none is. */
+  /** The time since which events may have been missed; null while none are. */
   private awaySince: number | null = null;
-  /** What was read and is not shown yet, because events follow. */
+  /** The state that was read and is not shown yet, because events follow. */
   private read: { readonly data: T; readonly base: string } | null = null;
   /** Messages of a replay, until it is complete; null while they are merged as they come. */
   private replayed: SourceMessage[] | null = null;
@@ -97,26 +97,26 @@ export class Model<T, P extends readonly unknown[] = readonly unknown[]> {
     return this.fold.data;
   }
 
-  /** Reads the state with these parameters, and again with them whenever it must be. Answers when the model is ready. */
+  /** Reads the state with these parameters, now and whenever it must be read again. Resolves when the model is ready. */
   sync(...params: P): Promise<void> {
     this.params = params;
     return this.until("ready", () => this.dispatch({ type: "sync" }));
   }
 
-  /** Lets the channel go. The data stays, and stands still. */
+  /** Closes the channel. The data stays as it is. */
   pause(): Promise<void> {
     this.awaySince ??= this.settings.clock.now();
     this.dispatch({ type: "pause" });
     return Promise.resolve();
   }
 
-  /** Goes on where it was paused, or reads the state anew when that is too long ago. Answers when the model is ready. */
+  /** Resumes after a pause, or reads the state again when that is too long ago. Resolves when the model is ready. */
   resume(): Promise<void> {
     if (this.machine.name !== "paused") return Promise.reject(new Error(`a model that is ${this.state} cannot be resumed`));
     return this.until("ready", () => this.dispatch({ type: this.canCatchUp() ? "resume" : "sync" }));
   }
 
-  /** Ends it, for good. Pending events are rolled back. */
+  /** Ends the model for good. Pending events are rolled back. */
   dispose(): Promise<void> {
     this.dispatch({ type: "dispose" });
     this.fold.close();
@@ -150,7 +150,7 @@ export class Model<T, P extends readonly unknown[] = readonly unknown[]> {
     this.listeners.delete(listener);
   }
 
-  /** Calls back whenever the model comes to be in this state; the answer ends that. */
+  /** Calls back whenever the model enters this state; the result ends that. */
   on(state: ModelState, listener: (change: ModelStateChange) => void): () => void {
     const entry = { state, call: listener };
     this.stateListeners.add(entry);
@@ -158,8 +158,8 @@ export class Model<T, P extends readonly unknown[] = readonly unknown[]> {
   }
 
   /**
-   * Merges a change that the backend has not made yet. Answers when it is in the data, with the promise of its confirmation, which is rejected when
-   * it is rolled back, and the way to have it rolled back. Called before the change is sent.
+   * Merges a change that the backend has not made yet. Call it before the change is sent. Resolves when the change is in the data.
+   * The result is the promise of its confirmation, which rejects when the change is rolled back, and a function that rolls it back.
    */
   async optimistic(event: ModelEvent, options: OptimisticEventOptions = {}): Promise<[confirmation: Promise<void>, cancel: () => void]> {
     if (this.data === null || this.state === "errored" || this.state === "disposed") throw new Error(`a model that is ${this.state} takes no optimistic events: sync it first`);
@@ -183,14 +183,14 @@ export class Model<T, P extends readonly unknown[] = readonly unknown[]> {
     } finally {
       this.isAdvancing = false;
     }
-    this.tellState();
+    this.reportState();
   }
 
-  private tellState(): void {
-    const previous = this.told;
+  private reportState(): void {
+    const previous = this.reportedState;
     const current = this.state;
     if (current === previous) return;
-    this.told = current;
+    this.reportedState = current;
     if (current === "ready") this.reason = undefined;
     const change: ModelStateChange = { current, previous, ...(this.reason === undefined ? {} : { reason: this.reason }) };
     this.reason = undefined;
@@ -238,9 +238,9 @@ export class Model<T, P extends readonly unknown[] = readonly unknown[]> {
   private until(wanted: ModelState, begin: () => void): Promise<void> {
     return new Promise((resolve, reject) => {
       const ends: (() => void)[] = [];
-      const end = (settle: () => void) => (): void => {
+      const end = (finish: () => void) => (): void => {
         for (const stop of ends) stop();
-        settle();
+        finish();
       };
       ends.push(this.on(wanted, end(resolve)));
       for (const other of ["errored", "disposed", "paused"] as const) {
@@ -269,7 +269,7 @@ export class Model<T, P extends readonly unknown[] = readonly unknown[]> {
     }
   }
 
-  /** Opens the channel at the state that was read; earlier when events are pending that may be a part of it, to hear how they ended. */
+  /** Opens the channel at the state that was read. It opens earlier when pending events may be part of that state, to receive their outcome. */
   private open(): void {
     const { base } = this.read!;
     const { last, hasPending } = this.fold;
@@ -281,7 +281,7 @@ export class Model<T, P extends readonly unknown[] = readonly unknown[]> {
     const feed = {};
     this.feed = feed;
     this.replayed = [];
-    const heard = <Values extends unknown[]>(action: (...values: Values) => void) => (...values: Values): void => {
+    const whileOpen = <Values extends unknown[]>(action: (...values: Values) => void) => (...values: Values): void => {
       if (this.feed === feed) action(...values);
     };
     const { spec, settings } = this;
@@ -289,11 +289,11 @@ export class Model<T, P extends readonly unknown[] = readonly unknown[]> {
       spec.channelName,
       after,
       {
-        message: heard((message) => this.receive(message)),
-        live: heard(() => this.dispatch({ type: "live" })),
-        outOfReach: heard(outOfReach),
-        discontinuity: heard((milliseconds) => this.lose(milliseconds)),
-        failed: heard((error) => this.lose(0, error)),
+        message: whileOpen((message) => this.receive(message)),
+        live: whileOpen(() => this.dispatch({ type: "live" })),
+        outOfReach: whileOpen(outOfReach),
+        discontinuity: whileOpen((milliseconds) => this.lose(milliseconds)),
+        failed: whileOpen((error) => this.lose(0, error)),
       },
       { historyPageSize: settings.historyPageSize, compareIds: settings.compareIds },
     );
@@ -320,7 +320,7 @@ export class Model<T, P extends readonly unknown[] = readonly unknown[]> {
       return;
     }
     this.replayed.push(message);
-    if (this.replayed.length > mostReplayed) this.dispatch({ type: "outOfReach" });
+    if (this.replayed.length > maximumReplayed) this.dispatch({ type: "outOfReach" });
   }
 
   private install(): void {
@@ -338,7 +338,7 @@ export class Model<T, P extends readonly unknown[] = readonly unknown[]> {
     const interruption = this.fold.take(messages);
     if (interruption?.type === "unmergeable") this.dispatch({ type: "fail" }, errorOf(interruption.cause));
     if (interruption?.type !== "late") return;
-    this.settings.warn(`the message ${interruption.id} of ${this.spec.channelName} came after later ones: the model reads its state anew`);
+    this.settings.warn(`the message ${interruption.id} of ${this.spec.channelName} came after later ones: the model reads its state again`);
     this.dispatch({ type: "sync" });
   }
 }

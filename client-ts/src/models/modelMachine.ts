@@ -1,17 +1,17 @@
 /**
- * The life of a model, as a pure function. STATES.md is the same as a table, and the tests read it.
- * How to read it: per state, what each event leads to; an event that is not named changes nothing.
+ * The life of a model, as a pure function. STATES.md has the same as a table, and the tests read it.
+ * Each state lists the events that it reacts to; any other event changes nothing.
  */
 export type MachineState =
   | { readonly name: "initialized" }
-  /** The sync function is asked. */
+  /** The sync function runs. */
   | { readonly name: "syncing"; readonly attempt: number }
-  /** It failed, or the channel did not reach back to what it answered: it will be asked again. */
+  /** It failed, or the channel no longer holds the messages after its answer. It will be called again. */
   | { readonly name: "waiting"; readonly attempt: number }
-  /** The channel tells what has happened since the state that was read. */
+  /** The channel sends the messages since the state that was read. */
   | { readonly name: "replaying"; readonly attempt: number }
   | { readonly name: "ready" }
-  /** The channel tells what was missed since the last message. */
+  /** The channel sends the messages that were missed. */
   | { readonly name: "catchingUp" }
   /** The channel could not be opened; it will be tried again. */
   | { readonly name: "detached" }
@@ -20,28 +20,28 @@ export type MachineState =
   | { readonly name: "disposed" };
 
 export type MachineEvent =
-  /** The user, or what was missed, asks for the state to be read anew. */
+  /** The user asks for the state, or messages were missed: it is read again. */
   | { readonly type: "sync" }
   | { readonly type: "synced" }
   | { readonly type: "syncFailed" }
-  /** The channel has told all that it held. */
+  /** The channel has sent all held messages. */
   | { readonly type: "live" }
   | { readonly type: "outOfReach" }
   | { readonly type: "lost" }
   | { readonly type: "retry" }
   | { readonly type: "pause" }
   | { readonly type: "resume" }
-  /** What no repetition mends. */
+  /** A failure that a repetition cannot correct. */
   | { readonly type: "fail" }
   | { readonly type: "dispose" };
 
 export type MachineEffect =
-  /** Ask the sync function. */
+  /** Call the sync function. */
   | { readonly type: "read" }
-  /** Open the channel at what was read; at the last message. */
+  /** Open the channel at the state that was read, or at the last message. */
   | { readonly type: "open" | "reopen" }
   | { readonly type: "close" }
-  /** Put what was read, if anything, and what the channel told since in the place of the state. */
+  /** Replace the state by the one that was read, if any, and merge the messages since. */
   | { readonly type: "install" }
   | { readonly type: "startTimer"; readonly attempt: number }
   | { readonly type: "startReopenTimer" }

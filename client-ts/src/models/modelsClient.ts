@@ -3,9 +3,9 @@ import { compareIds } from "./messageIds.js";
 import { Model, type ModelSpec } from "./model.js";
 import { backoffRetry, retentionMilliseconds, type ModelsClientOptions, type Settings } from "./options.js";
 
-/** The models of an application: one for each channel. */
+/** The models of an application, one per channel. */
 export class ModelsClient {
-  /** Keeps what was asked for first. */
+  /** Returns the model of a channel. The first spec of a channel is used. */
   readonly models = { get: <T, P extends readonly unknown[]>(spec: ModelSpec<T, P>): Model<T, P> => this.get(spec) };
 
   private readonly settings: Settings;

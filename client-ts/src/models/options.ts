@@ -4,27 +4,27 @@ import type { CompareIds, MessageSource } from "./messageSource.js";
 /** How long the channel keeps its messages. */
 export type MessageRetentionPeriod = "2m" | "24h" | "72h";
 
-/** The wait before try number `attempt` (1 is the first repetition), in milliseconds; less than 0 gives up. */
+/** The wait before try number `attempt` (1 is the first repetition), in milliseconds. Less than 0 gives up. */
 export type RetryStrategy = (attempt: number) => number;
 
 export interface SyncOptions {
-  /** Messages asked for at once when history is paged: 1 to 1,000. Default 100. */
+  /** Messages per page of history: 1 to 1,000. Default 100. */
   readonly historyPageSize?: number;
-  /** A model that was away for longer (less five seconds) reads its state anew. Default `2m`. */
+  /** A model that was away for longer (less five seconds) reads its state again. Default `2m`. */
   readonly messageRetentionPeriod?: MessageRetentionPeriod;
   /** Default: doubled from 1 s, at most 60 s, ten times. */
   readonly retryStrategy?: RetryStrategy;
 }
 
 export interface EventBufferOptions {
-  /** Live messages are held for so long to bring them into order. Default 0: not at all. */
+  /** Milliseconds for which live messages wait to be brought into order. Default 0. */
   readonly bufferMs?: number;
   /** Default: as numbers where both ids are numbers, else as texts. */
   readonly eventOrderer?: CompareIds;
 }
 
 export interface OptimisticEventOptions {
-  /** Milliseconds until an event that nobody has confirmed is rolled back. Default 5,000. */
+  /** Milliseconds until an unconfirmed event is rolled back. Default 5,000. */
   readonly timeout?: number;
 }
 
@@ -33,7 +33,7 @@ export interface ModelsClientOptions {
   readonly syncOptions?: SyncOptions;
   readonly eventBufferOptions?: EventBufferOptions;
   readonly optimisticEventOptions?: OptimisticEventOptions;
-  /** Hears what is left out and why. Default `console.warn`. */
+  /** Receives a text about each message that is skipped, and why. Default `console.warn`. */
   readonly warn?: (text: string) => void;
   /** Time, for tests. */
   readonly clock?: Clock;

@@ -10,12 +10,12 @@ export interface ModelResult<T> {
   readonly data: ModelData<T> | null;
 }
 
-/** The data and the state of a model. Whoever made the model syncs and disposes it. */
+/** The data and the state of a model. The application syncs and disposes the model. */
 export function useModel<T, P extends readonly unknown[]>(model: Model<T, P>): ModelResult<T> {
   const subscribe = useCallback(
     (listener: () => void) => {
       if (model.state === "disposed") return () => {};
-      // A function of its own for each subscription: the model knows its listeners by themselves.
+      // Each subscription needs a function of its own: the model identifies listeners by their function.
       const changed = (): void => listener();
       model.subscribe(changed);
       const stops = states.map((state) => model.on(state, changed));

@@ -1,10 +1,10 @@
 import type { Merge, OptimisticEvent } from "./events.js";
 
-/** Pending events upon a confirmed state. */
+/** Pending events on top of a confirmed state. */
 export interface Rebased<T> {
   readonly optimistic: T;
   readonly pending: readonly OptimisticEvent[];
-  /** Those that cannot be merged any more, and why; they are not pending. */
+  /** Events that can no longer be merged, and why; they are no longer pending. */
   readonly failed: readonly { readonly event: OptimisticEvent; readonly cause: unknown }[];
 }
 

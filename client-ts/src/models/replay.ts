@@ -1,4 +1,4 @@
-import { beginning, mostReplayed, type CompareIds } from "./messageSource.js";
+import { beginning, maximumReplayed, type CompareIds } from "./messageSource.js";
 
 /** A page of history, the newest message first. */
 export interface HistoryPage<M> {
@@ -8,8 +8,8 @@ export interface HistoryPage<M> {
 }
 
 /**
- * What history holds after an id, the oldest first: pages are read backwards until the id, or one before it, is met. Null when it is not met:
- * what came right after it may have expired. An empty history has nothing to tell.
+ * The messages of history after an id, the oldest first. Pages are read backwards until the id, or one before it, is found.
+ * Null when it is not found: messages right after it may have expired. An empty history has no messages.
  */
 export async function messagesAfter<M extends { readonly id?: string | undefined }>(
   first: HistoryPage<M>,
@@ -22,7 +22,7 @@ export async function messagesAfter<M extends { readonly id?: string | undefined
       if (message.id === undefined) continue;
       if (after !== beginning && compare(message.id, after) <= 0) return found.reverse();
       found.push(message);
-      if (found.length > mostReplayed) return null;
+      if (found.length > maximumReplayed) return null;
     }
   }
   return after === beginning || found.length === 0 ? found.reverse() : null;

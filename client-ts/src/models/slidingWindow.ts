@@ -1,15 +1,15 @@
 import type { Clock } from "../clock.js";
 import type { CompareIds, SourceMessage } from "./messageSource.js";
 
-/** So many are held at most; the first of more goes on at once. */
-const mostHeld = 10_000;
+/** Messages that wait at most; with more, the first is passed on at once. */
+const maximumHeld = 10_000;
 
 interface Held {
   readonly message: SourceMessage;
   readonly stop: () => void;
 }
 
-/** Holds each message for a while, so that those which arrive out of order within it go on in order, and the same one once. */
+/** Delays each message, so that messages which arrive out of order within the delay are passed on in order, and duplicates once. */
 export class SlidingWindow {
   private held: Held[] = [];
 
@@ -29,15 +29,15 @@ export class SlidingWindow {
     while (at > 0 && this.compare(this.held[at - 1]!.message.id, message.id) > 0) at--;
     if (at > 0 && this.held[at - 1]!.message.id === message.id) return;
     this.held.splice(at, 0, { message, stop: this.clock.after(this.milliseconds, () => this.release(message)) });
-    if (this.held.length > mostHeld) this.release(this.held[0]!.message);
+    if (this.held.length > maximumHeld) this.release(this.held[0]!.message);
   }
 
-  /** Forgets what it holds. */
+  /** Drops the waiting messages. */
   clear(): void {
     for (const { stop } of this.held.splice(0)) stop();
   }
 
-  // What stands before an expired one goes with it, or it would come too late.
+  // Messages before an expired one are passed on with it, or they would come too late.
   private release(message: SourceMessage): void {
     const expired = this.held.splice(0, this.held.findIndex((other) => other.message === message) + 1);
     for (const { stop } of expired) stop();

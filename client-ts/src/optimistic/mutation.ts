@@ -1,9 +1,9 @@
 import type { Cut, Json } from "../protocol.js";
 import type { RollbackError } from "../rollbackError.js";
 
-/** A change that somebody wants to make. */
+/** A change to be made. */
 export interface Change {
-  /** Made up when it is left out. The application's write hands it to `sync.ack` in its own transaction, or to `sync.reject`. */
+  /** Generated when it is left out. The application's write passes it to `sync.ack` in its own transaction, or to `sync.reject`. */
   readonly mutationId?: string;
   readonly name: string;
   readonly data?: Json;
@@ -14,14 +14,14 @@ export interface Mutation {
   readonly mutationId: string;
   readonly name: string;
   readonly data: Json;
-  /** When it was made, in milliseconds since 1970. */
+  /** The time when it was made, in milliseconds since 1970. */
   readonly at: number;
 }
 
-/** Tells the application's backend of a change. It throws when that failed; what it answers does not matter. */
+/** Sends a change to the application's backend. It throws when that failed; its result is ignored. */
 export type Send = (mutation: Mutation, signal: AbortSignal) => Promise<unknown>;
 
-/** Thrown by a `Send`: the backend does not want this change, so sending it again is of no use. */
+/** Thrown by a `Send` when the backend refuses the change, so that it is not sent again. */
 export class WriteRefused extends Error {
   constructor(message: string, options: { readonly cause?: unknown } = {}) {
     super(message, options);
@@ -31,21 +31,21 @@ export class WriteRefused extends Error {
 
 export interface MutationHandle {
   readonly mutationId: string;
-  /** Kept when the rows that are shown hold the change; rejected with a RollbackError when it is taken back. */
+  /** Resolves when the shown rows hold the change; rejects with a RollbackError when it is rolled back. */
   readonly confirmation: Promise<void>;
-  /** Takes it back here; what was sent is sent. */
+  /** Rolls it back on this page. A write that was sent is not undone. */
   cancel(): void;
 }
 
-/** A mutation on its way. */
+/** A mutation and its progress. */
 export class Entry {
-  /** The transaction that made it ended here; null until that is known. */
+  /** The cut of its transaction; null until that is known. */
   cut: Cut | null = null;
-  /** The backend may know of it, so that its confirmation is to be asked for. */
+  /** The backend may have received it, so its confirmation must be asked for. */
   isAsked = false;
-  /** Its time runs: a kept one has been taken, any other has begun. */
+  /** Its time runs: a stored one has been sent, any other has begun. */
   isTimed = false;
-  isSettled = false;
+  isCompleted = false;
   stopTimer = (): void => {};
   readonly confirmation: Promise<void>;
   private resolve!: () => void;
@@ -53,32 +53,32 @@ export class Entry {
 
   constructor(
     readonly mutation: Mutation,
-    /** Its place among the others. */
+    /** Its position among the others. */
     public number: number,
     /** It is in the storage, and is sent again after a reload. */
-    readonly isKept: boolean,
+    readonly isStored: boolean,
   ) {
     this.confirmation = new Promise<void>((resolve, reject) => {
       this.resolve = resolve;
       this.reject = reject;
     });
-    // Whoever does not look at it sees it in the rows.
+    // A caller that ignores the promise sees the outcome in the rows.
     this.confirmation.catch(() => {});
   }
 
   get isUnanswered(): boolean {
-    return this.isAsked && this.cut === null && !this.isSettled;
+    return this.isAsked && this.cut === null && !this.isCompleted;
   }
 
-  settle(error: RollbackError | null): void {
-    this.isSettled = true;
+  complete(error: RollbackError | null): void {
+    this.isCompleted = true;
     this.stopTimer();
     if (error === null) this.resolve();
     else this.reject(error);
   }
 }
 
-/** A random UUID, also where the page is not served over TLS. */
+/** A random UUID. `crypto.randomUUID` exists only on pages served over TLS. */
 export function newMutationId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   bytes[6] = (bytes[6]! & 0x0f) | 0x40;

@@ -1,9 +1,9 @@
-import type { ConnectionHolder, SyncClient, WriteOutcome } from "../client.js";
+import type { ConnectionListener, SyncClient, WriteOutcome } from "../client.js";
 import { systemClock, type Clock } from "../clock.js";
 import { compareCuts } from "../cut.js";
 import type { LiveQuery, LiveState, Row } from "../liveQuery.js";
 import { RollbackError } from "../rollbackError.js";
-import { Kept } from "./kept.js";
+import { StoredMutations } from "./storedMutations.js";
 import { Entry, messageOf, newMutationId, type Change, type Mutation, type MutationHandle, type Send } from "./mutation.js";
 import { OptimisticQuery, type Pending, type View } from "./optimisticQuery.js";
 import { Outgoing } from "./outgoing.js";
@@ -12,52 +12,53 @@ import { webLock, type Lock, type MutationStorage, type NumberedMutation } from 
 import { Watch } from "./watch.js";
 
 export interface MutationsOptions {
-  /** Tells the backend of a change, where `mutate` is given no write of its own. Writes must be idempotent by mutation id when `persist` is set. */
+  /** Sends a change to the backend when `mutate` has no write of its own. Writes must be idempotent by mutation id when `persist` is set. */
   readonly send?: Send;
   /**
-   * Milliseconds until a change that nobody has confirmed is rolled back: from `mutate` on, or for a kept one from when `send` was done. An outage
-   * begins them anew. Default 10,000.
+   * Milliseconds until an unconfirmed change is rolled back. They begin with `mutate`; for a stored change when `send` has completed.
+   * A lost connection stops them, and the next one starts them again. Default 10,000.
    */
   readonly timeoutMilliseconds?: number;
-  /** Keeps changes that are sent by `send` over a reload, and sends them until they are taken. */
+  /** Stores changes that `send` sends, so that they survive a reload. They are sent until the backend takes them. */
   readonly persist?: MutationStorage;
-  /** How long a kept change is tried, in milliseconds. Default one day. */
+  /** Milliseconds for which a stored change is sent again. Default one day. */
   readonly keepMilliseconds?: number;
-  /** More are refused. Default 100. */
+  /** Pending changes at most; further ones are refused. Default 100. */
   readonly maxPending?: number;
-  /** Of all kept changes together, in characters. Default 262,144. */
+  /** Characters of all stored changes together, at most. Default 262,144. */
   readonly maxCharacters?: number;
-  /** Hears what is left out and why. Default `console.warn`. */
+  /** Receives a text about each change that is dropped, and why. Default `console.warn`. */
   readonly warn?: (text: string) => void;
-  /** Keeps two tabs from sending one change at the same time. Default Web Locks. */
+  /** Prevents two tabs from sending one change at the same time. Default Web Locks. */
   readonly lock?: Lock;
   /** Time, for tests. */
   readonly clock?: Clock;
 }
 
 /**
- * The pending changes of a client, in their order, shown over any number of its live results until the rows themselves hold them.
+ * The pending changes of a client, in order, applied over any number of live results until the rows themselves hold them.
  *
- * Lifecycle: a change is pending from `mutate` until its transaction, told by `sync.ack`, is part of every result that shows it, or until it is taken
- * back. Exactness: while a change has no answer, rows that have changed are shown only when the hub, asked after they came, has said that the change
- * is not part of them, or at which cut it is. Bounds: `maxPending`, `maxCharacters`. After a reload: what was kept is pending again, and sent again.
+ * Lifecycle: a change is pending from `mutate` until every result that shows it holds its transaction, or until it is rolled back.
+ * Exactness: while a change is unanswered, new rows are shown only after the hub was asked about it.
+ * The answer says that the change is not in the rows, or at which cut it is.
+ * Bounds: `maxPending`, `maxCharacters`. After a reload: stored changes are pending again, and are sent again.
  */
-export class Mutations implements Pending, ConnectionHolder {
-  /** What was kept by an earlier page has been read, and is pending unless another tab has it. */
+export class Mutations implements Pending, ConnectionListener {
+  /** Resolves when the changes of an earlier page have been read. They are pending unless another tab has them. */
   readonly restored: Promise<void>;
 
   entries: readonly Entry[] = [];
   private readonly views = new Set<View>();
   private readonly watch: Watch;
-  private readonly kept: Kept | null = null;
+  private readonly stored: StoredMutations | null = null;
   private readonly outgoing: Outgoing | null = null;
   private readonly clock: Clock;
   private readonly maxPending: number;
   private release: (() => void) | null = null;
   private isClosed = false;
-  /** Of the change that was made last, here or by an earlier page. */
+  /** The number of the newest change, of this page or an earlier one. */
   private lastNumber = 0;
-  /** The states that came while the hub is asked about the unanswered; null while it is not. */
+  /** The states that wait while the hub is asked about unanswered changes; null while it is not. */
   private held: Map<View, LiveState> | null = null;
 
   constructor(
@@ -74,8 +75,8 @@ export class Mutations implements Pending, ConnectionHolder {
     );
     this.restored = Promise.resolve();
     if (options.persist === undefined) return;
-    if (options.send === undefined) throw new Error("changes that are kept need a send, which sends them after a reload");
-    this.kept = new Kept(options.persist, {
+    if (options.send === undefined) throw new Error("the option persist needs the option send, which sends the changes after a reload");
+    this.stored = new StoredMutations(options.persist, {
       maxPending: this.maxPending,
       maxCharacters: options.maxCharacters ?? 262_144,
       keepMilliseconds: options.keepMilliseconds ?? 86_400_000,
@@ -90,20 +91,20 @@ export class Mutations implements Pending, ConnectionHolder {
       (entry, cause) => this.rollBack(entry, new RollbackError("failed", entry.mutation.mutationId, messageOf(cause), { cause })),
       (entry, cause) => this.isWorthRetrying(entry, cause),
     );
-    this.restored = this.restore(this.kept);
+    this.restored = this.restore(this.stored);
   }
 
-  /** The pending changes, in their order. */
+  /** The pending changes, in order. */
   get pending(): readonly Mutation[] {
     return this.entries.map(({ mutation }) => mutation);
   }
 
-  /** A live query with the changes over it. */
+  /** A live query with the pending changes applied. */
   query<R = Row>(live: LiveQuery<R>, apply: Apply<R>): OptimisticQuery<R> {
     return new OptimisticQuery<R>(live, this, apply);
   }
 
-  /** Shows a change at once and has it written: by `write`, or by the `send` of the options. */
+  /** Shows a change at once and writes it: with `write`, or with the `send` of the options. */
   mutate(change: Change, write?: (mutation: Mutation, signal: AbortSignal) => Promise<unknown>): MutationHandle {
     const { mutationId = newMutationId(), name, data = null } = change;
     if (this.isClosed) throw new Error("these mutations are closed");
@@ -111,27 +112,27 @@ export class Mutations implements Pending, ConnectionHolder {
     if (this.entries.some((entry) => entry.mutation.mutationId === mutationId)) throw new Error(`a change with the mutationId ${mutationId} is pending already`);
     if (this.entries.length >= this.maxPending) throw new RangeError(`${this.maxPending} changes are pending already: wait until some are confirmed`);
     const mutation: Mutation = { mutationId, name, data, at: this.clock.now() };
-    const kept = write === undefined ? this.kept : null;
+    const stored = write === undefined ? this.stored : null;
     const number = this.nextNumber();
-    kept?.requireRoom([...this.entries.filter(({ isKept }) => isKept), { mutation, number }]);
+    stored?.requireRoom([...this.entries.filter(({ isStored }) => isStored), { mutation, number }]);
     const send = write ?? this.options.send;
     if (send === undefined) throw new Error("a change needs a write, or the mutations the option send");
 
-    const entry = new Entry(mutation, number, kept !== null);
+    const entry = new Entry(mutation, number, stored !== null);
     this.add(entry);
-    if (kept !== null) void this.keep(entry, kept);
+    if (stored !== null) void this.keep(entry, stored);
     else void this.write(entry, send);
     return { mutationId, confirmation: entry.confirmation, cancel: () => this.rollBack(entry, new RollbackError("cancelled", mutationId, "optimistic change cancelled")) };
   }
 
-  /** Ends it. What was kept stays kept, for the next page. */
+  /** Ends these mutations. Stored changes stay in the storage for the next page. */
   close(): void {
     if (this.isClosed) return;
     this.isClosed = true;
     this.outgoing?.close();
     const entries = this.entries;
     this.entries = [];
-    for (const entry of entries) entry.settle(new RollbackError("closed", entry.mutation.mutationId, "the mutations were closed"));
+    for (const entry of entries) entry.complete(new RollbackError("closed", entry.mutation.mutationId, "the mutations were closed"));
     this.held = null;
     this.changed();
   }
@@ -142,12 +143,12 @@ export class Mutations implements Pending, ConnectionHolder {
     this.watch.isConnected = true;
     for (const entry of this.entries) this.startTimer(entry);
     this.outgoing?.retry();
-    if (this.held !== null) this.hold();
+    if (this.held !== null) this.askBeforeShowing();
   }
 
   lost(): void {
     this.watch.isConnected = false;
-    // Nothing could be confirmed meanwhile, so nothing is late.
+    // Nothing can be confirmed meanwhile, so no time runs.
     for (const entry of this.entries) entry.stopTimer();
   }
 
@@ -166,8 +167,8 @@ export class Mutations implements Pending, ConnectionHolder {
   moved(): void {
     if (this.held !== null) return;
     const hasOtherRows = [...this.views].some((view) => view.latest.rows !== view.base.rows);
-    if (hasOtherRows && this.entries.some((entry) => entry.isUnanswered)) this.hold();
-    // All of them, before the first one tells: they are at one cut.
+    if (hasOtherRows && this.entries.some((entry) => entry.isUnanswered)) this.askBeforeShowing();
+    // All views first, then their listeners: they are at one cut.
     else for (const view of this.views) view.show(view.latest);
   }
 
@@ -177,7 +178,7 @@ export class Mutations implements Pending, ConnectionHolder {
     const done = this.entries.filter(isIn);
     if (done.length === 0) return;
     this.entries = this.entries.filter((entry) => !done.includes(entry));
-    for (const entry of done) this.settle(entry, null);
+    for (const entry of done) this.complete(entry, null);
     this.changed();
   }
 
@@ -186,16 +187,16 @@ export class Mutations implements Pending, ConnectionHolder {
     if (entry !== undefined) this.rollBack(entry, new RollbackError("failed", mutation.mutationId, `the change ${mutation.name} cannot be applied: ${messageOf(cause)}`, { cause }));
   }
 
-  /** Takes what the results are now, asks about the unanswered, and shows it with what was answered. */
-  private hold(): void {
+  /** Takes the present states, asks about the unanswered changes, and shows the states with the answers. */
+  private askBeforeShowing(): void {
     const held = new Map([...this.views].map((view) => [view, view.latest]));
     this.held = held;
-    void this.probe(held);
+    void this.askAll(held);
   }
 
-  private async probe(held: Map<View, LiveState>): Promise<void> {
+  private async askAll(held: Map<View, LiveState>): Promise<void> {
     for (const entry of this.entries.filter((other) => other.isUnanswered)) {
-      // The hub cannot be asked: when it can, it is.
+      // The hub cannot be asked now. The next connection asks again.
       if ((await this.watch.ask(entry)) === null || this.held !== held) return;
     }
     this.held = null;
@@ -208,13 +209,13 @@ export class Mutations implements Pending, ConnectionHolder {
 
   // ---- a change
 
-  /** The time, so that two tabs' changes are in their order; but never less than before, so that a clock that is set back changes nothing. */
+  /** The time, so that the changes of two tabs are in order. It only rises, also when the clock is set back. */
   private nextNumber(): number {
     return (this.lastNumber = Math.max(this.lastNumber + 1, this.clock.now()));
   }
 
   private add(entry: Entry): void {
-    this.release ??= this.client.hold(this);
+    this.release ??= this.client.keepConnected(this);
     this.entries = [...this.entries, entry].sort((left, right) => left.number - right.number);
     this.changed();
   }
@@ -233,7 +234,7 @@ export class Mutations implements Pending, ConnectionHolder {
     }
   }
 
-  /** A kept one has been sent. */
+  /** A stored change has been sent. */
   private written(entry: Entry): void {
     entry.isTimed = true;
     this.startTimer(entry);
@@ -249,40 +250,40 @@ export class Mutations implements Pending, ConnectionHolder {
     const outcome = await this.watch.ask(entry);
     if (outcome?.status === "timeout") this.rollBack(entry, new RollbackError("timeout", entry.mutation.mutationId, "timed out waiting for confirmation of the change"));
     if (outcome !== null) {
-      // The hub can be asked again, also about rows that wait for its word.
-      if (this.held !== null) this.hold();
+      // The hub can be asked again, also for the rows that wait.
+      if (this.held !== null) this.askBeforeShowing();
     } else if (this.watch.isConnected) {
-      // The call failed and the connection did not, so that nobody else begins again.
+      // The call failed and the connection did not, so no event starts the timer again.
       this.startTimer(entry);
       this.watch.wake();
     }
   }
 
   private answered(entry: Entry, outcome: WriteOutcome): void {
-    if (entry.isSettled || entry.cut !== null || outcome.status === "timeout") return;
+    if (entry.isCompleted || entry.cut !== null || outcome.status === "timeout") return;
     if (outcome.status === "rejected") {
       this.rollBack(entry, new RollbackError("rejected", entry.mutation.mutationId, outcome.reason ?? "the write was rejected"));
       return;
     }
     entry.cut = outcome.cut;
     entry.stopTimer();
-    // Another array, so that the queries look again.
+    // A new array makes the queries compute their rows again.
     this.entries = [...this.entries];
     this.changed();
     this.shown();
   }
 
   private rollBack(entry: Entry, error: RollbackError): void {
-    if (entry.isSettled) return;
+    if (entry.isCompleted) return;
     this.entries = this.entries.filter((other) => other !== entry);
-    this.settle(entry, error);
+    this.complete(entry, error);
     this.changed();
     this.shown();
   }
 
-  private settle(entry: Entry, error: RollbackError | null): void {
-    entry.settle(error);
-    if (entry.isKept) this.kept?.remove(entry.mutation.mutationId);
+  private complete(entry: Entry, error: RollbackError | null): void {
+    entry.complete(error);
+    if (entry.isStored) this.stored?.remove(entry.mutation.mutationId);
   }
 
   private changed(): void {
@@ -294,53 +295,53 @@ export class Mutations implements Pending, ConnectionHolder {
     for (const view of this.views) view.notify();
   }
 
-  // ---- what outlives the page
+  // ---- stored changes
 
-  /** Holds the change's lock until it is settled. */
-  private async keep(entry: Entry, kept: Kept): Promise<void> {
+  /** Holds the lock of the change until it is completed. */
+  private async keep(entry: Entry, stored: StoredMutations): Promise<void> {
     await this.restored;
-    await kept.locked(entry.mutation.mutationId, async () => {
-      if (!entry.isSettled) await kept.put(entry);
-      // It may have been settled, and forgotten, while it was being put.
-      if (entry.isSettled && !this.isClosed) kept.remove(entry.mutation.mutationId);
-      await this.sendAndSettle(entry);
+    await stored.locked(entry.mutation.mutationId, async () => {
+      if (!entry.isCompleted) await stored.put(entry);
+      // It may have been completed while it was being stored.
+      if (entry.isCompleted && !this.isClosed) stored.remove(entry.mutation.mutationId);
+      await this.sendAndWait(entry);
     });
   }
 
-  private async restore(kept: Kept): Promise<void> {
-    const found = await kept.read();
+  private async restore(stored: StoredMutations): Promise<void> {
+    const found = await stored.read();
     this.lastNumber = Math.max(this.lastNumber, ...found.map(({ number }) => number));
-    // What was made while the storage was read comes after what is in it.
+    // Changes made while the storage was read come after those in it.
     for (const entry of this.entries) entry.number = this.nextNumber();
-    for (const numbered of found) void this.adopt(kept, numbered);
+    for (const numbered of found) void this.adopt(stored, numbered);
   }
 
-  /** Waits until no other tab has the change, and takes it up where that one left it. */
-  private async adopt(kept: Kept, { mutation, number }: NumberedMutation): Promise<void> {
+  /** Waits until no other tab has the change, then continues with it. */
+  private async adopt(stored: StoredMutations, { mutation, number }: NumberedMutation): Promise<void> {
     const { mutationId } = mutation;
-    await kept.locked(mutationId, async () => {
-      const isStillThere = await kept.has(mutationId);
+    await stored.locked(mutationId, async () => {
+      const isStillThere = await stored.has(mutationId);
       if (!isStillThere || this.isClosed || this.entries.some((entry) => entry.mutation.mutationId === mutationId)) return;
       const entry = new Entry(mutation, number, true);
-      // The page before may have sent it.
+      // The earlier page may have sent it.
       entry.isAsked = true;
-      // Rows that are shown already may hold it.
+      // The rows on the page may hold it already.
       if (this.views.size > 0) await this.watch.ask(entry);
       if (this.isClosed) return;
-      if (!entry.isSettled) this.add(entry);
+      if (!entry.isCompleted) this.add(entry);
       this.shown();
-      await this.sendAndSettle(entry);
+      await this.sendAndWait(entry);
     });
   }
 
-  private async sendAndSettle(entry: Entry): Promise<void> {
-    if (!entry.isSettled && entry.cut === null) this.outgoing!.add(entry);
+  private async sendAndWait(entry: Entry): Promise<void> {
+    if (!entry.isCompleted && entry.cut === null) this.outgoing!.add(entry);
     await entry.confirmation.catch(() => {});
   }
 
   private isWorthRetrying(entry: Entry, cause: unknown): boolean {
-    if (entry.isSettled) return false;
-    if (!this.kept!.isOld(entry.mutation)) return true;
+    if (entry.isCompleted) return false;
+    if (!this.stored!.isOld(entry.mutation)) return true;
     this.rollBack(entry, new RollbackError("timeout", entry.mutation.mutationId, `the change could not be sent: ${messageOf(cause)}`, { cause }));
     return false;
   }

@@ -1,40 +1,40 @@
-import { callAll } from "../bulletin.js";
+import { callAll } from "../changeNotifier.js";
 import { compareCuts } from "../cut.js";
 import type { LiveQuery, LiveState, Row } from "../liveQuery.js";
 import { keyOfRow } from "../rowStore.js";
 import type { Entry, Mutation } from "./mutation.js";
 import { overlay, overlayKey, type Apply } from "./overlay.js";
 
-/** A live result with pending changes over it. */
+/** A live result with the pending changes applied. */
 export interface OptimisticState<R = Row> extends LiveState<R> {
-  /** The mutations that the rows hold beyond the cut. */
+  /** The mutations that are applied to the rows of the cut. */
   readonly pending: readonly Mutation[];
 }
 
-/** What a query asks of the mutations. */
+/** The mutations as a query uses them. */
 export interface Pending {
-  /** In their order; another array when it has changed. */
+  /** In order; a new array after every change. */
   readonly entries: readonly Entry[];
   join(query: View): void;
   leave(query: View): void;
-  /** The client has brought its results to another state: shows it in all queries, or later. */
+  /** The results of the client have changed: shows them in all queries, now or later. */
   moved(): void;
-  /** A query has told its listeners: lets those go which every query holds by now. */
+  /** A query has called its listeners: completes the mutations that every query holds by now. */
   shown(): void;
   fail(mutation: Mutation, cause: unknown): void;
 }
 
-/** What the mutations ask of a query. */
+/** A query as the mutations use it. */
 export interface View {
-  /** As the client has it. */
+  /** The state of the client. */
   readonly latest: LiveState;
-  /** As it is shown. */
+  /** The state that is shown. */
   readonly base: LiveState;
   show(state: LiveState): void;
   notify(): void;
 }
 
-/** The rows of a live query with the pending mutations over them, as a store without a framework. */
+/** The rows of a live query with the pending mutations applied: a store without a framework. */
 export class OptimisticQuery<R = Row> implements View {
   private readonly listeners = new Set<{ readonly call: () => void }>();
   private stopLive: (() => void) | null = null;
@@ -62,7 +62,7 @@ export class OptimisticQuery<R = Row> implements View {
     if (memo !== null && memo.base === base && memo.status === latest && memo.entries === entries) return memo.state;
     const pending = entries.filter(({ cut }) => cut === null || base.cut === null || compareCuts(base.cut, cut) < 0).map(({ mutation }) => mutation);
     const { rows, failed } = overlay(base.rows as unknown as readonly R[], pending, this.apply);
-    // Rows and cut belong together; how the connection fares is told at once.
+    // Rows and cut change together. The status of the connection is shown at once.
     const state: OptimisticState<R> = { ...(latest as unknown as LiveState<R>), rows, cut: base.cut, pending };
     this.memo = { base, status: latest, entries, state };
     for (const { mutation, cause } of failed) queueMicrotask(() => this.pending.fail(mutation, cause));
@@ -101,7 +101,7 @@ export class OptimisticQuery<R = Row> implements View {
     }
   }
 
-  /** Tries again after `error`. */
+  /** Subscribes again after `error`. */
   retry(): void {
     this.live.retry();
   }

@@ -2,10 +2,10 @@ import { backoffMilliseconds } from "../backoff.js";
 import type { Clock } from "../clock.js";
 import { WriteRefused, type Entry, type Send } from "./mutation.js";
 
-/** A write that has no answer within this time is sent again. */
+/** A write without an answer within this time is sent again. */
 const sendMilliseconds = 30_000;
 
-/** Sends what is kept in storage: in order, one at a time, and again until it has been taken or refused. */
+/** Sends stored mutations: in order, one at a time, and again until the backend takes or refuses them. */
 export class Outgoing {
   private readonly queue: Entry[] = [];
   private isRunning = false;
@@ -17,7 +17,7 @@ export class Outgoing {
     private readonly clock: Clock,
     private readonly sent: (entry: Entry) => void,
     private readonly refused: (entry: Entry, cause: unknown) => void,
-    /** It could not be sent; true to try again. */
+    /** Called when sending failed; true to try again. */
     private readonly isWorthRetrying: (entry: Entry, cause: unknown) => boolean,
   ) {
     globalThis.addEventListener?.("online", this.retry);
@@ -29,7 +29,7 @@ export class Outgoing {
     if (!this.isRunning) void this.run();
   }
 
-  /** Tries again at once what waits for another try. */
+  /** Ends the wait before the next try. */
   readonly retry = (): void => this.wakeUp();
 
   close(): void {
@@ -44,8 +44,8 @@ export class Outgoing {
     let attempt = 0;
     for (let entry = this.queue[0]; entry !== undefined; entry = this.queue[0]) {
       try {
-        if (!entry.isSettled && entry.cut === null) await this.sendOnce(entry);
-        if (!entry.isSettled && !this.isClosed) this.sent(entry);
+        if (!entry.isCompleted && entry.cut === null) await this.sendOnce(entry);
+        if (!entry.isCompleted && !this.isClosed) this.sent(entry);
       } catch (cause) {
         if (this.isClosed) break;
         if (cause instanceof WriteRefused) {
@@ -72,7 +72,7 @@ export class Outgoing {
         reject(error);
       });
     });
-    // The backend may have done it even when its answer is lost.
+    // The backend may have written it even when its answer is lost.
     entry.isAsked = true;
     try {
       await Promise.race([this.send(entry.mutation, abort.signal), late]);

@@ -8,28 +8,28 @@ import type { OptimisticState } from "./optimisticQuery.js";
 import type { Apply } from "./overlay.js";
 
 export interface OptimisticQueryOptions<R> {
-  /** Pure, and of its arguments alone. */
+  /** Must be pure, and depend on its arguments alone. */
   readonly apply: Apply<R>;
-  /** Default: those of the provider's client, with default options. */
+  /** Default: the mutations of the provider's client, with default options. */
   readonly mutations?: Mutations;
 }
 
 export interface OptimisticResult<R = Row> extends OptimisticState<R> {
-  /** A text that identifies a row, made for React's `key`. */
+  /** A text that identifies a row, for React's `key`. */
   readonly keyOf: (row: R) => string;
   readonly mutate: Mutations["mutate"];
 }
 
 const ofClient = new WeakMap<SyncClient, Mutations>();
 
-/** The mutations of a client that nobody gave options to; the same for all who ask. */
+/** The mutations of a client with default options; one object per client. */
 export function mutationsOf(client: SyncClient): Mutations {
   let mutations = ofClient.get(client);
   if (mutations === undefined) ofClient.set(client, (mutations = new Mutations(client)));
   return mutations;
 }
 
-/** The live result of a query with the pending changes over it, and the way to make one. */
+/** The live result of a query with the pending changes applied, and a function that makes a change. */
 export function useOptimisticQuery<R = Row>(query: string | NamedQuery, params: readonly Param[] | undefined, options: OptimisticQueryOptions<R>): OptimisticResult<R> {
   const client = useSyncClient();
   const mutations = options.mutations ?? mutationsOf(client);

@@ -1,7 +1,7 @@
 import type { Json } from "../protocol.js";
 import type { Mutation } from "./mutation.js";
 
-/** Where pending changes outlive the page: a text for each. */
+/** A storage that outlives the page, with one text per pending change. */
 export interface MutationStorage {
   /** The same for all pages that share it. */
   readonly name: string;
@@ -11,7 +11,7 @@ export interface MutationStorage {
   remove(mutationId: string): Promise<void>;
 }
 
-/** In the browser's localStorage, under keys that begin with the name and a colon. */
+/** A storage in the browser's localStorage, under keys that begin with the name and a colon. */
 export function localStorageMutations(name: string, storage: Storage = globalThis.localStorage): MutationStorage {
   const prefix = `${name}:`;
   return {
@@ -29,10 +29,10 @@ export function localStorageMutations(name: string, storage: Storage = globalThi
   };
 }
 
-/** Does the work while nobody else of the same name does, in any tab. Waits for its turn. */
+/** Does the work while no other tab does work of the same name. Waits for its turn. */
 export type Lock = (name: string, work: () => Promise<void>) => Promise<void>;
 
-/** The browser's Web Locks; without them (a page not served over TLS, an old browser) everybody works at once. */
+/** The browser's Web Locks. Without them (a page not served over TLS, an old browser) all tabs work at once. */
 export const webLock: Lock = async (name, work) => {
   const locks = typeof navigator === "undefined" ? undefined : navigator.locks;
   await (locks === undefined ? work() : locks.request(name, work));
@@ -40,10 +40,10 @@ export const webLock: Lock = async (name, work) => {
 
 const version = 1;
 
-/** A mutation and its place among the others. */
+/** A mutation and its position among the others. */
 export interface NumberedMutation {
   readonly mutation: Mutation;
-  /** Rises from change to change, whatever the clock does. */
+  /** Rises with every change, also when the clock is set back. */
   readonly number: number;
 }
 
@@ -51,12 +51,12 @@ export function encodeMutation({ mutation: { name, data, at }, number }: Numbere
   return JSON.stringify({ version, name, data, at, number });
 }
 
-/** Null for what is none, or of another version. */
+/** Null for a text that is not a mutation of this version. */
 export function decodeMutation(mutationId: string, text: string): NumberedMutation | null {
   try {
     const value = JSON.parse(text) as { readonly [member: string]: Json } | null;
     if (typeof value !== "object" || value === null || value["version"] !== version) return null;
-    // Numbers begin with the time, so that one that has none yet is where its time puts it.
+    // Numbers begin with the time, so a mutation without one is placed by its time.
     const { name, at, data, number = at } = value;
     if (mutationId === "" || typeof name !== "string" || typeof at !== "number" || typeof number !== "number" || data === undefined) return null;
     return { mutation: { mutationId, name, data, at }, number };

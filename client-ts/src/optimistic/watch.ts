@@ -3,10 +3,10 @@ import type { Clock } from "../clock.js";
 import { hubError } from "../syncError.js";
 import type { Entry } from "./mutation.js";
 
-/** One question to the hub takes so long at most, so that the others have their turn. The hub answers few calls of a connection at a time. */
+/** Longest time of one call. The hub serves few calls of a connection at once, so the mutations take turns. */
 const turnMilliseconds = 500;
 
-/** Asks the hub what became of mutations, one at a time, for as long as there are any and the connection is open. */
+/** Asks the hub for the outcome of mutations, one at a time, while there are any and the connection is open. */
 export class Watch {
   private isOpen = false;
   private isRunning = false;
@@ -18,7 +18,7 @@ export class Watch {
     private readonly answered: (entry: Entry, outcome: WriteOutcome) => void,
   ) {}
 
-  /** The connection is open, or is not any more. */
+  /** Set when the connection is opened or lost. */
   set isConnected(value: boolean) {
     this.isOpen = value;
     this.wake();
@@ -28,12 +28,12 @@ export class Watch {
     return this.isOpen;
   }
 
-  /** There may be something to ask. */
+  /** Starts asking, when there is anything to ask. */
   wake(): void {
     if (!this.isRunning) void this.run();
   }
 
-  /** What is known of it now; null when the hub could not be asked. */
+  /** The outcome as far as it is known; null when the hub could not be asked. */
   async ask(entry: Entry, milliseconds = 0): Promise<WriteOutcome | null> {
     try {
       const outcome = await this.awaitWrite(entry.mutation.mutationId, milliseconds);
@@ -52,7 +52,7 @@ export class Watch {
       const began = this.clock.now();
       const outcome = await this.ask(entries[turn % entries.length]!, turnMilliseconds);
       if (outcome === null) break;
-      // A refusal comes at once; asking again at once would be a storm.
+      // A refusal comes at once. Without a pause the calls would never stop.
       if (outcome.status === "timeout" && this.clock.now() - began < turnMilliseconds / 2) await new Promise<void>((resolve) => this.clock.after(turnMilliseconds, resolve));
     }
     this.isRunning = false;

@@ -20,7 +20,7 @@ if (missing !== "") {
 function suite(): void {
   beforeAll(async () => {
     psql(`CREATE TABLE ${table} (id int8 PRIMARY KEY, body text, rank int4); CREATE TABLE ${totals} (id int4 PRIMARY KEY, count int4 NOT NULL); INSERT INTO ${totals} VALUES (1, 0)`);
-    // The engine knows new tables within two seconds; it does not say when, so it is asked until it does.
+    // The engine knows new tables within two seconds, so the test asks until it does.
     for (const name of [table, totals]) await known(`SELECT * FROM ${name}`);
   });
   afterEach(() => {
@@ -65,18 +65,18 @@ function suite(): void {
     await until(rows, ({ status }) => status === "live");
     await until(total, ({ status }) => status === "live");
     const torn: unknown[] = [];
-    const look = (): void => {
+    const check = (): void => {
       if (rows.status === "live" && total.status === "live" && (rows.cut !== total.cut || rows.rows.length !== total.rows[0]!["count"])) torn.push([rows.state, total.state]);
     };
-    rows.subscribe(look);
-    total.subscribe(look);
+    rows.subscribe(check);
+    total.subscribe(check);
     for (let id = 1; id <= 20; id++) psql(`BEGIN; INSERT INTO ${table} VALUES (${id}, 'x', 1); UPDATE ${totals} SET count = count + 1; COMMIT`);
     await until(total, (state) => state.rows[0]!["count"] === 20);
     expect(rows.rows).toHaveLength(20);
     expect(torn).toEqual([]);
   });
 
-  it("goes on after its connection is lost, and has missed nothing", async () => {
+  it("resumes after its connection is lost, and has missed nothing", async () => {
     psql(`INSERT INTO ${table} VALUES (1, 'stays', 1), (2, 'goes', 1)`);
     const live = start(connect(), `SELECT id, body FROM ${table}`);
     await until(live, ({ rows }) => rows.length === 2);
@@ -89,14 +89,14 @@ function suite(): void {
     expect(hubs).toHaveLength(2);
   });
 
-  it("gives int8 as bigint when told so", async () => {
+  it("gives int8 as bigint when configured so", async () => {
     psql(`INSERT INTO ${table} VALUES (9007199254740993, 'x', 1)`);
     const live = start(connect({ int8: "bigint" }), `SELECT id, ARRAY[id, NULL] AS ids FROM ${table} WHERE id = $1`, [9007199254740993n]);
     await until(live, ({ status }) => status === "live");
     expect(live.rows).toEqual([{ id: 9007199254740993n, ids: [9007199254740993n, null] }]);
   });
 
-  it("says what is wrong with a query", async () => {
+  it("reports the error of a query", async () => {
     const client = connect();
     const syntax = start(client, "SELECT id FRM nowhere");
     const relation = start(client, "SELECT id FROM no_such_table");
@@ -133,15 +133,15 @@ function start(client: SyncClient, sql: string, params: readonly Param[] = []): 
 /** Waits for the listener's call after which the condition holds. What never comes is the test's time-out. */
 function until(live: LiveQuery, condition: (state: LiveState) => boolean): Promise<void> {
   return new Promise((resolve, reject) => {
-    const look = (): void => {
+    const check = (): void => {
       const { state } = live;
       if (condition(state)) resolve();
       else if (state.status === "error") reject(state.error as Error);
       else return;
       queueMicrotask(() => stop());
     };
-    const stop = live.subscribe(look);
-    look();
+    const stop = live.subscribe(check);
+    check();
   });
 }
 

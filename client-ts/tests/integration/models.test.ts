@@ -58,7 +58,7 @@ function suite(): void {
     expect(reads).toBe(1);
   });
 
-  it("merges nothing of what its state holds, and nothing of a transaction that was rolled back", async () => {
+  it("merges no event that its state holds, and none of a transaction that was rolled back", async () => {
     for (let index = 0; index < 20; index++) comment(`m${index}`, `c${index}`);
     const ready = model.sync();
     psql(`BEGIN; ${commentSql("m20", "never")}; ROLLBACK`);
@@ -83,7 +83,7 @@ function suite(): void {
     expect(shown.slice(1).filter((comments) => comments.filter((body) => body === "hello").length !== 1)).toEqual([]);
   });
 
-  it("takes a change back that the backend rejects", async () => {
+  it("rolls back a change that the backend rejects", async () => {
     await model.sync();
     const [confirmation] = await model.optimistic({ mutationId: "mine", name: "commented", data: "rude" });
     psql(`INSERT INTO outbox (mutation_id, channel, name, rejected) VALUES ('mine', '${channel}', 'commented', true)`);
@@ -91,7 +91,7 @@ function suite(): void {
     expect(model.data).toEqual({ confirmed: { comments: [] }, optimistic: { comments: [] } });
   });
 
-  it("goes on after the connection was cut, without reading anew, and has missed nothing", async () => {
+  it("resumes after the connection was cut, without reading again, and has missed nothing", async () => {
     await model.sync();
     comment("m1", "one");
     await until(({ confirmed }) => confirmed.comments.length === 1);
@@ -105,7 +105,7 @@ function suite(): void {
     expect([reads, hubs.length, model.state]).toEqual([1, 2, "ready"]);
   });
 
-  it("reads its state anew when the hub holds what came meanwhile no longer", async () => {
+  it("reads its state again when the hub no longer holds later messages", async () => {
     await model.sync();
     comment("m1", "one");
     await until(({ confirmed }) => confirmed.comments.length === 1);
@@ -125,7 +125,7 @@ function suite(): void {
   });
 }
 
-/** What an application's endpoint does: the state and the id of the last event in it, read in one transaction. */
+/** The endpoint of an application: reads the state and the id of its last event in one transaction. */
 async function readPost(): Promise<{ data: Post; sequenceId: string }> {
   reads++;
   const answer = psql(
@@ -139,7 +139,7 @@ function merge(post: Post, event: OptimisticEvent | ConfirmedEvent): Post {
   return { comments: [...post.comments, String(event.data)] };
 }
 
-/** What a backend does: the change and its event in one transaction. */
+/** The backend: writes a change and its event in one transaction. */
 function comment(mutationId: string, body: string): void {
   psql(`BEGIN; ${commentSql(mutationId, body)}; COMMIT`);
 }

@@ -3,7 +3,7 @@ import { compareIds } from "../../src/models/messageIds.js";
 import { ablySource, ModelsClient, type AblyMessage, type Model, type Sync } from "../../src/models/index.js";
 import { FakeAbly, type FakeChannel } from "../support/ably.js";
 import { merge, type Merged } from "../support/channel.js";
-import { ManualClock, settled } from "../support/engine.js";
+import { ManualClock, allSettled } from "../support/engine.js";
 
 let ably: FakeAbly;
 let clock: ManualClock;
@@ -29,31 +29,31 @@ const published = (id: number, isRejected = false): AblyMessage => ({
 const publish = (...ids: number[]): void => ids.forEach((id) => ably.publish("posts", published(id)));
 
 describe("the source", () => {
-  it("tells each message once and in order, also where history and what comes in overlap", async () => {
+  it("passes on each message once and in order, also where history and new messages overlap", async () => {
     await channel.attach();
     publish(1, 2);
-    const told: string[] = [];
+    const sent: string[] = [];
     const unexpected = (): never => {
       throw new Error("not expected");
     };
     ablySource(ably, clock).open(
       "posts",
       "1",
-      { message: ({ id }) => told.push(id), live: () => told.push("live"), outOfReach: unexpected, discontinuity: unexpected, failed: unexpected },
+      { message: ({ id }) => sent.push(id), live: () => sent.push("live"), outOfReach: unexpected, discontinuity: unexpected, failed: unexpected },
       { historyPageSize: 10, compareIds },
     );
     // It listens from here on, and asks for history later.
     publish(3);
-    await settled();
+    await allSettled();
     publish(4);
-    await settled();
+    await allSettled();
     publish(5);
-    expect(told).toEqual(["2", "3", "4", "live", "5"]);
+    expect(sent).toEqual(["2", "3", "4", "live", "5"]);
   });
 });
 
 describe("a model over Ably's client", () => {
-  it("replays history from where its state was read, and goes on live", async () => {
+  it("replays history from where its state was read, and stays live", async () => {
     publish(1, 2, 3, 4, 5);
     sync.mockResolvedValue({ data: ["1", "2"], sequenceId: "2" });
     await model.sync();
@@ -63,40 +63,40 @@ describe("a model over Ably's client", () => {
     expect(model.data!.confirmed.at(-1)).toBe("m6");
   });
 
-  it("loses nothing and repeats nothing of what is published while it attaches and reads history", async () => {
+  it("loses and repeats no message that is published while it attaches and reads history", async () => {
     publish(1, 2, 3);
     const ready = model.sync();
-    await settled();
+    await allSettled();
     publish(4);
-    await settled();
+    await allSettled();
     publish(5);
-    await settled();
+    await allSettled();
     publish(6);
     await ready;
     publish(7);
     expect(model.data!.confirmed).toEqual(["s", "m1", "m2", "m3", "m4", "m5", "m6", "m7"]);
   });
 
-  it("shares a channel that somebody else has attached, and leaves it attached", async () => {
+  it("shares a channel that the application has attached, and leaves it attached", async () => {
     await channel.attach();
     publish(1, 2);
     const ready = model.sync();
-    await settled();
+    await allSettled();
     publish(3);
     await ready;
     expect(model.data!.confirmed).toEqual(["s", "m1", "m2", "m3"]);
     await model.dispose();
-    await settled();
+    await allSettled();
     expect(channel.state).toBe("attached");
     expect([channel.subscribers.size, channel.stateListeners.size]).toEqual([0, 0]);
   });
 
-  it("reads its state anew when history does not reach back to it", async () => {
+  it("reads its state again when history no longer holds the messages after it", async () => {
     publish(1, 2, 3, 4);
     ably.expire("posts", 2);
     sync.mockResolvedValueOnce({ data: ["old"], sequenceId: "1" }).mockResolvedValue({ data: ["new"], sequenceId: "4" });
     const ready = model.sync();
-    for (let round = 0; round < 8; round++) await settled();
+    for (let round = 0; round < 8; round++) await allSettled();
     await clock.pass(1_000);
     await ready;
     expect(model.data!.confirmed).toEqual(["new"]);
@@ -128,7 +128,7 @@ describe("a model over Ably's client", () => {
     expect([model.state, ably.historyLimits.length]).toEqual(["ready", 1]);
   });
 
-  it("reads its state anew when the outage was longer than messages are kept", async () => {
+  it("reads its state again when the outage was longer than messages are kept", async () => {
     await model.sync();
     publish(1);
     ably.setConnection("disconnected");
@@ -149,7 +149,7 @@ describe("a model over Ably's client", () => {
     publish(1);
     ably.failingHistories = 1;
     channel.attachedAgain(false);
-    for (let round = 0; round < 8; round++) await settled();
+    for (let round = 0; round < 8; round++) await allSettled();
     expect([model.state, clock.pending]).toEqual(["syncing", [15_000]]);
     publish(2);
     await clock.pass(15_000);
@@ -161,7 +161,7 @@ describe("a model over Ably's client", () => {
     const ready = model.sync();
     ready.catch(() => {});
     for (let tries = 0; tries < 12; tries++) {
-      for (let round = 0; round < 4; round++) await settled();
+      for (let round = 0; round < 4; round++) await allSettled();
       await clock.pass(60_000);
     }
     await expect(ready).rejects.toThrow("no capability");
@@ -171,7 +171,7 @@ describe("a model over Ably's client", () => {
     await model.sync();
     publish(1);
     await model.pause();
-    await settled();
+    await allSettled();
     expect(channel.state).toBe("detached");
     publish(2);
     await model.resume();

@@ -4,7 +4,7 @@ import { hubSource, ModelsClient, type Model, type Sync } from "../../src/models
 import type { ChannelItem } from "../../src/protocol.js";
 import { SyncError } from "../../src/syncError.js";
 import { merge, type Merged } from "../support/channel.js";
-import { ScriptedEngine, settled, type ScriptedStream } from "../support/engine.js";
+import { ScriptedEngine, allSettled, type ScriptedStream } from "../support/engine.js";
 import { cut } from "../support/frames.js";
 
 let engine: ScriptedEngine;
@@ -32,16 +32,16 @@ const published = (id: number, data = "null"): ChannelItem => ({
 
 async function becomeReady(): Promise<void> {
   const ready = model.sync();
-  await settled();
+  await allSettled();
   await engine.hub.send(cut("0/10"));
   send({ type: "live", id: "6" });
   await ready;
 }
 
 describe("a model over the engine's hub", () => {
-  it("asks for the channel after its id once the connection is open, and decodes what it tells", async () => {
+  it("asks for the channel after its id once the connection is open, and decodes its messages", async () => {
     const ready = model.sync();
-    await settled();
+    await allSettled();
     expect(engine.hub.streams).toEqual([]);
     await engine.hub.send(cut("0/10"));
     expect(stream().values).toEqual(["posts", "6"]);
@@ -57,7 +57,7 @@ describe("a model over the engine's hub", () => {
     expect(stream().values).toEqual(["posts", null]);
   });
 
-  it("goes on after the last message when the connection was lost, and stays ready", async () => {
+  it("resumes after the last message when the connection was lost, and stays ready", async () => {
     await becomeReady();
     send(published(8));
     const first = engine.hub;
@@ -71,7 +71,7 @@ describe("a model over the engine's hub", () => {
     expect(sync).toHaveBeenCalledTimes(1);
   });
 
-  it("goes on after the newest id that it was told, also without a message", async () => {
+  it("resumes after the newest id that it received, also without a message", async () => {
     await becomeReady();
     send({ type: "live", id: "40" });
     await engine.hub.end();
@@ -80,21 +80,21 @@ describe("a model over the engine's hub", () => {
     expect(stream().values).toEqual(["posts", "40"]);
   });
 
-  it("reads its state anew when what came after is not held any more", async () => {
+  it("reads its state again when later messages are no longer held", async () => {
     await becomeReady();
     sync.mockResolvedValue({ data: ["new"], sequenceId: "50" });
     send({ type: "reset", code: "must_refetch" });
-    await settled();
+    await allSettled();
     expect(stream().values).toEqual(["posts", "50"]);
     send({ type: "live", id: "50" });
     expect(model.data!.confirmed).toEqual(["new"]);
   });
 
-  it("goes on from an id of the whole outbox that is none of this channel: the hub tells all that it holds", async () => {
+  it("resumes from an id of the whole outbox that is none of this channel: the hub sends all held messages", async () => {
     const sync100 = { data: ["s"], sequenceId: "100" };
     sync.mockResolvedValue(sync100);
     const ready = model.sync();
-    await settled();
+    await allSettled();
     await engine.hub.send(cut("0/10"));
     send({ type: "reset", code: "must_refetch" }, published(6), published(7), published(101), { type: "live", id: "101" });
     await ready;
@@ -103,7 +103,7 @@ describe("a model over the engine's hub", () => {
 
   it("takes a channel that holds nothing for being up to date, and asks from its emptiness on", async () => {
     const ready = model.sync();
-    await settled();
+    await allSettled();
     await engine.hub.send(cut("0/10"));
     send({ type: "reset", code: "must_refetch" }, { type: "live", id: null });
     await ready;
@@ -115,15 +115,15 @@ describe("a model over the engine's hub", () => {
     expect(model.data!.confirmed).toEqual(["s", "m7"]);
   });
 
-  it("reads its state anew, after a wait, when all that is held came after its id", async () => {
+  it("reads its state again, after a wait, when all that is held came after its id", async () => {
     const ready = model.sync();
-    await settled();
+    await allSettled();
     await engine.hub.send(cut("0/10"));
     send({ type: "reset", code: "must_refetch" }, published(8), { type: "live", id: "8" });
     expect([model.state, model.data]).toEqual(["syncing", null]);
     sync.mockResolvedValue({ data: ["new"], sequenceId: "8" });
     await engine.clock.pass(1_000);
-    // Nobody had held the connection meanwhile.
+    // No listener kept the connection open meanwhile.
     expect(engine.hubs).toHaveLength(2);
     await engine.hub.send(cut("0/20"));
     send({ type: "live", id: "8" });
@@ -131,7 +131,7 @@ describe("a model over the engine's hub", () => {
     expect(model.data!.confirmed).toEqual(["new"]);
   });
 
-  it("is told why its stream has ended, and asks again", async () => {
+  it("receives the reason why its stream has ended, and asks again", async () => {
     const reasons: unknown[] = [];
     await becomeReady();
     model.on("syncing", ({ reason }) => reasons.push(reason));
@@ -144,22 +144,22 @@ describe("a model over the engine's hub", () => {
     await becomeReady();
     const refusal = new SyncError({ code: "source_unavailable", message: "not now" });
     stream().reader.ended(refusal);
-    await settled();
+    await allSettled();
     expect(engine.hub.streams).toHaveLength(2);
     stream().reader.ended(refusal);
-    await settled();
+    await allSettled();
     expect([model.state, engine.clock.pending]).toEqual(["syncing", [1_000, 1_000, 15_000]]);
     await engine.clock.pass(15_000);
-    // Nobody had held the connection meanwhile.
+    // No listener kept the connection open meanwhile.
     expect(engine.hubs).toHaveLength(2);
     await engine.hub.send(cut("0/20"));
     send({ type: "live", id: "6" });
     expect(model.state).toBe("ready");
   });
 
-  it("reads its channel where live queries are off, and goes on when there is a stream after all", async () => {
+  it("reads its channel where live queries are off, and continues when there is a stream", async () => {
     const ready = model.sync();
-    await settled();
+    await allSettled();
     await engine.hub.refuseStream();
     send({ type: "live", id: "6" });
     await ready;
@@ -181,11 +181,11 @@ describe("a model over the engine's hub", () => {
   it.each([
     ["refused", "Failed to complete negotiation with the server: Error: Unauthorized: Status code '401'", "unauthenticated"],
     ["lost", "Failed to complete negotiation with the server: Error: Service Unavailable: Status code '503'", "network_error"],
-  ])("tells why there is no first connection when it is %s", async (_, text, code) => {
+  ])("reports why there is no first connection when it is %s", async (_, text, code) => {
     const impatient = new ModelsClient({ source: hubSource(client), clock: engine.clock, warn: () => {}, syncOptions: { retryStrategy: () => -1 } });
     const refused = impatient.models.get({ channelName: "posts", sync, merge: merged });
     const ready = expect(refused.sync()).rejects.toMatchObject({ code });
-    await settled();
+    await allSettled();
     await engine.hub.end(new Error(text));
     await ready;
     expect(refused.state).toBe("errored");

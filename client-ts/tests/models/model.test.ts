@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { ModelsClient, type Model, type ModelsClientOptions, type ModelStateChange, type Sync } from "../../src/models/index.js";
 import { merge, message, ScriptedSource, type Merged } from "../support/channel.js";
-import { ManualClock, settled } from "../support/engine.js";
+import { ManualClock, allSettled } from "../support/engine.js";
 
 let source: ScriptedSource;
 let clock: ManualClock;
@@ -28,7 +28,7 @@ const at = (sequenceId: string | number | null, ...data: string[]) => () => Prom
 
 async function becomeReady(model: Model<Merged, []>): Promise<void> {
   const ready = model.sync();
-  await settled();
+  await allSettled();
   source.feed.reader.live();
   await ready;
 }
@@ -55,7 +55,7 @@ describe("syncing", () => {
     expect([model.state, model.data]).toEqual(["initialized", null]);
     const ready = model.sync();
     expect(model.state).toBe("syncing");
-    await settled();
+    await allSettled();
     expect(source.feed).toMatchObject({ channel: "posts", after: "7", options: { historyPageSize: 20 } });
     source.send(message(8, "b"));
     expect(model.data).toBe(null);
@@ -67,11 +67,11 @@ describe("syncing", () => {
     expect(states.map(({ previous, current }) => `${previous} ${current}`)).toEqual(["initialized syncing", "syncing ready"]);
   });
 
-  it("hands its parameters to the function, also when it reads anew", async () => {
+  it("passes its parameters to the function, also when it reads again", async () => {
     const sync = vi.fn((page: number) => Promise.resolve({ data: [`page ${page}`], sequenceId: "1" }));
     const model = modelsClient().models.get({ channelName: "posts", sync, merge });
     const ready = model.sync(3);
-    await settled();
+    await allSettled();
     source.feed.reader.live();
     await ready;
     source.feed.reader.outOfReach();
@@ -100,7 +100,7 @@ describe("syncing", () => {
     const ready = model.sync();
     ready.catch(() => {});
     const waits: number[] = [];
-    await settled();
+    await allSettled();
     while (clock.pending.length > 0) {
       waits.push(clock.pending[0]! / 1_000);
       await clock.pass(clock.pending[0]!);
@@ -115,18 +115,18 @@ describe("syncing", () => {
     const { model } = make(() => Promise.reject(new Error("no")), { syncOptions: { retryStrategy: (attempt) => (attempt < 3 ? attempt * 10 : -1) } });
     const ready = model.sync();
     ready.catch(() => {});
-    await settled();
+    await allSettled();
     await clock.pass(10);
     expect(clock.pending).toEqual([20]);
     await clock.pass(20);
     await expect(ready).rejects.toThrow("no");
   });
 
-  it("reads anew, after a wait, when the channel does not reach back to what was read", async () => {
+  it("reads again, after a wait, when the channel no longer holds the messages after what was read", async () => {
     const sync = vi.fn(at(5, "old"));
     const { model } = make(sync);
     const ready = model.sync();
-    await settled();
+    await allSettled();
     source.feed.reader.outOfReach();
     expect(source.feed.isClosed).toBe(true);
     sync.mockImplementation(at(9, "new"));
@@ -142,7 +142,7 @@ describe("syncing", () => {
     await becomeReady(model);
     sync.mockImplementation(at(5, "new"));
     const again = model.sync();
-    await settled();
+    await allSettled();
     source.send(message(6, "six"));
     expect(model.data!.confirmed).toEqual(["old"]);
     source.feed.reader.live();
@@ -159,7 +159,7 @@ describe("syncing", () => {
     sync.mockImplementation(at(2, "second"));
     await becomeReady(model);
     late({ data: ["first"], sequenceId: "1" });
-    await settled();
+    await allSettled();
     expect(model.data!.confirmed).toEqual(["second"]);
     expect(source.feeds).toHaveLength(1);
   });
@@ -196,34 +196,34 @@ describe("events", () => {
     expect(model.data!.confirmed).toEqual(["old", "six", "ten"]);
   });
 
-  it("that come after later ones make the model read its state anew", async () => {
+  it("that come after later ones make the model read its state again", async () => {
     const sync = vi.fn(at(1));
     const { model } = make(sync);
     await becomeReady(model);
     sync.mockImplementation(at(5, "all"));
     source.send(message(5, "five"), message(4, "four"));
     expect(model.state).toBe("syncing");
-    await settled();
+    await allSettled();
     source.feed.reader.live();
     expect(model.data!.confirmed).toEqual(["all"]);
-    expect(warnings).toEqual(["the message 4 of posts came after later ones: the model reads its state anew"]);
+    expect(warnings).toEqual(["the message 4 of posts came after later ones: the model reads its state again"]);
   });
 
-  it("that cannot be merged make this model errored, and disturb nobody else", async () => {
+  it("that cannot be merged make this model errored, and disturb no other model", async () => {
     const client = modelsClient();
     const model = client.models.get({ channelName: "posts", sync: at(0), merge });
     const other = client.models.get({ channelName: "others", sync: at(0), merge });
     await becomeReady(model);
     const feed = source.feed;
     await becomeReady(other);
-    const heard: unknown[] = [];
-    model.subscribe((error, data) => heard.push(error?.message ?? data));
-    await settled();
+    const received: unknown[] = [];
+    model.subscribe((error, data) => received.push(error?.message ?? data));
+    await allSettled();
     feed.reader.message(message(1, "a"));
     feed.reader.message(message(2, "b", "poison"));
     feed.reader.message(message(3, "c"));
     expect([model.state, model.data!.confirmed, feed.isClosed]).toEqual(["errored", ["a"], true]);
-    expect(heard).toEqual([[], ["a"], "cannot merge poison"]);
+    expect(received).toEqual([[], ["a"], "cannot merge poison"]);
     source.send(message(1, "x"));
     expect([other.state, other.data!.confirmed]).toEqual(["ready", ["x"]]);
     await becomeReady(model);
@@ -232,7 +232,7 @@ describe("events", () => {
 });
 
 describe("listeners", () => {
-  it("hear the data soon, then every change of what they asked for", async () => {
+  it("receive the data soon, then every change that they asked for", async () => {
     const { model } = make(at(0, "a"));
     await becomeReady(model);
     const optimistic: unknown[] = [];
@@ -241,7 +241,7 @@ describe("listeners", () => {
     const listener = (_: Error | null, data?: Merged): unknown => confirmed.push(data);
     model.subscribe(listener, { optimistic: false });
     expect(optimistic).toEqual([]);
-    await settled();
+    await allSettled();
     await model.optimistic({ mutationId: "m", name: "added" });
     source.send(message(1, "m"));
     expect(optimistic).toEqual([["a"], ["a", "m?"], ["a", "m"]]);
@@ -260,7 +260,7 @@ describe("listeners", () => {
 });
 
 describe("pausing", () => {
-  it("lets the channel go, and goes on after the last message", async () => {
+  it("closes the channel, and resumes after the last message", async () => {
     const sync = vi.fn(at(0));
     const { model, states } = make(sync);
     await becomeReady(model);
@@ -280,7 +280,7 @@ describe("pausing", () => {
     expect(states.map(({ current }) => current)).toEqual(["syncing", "ready", "paused", "syncing", "ready"]);
   });
 
-  it("for longer than messages are kept, less five seconds, reads the state anew", async () => {
+  it("for longer than messages are kept, less five seconds, reads the state again", async () => {
     for (const [messageRetentionPeriod, milliseconds] of [["2m", 115_000], ["24h", 86_395_000], ["72h", 259_195_000]] as const) {
       const sync = vi.fn(at(0));
       const { model } = make(sync, { syncOptions: { messageRetentionPeriod } });
@@ -290,21 +290,21 @@ describe("pausing", () => {
       await model.pause();
       await clock.pass(1);
       const ready = model.resume();
-      await settled();
+      await allSettled();
       source.feed.reader.live();
       await ready;
       expect(sync).toHaveBeenCalledTimes(2);
     }
   });
 
-  it("falls back to reading anew when the last message is out of reach", async () => {
+  it("falls back to reading again when the last message is out of reach", async () => {
     const sync = vi.fn(at(0));
     const { model } = make(sync);
     await becomeReady(model);
     await model.pause();
     const ready = model.resume();
     source.feed.reader.outOfReach();
-    await settled();
+    await allSettled();
     source.feed.reader.live();
     await ready;
     expect(sync).toHaveBeenCalledTimes(2);
@@ -334,13 +334,13 @@ describe("a channel that was lost", () => {
     expect(sync).toHaveBeenCalledTimes(1);
   });
 
-  it("for too long has its state read anew", async () => {
+  it("for too long has its state read again", async () => {
     const sync = vi.fn(at(0));
     const { model } = make(sync);
     await becomeReady(model);
     source.feed.reader.discontinuity(120_000);
     expect(sync).toHaveBeenCalledTimes(2);
-    await settled();
+    await allSettled();
     source.feed.reader.live();
     source.feed.reader.failed(new Error("away"));
     for (let tries = 1; tries <= 7; tries++) {
@@ -353,7 +353,7 @@ describe("a channel that was lost", () => {
     expect(sync).toHaveBeenCalledTimes(3);
   });
 
-  it("tells nothing any more", async () => {
+  it("reports nothing more", async () => {
     const { model } = make(at(0));
     await becomeReady(model);
     const old = source.feed;
@@ -389,7 +389,7 @@ describe("the sliding window", () => {
     expect(model.data!.confirmed).toEqual(["y", "x"]);
   });
 
-  it("forgets what it holds when the model is paused, and hears it again", async () => {
+  it("drops waiting messages when the model is paused, and receives them again", async () => {
     const { model } = make(at(0), { eventBufferOptions: { bufferMs: 100 } });
     await becomeReady(model);
     source.send(message(1, "a"));

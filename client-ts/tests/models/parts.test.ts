@@ -15,10 +15,10 @@ describe("ids", () => {
   it("are new, known or late", () => {
     const seen = new SeenIds("5", compareIds, 2);
     for (const id of ["7", "9"]) seen.add(id);
-    expect(["4", "5", "6", "7", "8", "9", "10"].map((id) => seen.look(id))).toEqual(["known", "known", "late", "known", "late", "known", "new"]);
+    expect(["4", "5", "6", "7", "8", "9", "10"].map((id) => seen.statusOf(id))).toEqual(["known", "known", "late", "known", "late", "known", "new"]);
     seen.add("10");
-    // 7 is not remembered any more, so what is below it counts as known.
-    expect(["6", "7", "8", "9"].map((id) => seen.look(id))).toEqual(["known", "known", "late", "known"]);
+    // 7 is no longer remembered, so ids below it count as known.
+    expect(["6", "7", "8", "9"].map((id) => seen.statusOf(id))).toEqual(["known", "known", "late", "known"]);
   });
 });
 
@@ -36,7 +36,7 @@ function pages(ids: readonly number[], size: number): HistoryPage<{ id: string }
 describe("history", () => {
   const after = async (ids: number[], id: number, size = 2): Promise<number[] | null> => (await messagesAfter(pages(ids, size), String(id), compareIds))?.map((each) => Number(each.id)) ?? null;
 
-  it("tells what comes after an id, also when that very one is not in it", async () => {
+  it("returns the messages after an id, also when that one is missing", async () => {
     expect(await after([2, 4, 6, 8, 10], 4)).toEqual([6, 8, 10]);
     expect(await after([2, 4, 6, 8, 10], 5)).toEqual([6, 8, 10]);
     expect(await after([2, 4], 9)).toEqual([]);
@@ -46,12 +46,12 @@ describe("history", () => {
     expect(await after([6, 8], 5)).toBe(null);
   });
 
-  it("that is empty has nothing to tell, and all of it is told after 0", async () => {
+  it("that is empty has no messages, and all of it comes after 0", async () => {
     expect(await after([], 5)).toEqual([]);
     expect(await after([6, 8, 9], 0)).toEqual([6, 8, 9]);
   });
 
-  it("tells the same with pages of any size", async () => {
+  it("returns the same with pages of any size", async () => {
     await fc.assert(
       fc.asyncProperty(fc.uniqueArray(fc.integer({ min: 1, max: 60 })), fc.integer({ min: 1, max: 70 }), fc.integer({ min: 1, max: 10 }), async (unsorted, id, size) => {
         const ids = unsorted.sort((left, right) => left - right);

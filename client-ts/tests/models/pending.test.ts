@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { ModelsClient, type Model } from "../../src/models/index.js";
 import { merge, message, ScriptedSource, type Merged } from "../support/channel.js";
-import { ManualClock, settled } from "../support/engine.js";
+import { ManualClock, allSettled } from "../support/engine.js";
 
 let source: ScriptedSource;
 let clock: ManualClock;
@@ -14,7 +14,7 @@ beforeEach(async () => {
   sync.mockImplementation(() => Promise.resolve({ data: ["s"], sequenceId: "10" }));
   model = new ModelsClient({ source, clock, warn: () => {} }).models.get({ channelName: "posts", sync, merge });
   const ready = model.sync();
-  await settled();
+  await allSettled();
   source.feed.reader.live();
   await ready;
 });
@@ -30,7 +30,7 @@ describe("a pending event", () => {
   it("its confirmation: takes its place in one step", async () => {
     const seen: unknown[] = [];
     model.subscribe((_, data) => seen.push(data));
-    await settled();
+    await allSettled();
     const [confirmation] = await expected("a");
     source.send(message(11, "a"));
     await confirmation;
@@ -48,7 +48,7 @@ describe("a pending event", () => {
     expect(model.data!.optimistic).toEqual(["s", "x", "b", "a?"]);
   });
 
-  it("its rejection: is taken back, with the names of what was rejected", async () => {
+  it("its rejection: is rolled back, with the names of what was rejected", async () => {
     const [confirmation] = await expected("a");
     source.send(message(11, "a", "poison", { isRejected: true }));
     await expect(confirmation).rejects.toMatchObject({ code: "rejected", message: "events were rejected: add a", mutationId: "a" });
@@ -56,7 +56,7 @@ describe("a pending event", () => {
     expect(model.state).toBe("ready");
   });
 
-  it("its timeout: is taken back after five seconds, or as long as it was told", async () => {
+  it("its timeout: is rolled back after five seconds, or after its own timeout", async () => {
     const [first] = await expected("a");
     const [second] = await model.optimistic({ mutationId: "b", name: "b" }, { timeout: 6_000 });
     await clock.pass(5_000);
@@ -66,7 +66,7 @@ describe("a pending event", () => {
     await expect(second).rejects.toMatchObject({ code: "timeout" });
   });
 
-  it("its cancel: is taken back, once", async () => {
+  it("its cancel: is rolled back, once", async () => {
     const [confirmation, cancel] = await expected("a");
     cancel();
     cancel();
@@ -85,7 +85,7 @@ describe("a pending event", () => {
     expect(clock.pending).toEqual([]);
   });
 
-  it("a merge that throws now: is taken back, and the others stay", async () => {
+  it("a merge that throws now: is rolled back, and the others stay", async () => {
     const fragile = new ModelsClient({ source, clock }).models.get({
       channelName: "fragile",
       sync,
@@ -95,7 +95,7 @@ describe("a pending event", () => {
       },
     });
     const ready = fragile.sync();
-    await settled();
+    await allSettled();
     source.feed.reader.live();
     await ready;
     const [a] = await fragile.optimistic({ mutationId: "a", name: "a" });
@@ -109,7 +109,7 @@ describe("a pending event", () => {
     await expected("a");
     sync.mockImplementation(() => Promise.resolve({ data: ["t"], sequenceId: "20" }));
     const again = model.sync();
-    await settled();
+    await allSettled();
     source.feed.reader.live();
     await again;
     expect(model.data!.optimistic).toEqual(["t", "a?"]);
@@ -122,7 +122,7 @@ describe("a pending event", () => {
     model.subscribe((_, data) => seen.push(data));
     sync.mockImplementation(() => Promise.resolve({ data: ["t", "a"], sequenceId: "20" }));
     const again = model.sync();
-    await settled();
+    await allSettled();
     expect(source.feed.after).toBe("10");
     source.send(message(15, "a"), message(16, "b", null, { isRejected: true }), message(21, "c"));
     source.feed.reader.live();
@@ -137,7 +137,7 @@ describe("a pending event", () => {
     await expected("a");
     sync.mockImplementation(() => Promise.resolve({ data: ["t"], sequenceId: "20" }));
     const again = model.sync();
-    await settled();
+    await allSettled();
     source.feed.reader.outOfReach();
     expect(source.feed.after).toBe("20");
     source.feed.reader.live();
@@ -145,12 +145,12 @@ describe("a pending event", () => {
     expect(model.data!.optimistic).toEqual(["t", "a?"]);
   });
 
-  it("its confirmation comes late, after other messages: is dropped, and the state is read anew", async () => {
+  it("its confirmation comes late, after other messages: is dropped, and the state is read again", async () => {
     const [confirmation] = await expected("a");
     sync.mockImplementation(() => Promise.resolve({ data: ["s", "a", "x"], sequenceId: "15" }));
     source.send(message(15, "x"), message(12, "a"));
     await confirmation;
-    await settled();
+    await allSettled();
     source.feed.reader.live();
     expect(model.data!.optimistic).toEqual(["s", "a", "x"]);
   });
@@ -172,7 +172,7 @@ describe("a pending event", () => {
     await expect(second).rejects.toMatchObject({ code: "timeout" });
   });
 
-  it("dispose: is taken back", async () => {
+  it("dispose: is rolled back", async () => {
     const [confirmation] = await expected("a");
     await model.dispose();
     await expect(confirmation).rejects.toMatchObject({ code: "closed" });

@@ -3,9 +3,9 @@ import { describe, expect, it } from "vitest";
 import type { ConfirmedEvent, OptimisticEvent, SourceMessage } from "../../src/models/index.js";
 import { ModelsClient } from "../../src/models/index.js";
 import { message, ScriptedSource } from "../support/channel.js";
-import { ManualClock, settled } from "../support/engine.js";
+import { ManualClock, allSettled } from "../support/engine.js";
 
-/** What the backend has: every event that it made, and which of them it refused. */
+/** The events of the backend, and those that it refused. */
 class Backend {
   readonly log: SourceMessage[] = [];
 
@@ -49,25 +49,25 @@ describe("any interleaving", () => {
         const pending = new Map<string, () => void>();
         const answered = new Set<string>();
         let made = 0;
-        /** Up to where the open feed has told. */
-        let told = 0;
+        /** The position up to which the open feed has sent. */
+        let sent = 0;
         let feed: unknown = null;
 
-        // The channel's part: tells in order what comes after the place where the feed was opened.
-        const tell = (most: number): void => {
+        // The channel sends, in order, the messages after the position at which the feed was opened.
+        const send = (most: number): void => {
           if (source.feeds.length === 0) return;
           if (feed !== source.feed) {
             feed = source.feed;
-            told = Number(source.feed.after);
+            sent = Number(source.feed.after);
           }
-          for (const each of backend.log.slice(told, told + most)) {
+          for (const each of backend.log.slice(sent, sent + most)) {
             if (source.feed.isClosed) return;
-            told = Number(each.id);
+            sent = Number(each.id);
             source.send(each);
           }
         };
         const goLive = (): void => {
-          tell(Number.POSITIVE_INFINITY);
+          send(Number.POSITIVE_INFINITY);
           if (model.state === "syncing" && source.feeds.length > 0 && !source.feed.isClosed) source.feed.reader.live();
         };
         const check = (): void => {
@@ -81,7 +81,7 @@ describe("any interleaving", () => {
         };
 
         model.sync().catch(() => {});
-        await settled();
+        await allSettled();
         goLive();
         for (const { type, which } of commands) {
           const ids = [...pending.keys()].filter((id) => !answered.has(id));
@@ -109,13 +109,13 @@ describe("any interleaving", () => {
               backend.publish(`x${backend.log.length}`, which % 5 === 0);
               break;
             case "deliver":
-              tell(1 + (which % 3));
+              send(1 + (which % 3));
               break;
             case "duplicate":
-              // Only of what the open feed has told already.
-              if (feed === source.feed && !source.feed.isClosed && told > Number(source.feed.after)) {
+              // Only of what the open feed has sent already.
+              if (feed === source.feed && !source.feed.isClosed && sent > Number(source.feed.after)) {
                 const first = Number(source.feed.after);
-                source.send(backend.log[first + (which % (told - first))]!);
+                source.send(backend.log[first + (which % (sent - first))]!);
               }
               break;
             case "pass":
@@ -138,18 +138,18 @@ describe("any interleaving", () => {
               goLive();
               break;
           }
-          await settled();
+          await allSettled();
           check();
         }
 
-        // In the end, when everything has been told: everything is there.
+        // In the end, when everything has been sent, everything is there.
         if (model.state === "paused") model.resume().catch(() => {});
-        await settled();
+        await allSettled();
         for (let round = 0; round < 5; round++) {
           goLive();
           await clock.pass(20_000);
           goLive();
-          await settled();
+          await allSettled();
         }
         check();
         expect(model.state).toBe("ready");

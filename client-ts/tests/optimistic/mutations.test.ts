@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { SyncClient } from "../../src/client.js";
 import { Mutations, type Apply, type MutationHandle, type MutationsOptions, type OptimisticQuery } from "../../src/optimistic/index.js";
-import { ScriptedEngine, settled } from "../support/engine.js";
+import { ScriptedEngine, allSettled } from "../support/engine.js";
 import { cut, diff, live } from "../support/frames.js";
 import { ScriptedWrites } from "../support/writes.js";
 
@@ -17,7 +17,7 @@ let mutations: Mutations;
 let query: OptimisticQuery<Row>;
 let seen: string[];
 
-/** A pending one is told by its question mark. */
+/** A question mark marks a pending one. */
 const add: Apply<Row> = (rows, { mutationId }) => [...rows, { id: "", body: `${mutationId}?` }];
 const bodies = (): string => query.rows.map(({ body }) => body).join(" ");
 
@@ -48,9 +48,9 @@ describe("a mutation", () => {
 
   it("is dropped with the rows of its cut: the answer comes first", async () => {
     const { confirmation } = mutate("a");
-    await settled();
+    await allSettled();
     writes.commit("a");
-    writes.look();
+    writes.serve();
     await writes.deliverAnswer();
     expect(bodies()).toBe("a?");
     await writes.deliverFrames();
@@ -61,7 +61,7 @@ describe("a mutation", () => {
 
   it("is dropped with the rows of its cut: the rows come first, and wait for the hub's word", async () => {
     const { confirmation } = mutate("a");
-    await settled();
+    await allSettled();
     writes.commit("a");
     await writes.deliverFrames();
     expect(bodies()).toBe("a?");
@@ -72,7 +72,7 @@ describe("a mutation", () => {
 
   it("is dropped when the stream has passed its cut, though its transaction changed no row here", async () => {
     const { confirmation } = mutate("a");
-    await settled();
+    await allSettled();
     writes.commit("a", null);
     await writes.deliverAll();
     await confirmation;
@@ -81,7 +81,7 @@ describe("a mutation", () => {
 
   it("is put over the rows again with every change of theirs", async () => {
     mutate("a");
-    await settled();
+    await allSettled();
     writes.commit("x", "other");
     await writes.deliverAll();
     expect(bodies()).toBe("other a?");
@@ -94,29 +94,29 @@ describe("a mutation", () => {
     mutate("a");
     mutate("b");
     mutate("c");
-    await settled();
+    await allSettled();
     writes.commit("b");
     await writes.deliverAll();
     expect(bodies()).toBe("b a? c?");
   });
 
-  it("is taken back when the engine says that it was rejected, with the reason", async () => {
+  it("is rolled back when the engine reports it as rejected, with the reason", async () => {
     const { confirmation } = mutate("a");
-    await settled();
+    await allSettled();
     writes.reject("a", "rooms are closed at night");
     await writes.deliverAll();
     await expect(confirmation).rejects.toMatchObject({ code: "rejected", message: "rooms are closed at night", mutationId: "a" });
     expect(seen).toEqual(["", "a?", ""]);
   });
 
-  it("is taken back when its write throws, with what it threw", async () => {
+  it("is rolled back when its write throws, with what it threw", async () => {
     const cause = new Error("403");
     const { confirmation } = mutate("a", () => Promise.reject(cause));
     await expect(confirmation).rejects.toMatchObject({ code: "failed", message: "403", cause });
     expect(bodies()).toBe("");
   });
 
-  it("is taken back when it is cancelled, and its write is told", async () => {
+  it("is rolled back when it is cancelled, and its write is aborted", async () => {
     let signal: AbortSignal | null = null;
     const { confirmation, cancel } = mutations.mutate({ mutationId: "a", name: "add" }, (_, given) => {
       signal = given;
@@ -127,9 +127,9 @@ describe("a mutation", () => {
     expect([bodies(), signal!.aborted]).toEqual(["", true]);
   });
 
-  it("is taken back when nobody confirms it in time, and the hub is asked once more before", async () => {
+  it("is rolled back when it is not confirmed in time, after the hub was asked once more", async () => {
     const { confirmation } = mutate("a");
-    await settled();
+    await allSettled();
     await engine.clock.pass(9_999);
     expect(bodies()).toBe("a?");
     await engine.clock.pass(1);
@@ -139,9 +139,9 @@ describe("a mutation", () => {
     expect(bodies()).toBe("");
   });
 
-  it("is not taken back when it turns out at the last moment that it was confirmed", async () => {
+  it("is not rolled back when it turns out at the last moment that it was confirmed", async () => {
     const { confirmation } = mutate("a");
-    await settled();
+    await allSettled();
     await engine.clock.pass(10_000);
     writes.commit("a");
     await writes.deliverAll();
@@ -153,7 +153,7 @@ describe("a mutation", () => {
     const answers = engine.await!;
     engine.await = () => Promise.reject(new Error("the call was lost"));
     const { confirmation } = mutate("a");
-    await settled();
+    await allSettled();
     writes.commit("x", "other");
     await writes.deliverFrames();
     await engine.clock.pass(10_000);
@@ -175,7 +175,7 @@ describe("a mutation", () => {
 
   it("stays pending over an outage, and is asked for again", async () => {
     const { confirmation } = mutate("a");
-    await settled();
+    await allSettled();
     await engine.clock.pass(9_000);
     await writes.lose();
     expect([query.state.status, bodies()]).toEqual(["reconnecting", "a?"]);
@@ -191,7 +191,7 @@ describe("a mutation", () => {
 
   it("does not show its row twice when the row comes with the replay after an outage", async () => {
     const { confirmation } = mutate("a");
-    await settled();
+    await allSettled();
     await writes.lose();
     const at = writes.commit("a");
     await engine.clock.pass(1_000);
@@ -204,7 +204,7 @@ describe("a mutation", () => {
 
   it("does not hold rows back for ever when the connection is lost while the hub is asked", async () => {
     mutate("a");
-    await settled();
+    await allSettled();
     writes.commit("x", "other");
     await writes.deliverFrames();
     expect(bodies()).toBe("a?");
@@ -215,7 +215,7 @@ describe("a mutation", () => {
     expect(bodies()).toBe("other a?");
   });
 
-  it("whose apply throws is taken back, and the others stay", async () => {
+  it("whose apply throws is rolled back, and the others stay", async () => {
     const fragile = mutations.query<Row>(client.liveQuery<Row>("SELECT id, body FROM messages"), (rows, mutation) => {
       if (mutation.mutationId === "bad") throw new Error("no such row");
       return add(rows, mutation);
@@ -231,14 +231,14 @@ describe("a mutation", () => {
   it("is shown in every result that applies it, and dropped from all of them at once", async () => {
     const count = mutations.query<{ readonly count: number }>(client.liveQuery("SELECT 2"), (rows) => rows.map(({ count: before }) => ({ count: before + 1 })));
     count.subscribe(() => {});
-    await settled();
+    await allSettled();
     await engine.hub.send({ type: "snapshot", sub: "s2", rows: [["0", "zero"]] }, live("s2", writes.cut));
     const torn: unknown[] = [];
     query.subscribe(() => {
       if (query.state.pending.length !== count.state.pending.length) torn.push([query.state, count.state]);
     });
     const { confirmation } = mutate("a");
-    await settled();
+    await allSettled();
     expect([query.state.pending.length, count.state.pending.length]).toEqual([1, 1]);
     writes.commit("a");
     await writes.deliverAll();
@@ -249,10 +249,10 @@ describe("a mutation", () => {
   it("is asked for with one long question at a time, in short turns", async () => {
     mutate("a");
     mutate("b");
-    await settled();
+    await allSettled();
     const asked = (): unknown[] => engine.hub.calls.filter(([method]) => method === "Await").map(([, id, milliseconds]) => [id, milliseconds]);
     expect(asked()).toEqual([["a", 500]]);
-    writes.look();
+    writes.serve();
     writes.giveUp();
     await writes.deliverAnswer();
     await engine.clock.pass(500);
@@ -273,7 +273,7 @@ describe("a mutation", () => {
     expect(mutationId).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
   });
 
-  it("is taken back when its mutations are closed, and the connection is let go when nothing else needs it", async () => {
+  it("is rolled back when its mutations are closed, and the connection is closed when nothing else needs it", async () => {
     const { confirmation } = mutate("a");
     mutations.close();
     await expect(confirmation).rejects.toMatchObject({ code: "closed" });
@@ -286,10 +286,10 @@ describe("a mutation", () => {
     const others = new ScriptedWrites(alone);
     const lonely = new Mutations(alone.client(), { clock: alone.clock });
     const { confirmation } = lonely.mutate({ mutationId: "a", name: "add" }, () => Promise.resolve());
-    await settled();
+    await allSettled();
     await alone.hub.send(cut("0/10"));
     others.commit("a", null);
-    others.look();
+    others.serve();
     await others.deliverAnswer();
     await confirmation;
     await alone.clock.pass(1_000);
@@ -311,7 +311,7 @@ describe("keys", () => {
     mutate("a");
     const keys = edited.rows.map((row) => edited.keyOf(row));
     expect(keys).toEqual([first, "a:0"]);
-    await settled();
+    await allSettled();
     writes.commit("y", "second");
     await writes.deliverAll();
     expect(edited.rows.map((row) => edited.keyOf(row))).toEqual([first, '["2"]', "a:0"]);
@@ -329,16 +329,16 @@ describe("the state", () => {
     expect(query.state).not.toBe(before);
   });
 
-  it("is there before anybody listens", () => {
+  it("is there before the first listener", () => {
     const other = mutations.query<Row>(client.liveQuery<Row>("SELECT id, body FROM messages"), add);
     mutate("a");
     expect(other.rows.map(({ body }) => body)).toEqual(["a?"]);
     expect(other.state).toBe(other.state);
   });
 
-  it("tells how the connection fares while rows are held back", async () => {
+  it("shows the status of the connection while rows wait", async () => {
     mutate("a");
-    await settled();
+    await allSettled();
     writes.commit("a");
     await writes.deliverFrames();
     await engine.hub.send({ type: "stale", sub: "s1", code: "query_timeout", message: "slow" });
@@ -348,7 +348,7 @@ describe("the state", () => {
   it("of a write without a signal of its end is not shown twice either", async () => {
     const write = vi.fn(() => new Promise(() => {}));
     mutate("a", write);
-    await settled();
+    await allSettled();
     writes.commit("a");
     await writes.deliverFrames();
     await writes.deliverAll();

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { SyncClient } from "../../src/client.js";
 import { localStorageMutations, Mutations, WriteRefused, webLock, type Lock, type Mutation, type MutationsOptions, type MutationStorage } from "../../src/optimistic/index.js";
-import { ScriptedEngine, settled } from "../support/engine.js";
+import { ScriptedEngine, allSettled } from "../support/engine.js";
 import { ScriptedWrites } from "../support/writes.js";
 
 /** As the browser's. */
@@ -111,7 +111,7 @@ async function open(options: MutationsOptions = {}): Promise<PageOfTest> {
     if (seen.at(-1) !== bodies()) seen.push(bodies());
   });
   await mutations.restored;
-  await settled();
+  await allSettled();
   return {
     mutations,
     bodies,
@@ -134,7 +134,7 @@ describe("a kept change", () => {
     const page = await open();
     await writes.begin();
     const { confirmation } = page.mutations.mutate({ mutationId: "a", name: "add", data: "tea" });
-    await settled();
+    await allSettled();
     expect(JSON.parse(memory.getItem("app:a")!)).toEqual({ version: 1, name: "add", data: "tea", at: engine.clock.now(), number: engine.clock.now() });
     writes.commit("a", "tea");
     await writes.deliverAll();
@@ -147,7 +147,7 @@ describe("a kept change", () => {
     const before = await open();
     before.mutations.mutate({ mutationId: "a", name: "add", data: "tea" });
     before.mutations.mutate({ mutationId: "b", name: "add", data: "milk" });
-    await settled();
+    await allSettled();
     before.end();
     online();
     send.mockClear();
@@ -165,7 +165,7 @@ describe("a kept change", () => {
     offline();
     const page = await open();
     for (const mutationId of ["a", "b"]) page.mutations.mutate({ mutationId, name: "add", data: mutationId });
-    await settled();
+    await allSettled();
     await engine.clock.pass(750);
     expect(sent()).toEqual(["a", "a"]);
     await engine.clock.pass(1_500);
@@ -182,7 +182,7 @@ describe("a kept change", () => {
     before.mutations.mutate({ mutationId: "a", name: "add", data: "a" });
     engine.clock.set(engine.clock.now() - 3_600_000);
     before.mutations.mutate({ mutationId: "b", name: "add", data: "b" });
-    await settled();
+    await allSettled();
     before.end();
     let list = (): void => {};
     const isAsked = new Promise<void>((resolve) => (list = resolve));
@@ -190,13 +190,13 @@ describe("a kept change", () => {
     const client = engine.client();
     const early = new Mutations(client, { send, persist: slow, lock: (_, work) => work(), clock: engine.clock, warn: () => {} });
     early.mutate({ mutationId: "c", name: "add", data: "c" });
-    await settled();
+    await allSettled();
     expect(memory.keys).toEqual(["app:a", "app:b"]);
     list();
     await early.restored;
-    await settled();
+    await allSettled();
     early.mutate({ mutationId: "d", name: "add", data: "d" });
-    await settled();
+    await allSettled();
     expect(early.pending.map(({ mutationId }) => mutationId)).toEqual(["a", "b", "c", "d"]);
     early.close();
     client.close();
@@ -222,7 +222,7 @@ describe("a kept change", () => {
     const before = await open();
     await writes.begin();
     before.mutations.mutate({ mutationId: "a", name: "add", data: "tea" });
-    await settled();
+    await allSettled();
     before.end();
     const after = await open();
     await writes.begin("s2");
@@ -239,20 +239,20 @@ describe("a kept change", () => {
     expect([after.bodies(), memory.keys]).toEqual(["", []]);
   });
 
-  it("is taken back and forgotten when the backend refuses it", async () => {
+  it("is rolled back and removed when the backend refuses it", async () => {
     send.mockRejectedValue(new WriteRefused("no such room"));
     const page = await open();
     const { confirmation } = page.mutations.mutate({ mutationId: "a", name: "add", data: "tea" });
     await expect(confirmation).rejects.toMatchObject({ code: "failed", message: "no such room" });
-    await settled();
+    await allSettled();
     expect([page.bodies(), memory.keys]).toEqual(["", []]);
   });
 
-  it("is sent again when there is no answer in time, and its signal is told", async () => {
+  it("is sent again when there is no answer in time, and its signal is aborted", async () => {
     send.mockImplementation(() => new Promise(() => {}));
     const page = await open();
     page.mutations.mutate({ mutationId: "a", name: "add" });
-    await settled();
+    await allSettled();
     await engine.clock.pass(31_000);
     expect(sent()).toEqual(["a", "a"]);
     expect(send.mock.calls[0]![1].aborted).toBe(true);
@@ -262,7 +262,7 @@ describe("a kept change", () => {
     const before = await open();
     await writes.begin();
     before.mutations.mutate({ mutationId: "a", name: "add", data: "tea" });
-    await settled();
+    await allSettled();
     writes.commit("a", "tea");
     before.end();
     send.mockImplementation(() => new Promise(() => {}));
@@ -279,7 +279,7 @@ describe("a kept change", () => {
   it("with a write of its own is not kept", async () => {
     const page = await open();
     page.mutations.mutate({ mutationId: "a", name: "add", data: "tea" }, () => Promise.resolve());
-    await settled();
+    await allSettled();
     expect([memory.keys, sent()]).toEqual([[], []]);
   });
 
@@ -287,7 +287,7 @@ describe("a kept change", () => {
     memory.isFull = true;
     const page = await open();
     page.mutations.mutate({ mutationId: "a", name: "add", data: "tea" });
-    await settled();
+    await allSettled();
     expect([page.bodies(), sent(), page.warnings]).toEqual(["tea?", ["a"], ["the change add will not survive a reload: QuotaExceededError"]]);
   });
 
@@ -295,7 +295,7 @@ describe("a kept change", () => {
     offline();
     const page = await open();
     const { confirmation } = page.mutations.mutate({ mutationId: "a", name: "add", data: "tea" });
-    await settled();
+    await allSettled();
     await engine.clock.pass(86_400_000 + 60_000);
     await expect(confirmation).rejects.toMatchObject({ code: "timeout", message: "the change could not be sent: Failed to fetch" });
     expect(memory.keys).toEqual([]);
@@ -316,7 +316,7 @@ describe("what a storage holds", () => {
     expect(page.bodies()).toBe("tea?");
     expect(memory.keys).toEqual(["app:good", "settings"]);
     expect(page.warnings).toHaveLength(5);
-    expect(page.warnings[0]).toBe("the change corrupt in app is none that this version has written, and is dropped");
+    expect(page.warnings[0]).toBe("the change corrupt in app was not written by this version, and is dropped");
   });
 
   it("is bounded by count and by characters", async () => {
@@ -331,7 +331,7 @@ describe("what a storage holds", () => {
     expect(() => smaller.mutations.mutate({ name: "add", data: "x".repeat(100) })).toThrow("more than 250 characters");
   });
 
-  it("that cannot be read is told, and nothing else fails", async () => {
+  it("that cannot be read gives a warning, and nothing else fails", async () => {
     const broken: MutationStorage = { ...storage, list: () => Promise.reject(new Error("SecurityError")) };
     const page = await open({ persist: broken });
     expect(page.warnings).toEqual(["the changes of app cannot be read: SecurityError"]);
@@ -345,30 +345,30 @@ describe("two tabs", () => {
     offline();
     const first = await open();
     first.mutations.mutate({ mutationId: "a", name: "add", data: "tea" });
-    await settled();
+    await allSettled();
     const second = await open();
     expect([sent(), second.bodies()]).toEqual([["a"], ""]);
     send.mockClear();
     online();
     first.end();
-    await settled();
+    await allSettled();
     expect([sent(), second.bodies()]).toEqual([["a"], "tea?"]);
   });
 
-  it("leave a change alone that the other has settled meanwhile", async () => {
+  it("do not touch a change that the other has completed meanwhile", async () => {
     const first = await open();
     const { cancel } = first.mutations.mutate({ mutationId: "a", name: "add", data: "tea" });
-    await settled();
+    await allSettled();
     const second = await open();
     cancel();
-    await settled();
+    await allSettled();
     expect([sent(), second.bodies(), memory.keys]).toEqual([["a"], "", []]);
   });
 });
 
 describe("the parts", () => {
   it("are asked for together", () => {
-    expect(() => new Mutations(engine.client(), { persist: storage })).toThrow("need a send");
+    expect(() => new Mutations(engine.client(), { persist: storage })).toThrow("needs the option send");
   });
 
   it("lock by the browser's locks where there are any, and not at all elsewhere", async () => {

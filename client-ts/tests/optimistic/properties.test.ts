@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Mutations } from "../../src/optimistic/index.js";
-import { ScriptedEngine, settled } from "../support/engine.js";
+import { ScriptedEngine, allSettled } from "../support/engine.js";
 import { cut, live } from "../support/frames.js";
 import { ScriptedWrites } from "../support/writes.js";
 
@@ -11,12 +11,12 @@ interface Row {
 }
 
 const step = fc.record({
-  type: fc.constantFrom("mutate", "mutate", "commit", "commit", "reject", "stranger", "look", "answer", "answer", "frames", "frames", "cancel", "pass", "giveUp"),
+  type: fc.constantFrom("mutate", "mutate", "commit", "commit", "reject", "stranger", "serve", "answer", "answer", "frames", "frames", "cancel", "pass", "giveUp"),
   which: fc.nat({ max: 20 }),
 });
 
 describe("any interleaving of changes, answers and rows", () => {
-  it("shows each change exactly once from when it is made until it is taken back, and all of the others", async () => {
+  it("shows each change exactly once from when it is made until it is rolled back, and all of the others", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 50 }), async (steps) => {
         const engine = new ScriptedEngine();
@@ -41,7 +41,7 @@ describe("any interleaving of changes, answers and rows", () => {
           expect(shown).toEqual(committed.slice(0, shown.length));
           expect(rows.slice(shown.length)).toEqual(query.state.pending.map(({ mutationId }) => `${mutationId}?`));
         };
-        // A listener's error would be an uncaught one; every render is looked at, and what was wrong is told below.
+        // An error of a listener would be uncaught. Every render is checked, and failures are reported below.
         const wrong: unknown[] = [];
         const stop = query.subscribe(() => {
           try {
@@ -87,8 +87,8 @@ describe("any interleaving of changes, answers and rows", () => {
                 cancels.get(chosen)!();
               }
               break;
-            case "look":
-              writes.look();
+            case "serve":
+              writes.serve();
               break;
             case "answer":
               await writes.deliverAnswer();
@@ -104,7 +104,7 @@ describe("any interleaving of changes, answers and rows", () => {
               await engine.clock.pass(which * 50);
               break;
           }
-          await settled();
+          await allSettled();
           check();
           if (wrong.length > 0) throw wrong[0];
         }

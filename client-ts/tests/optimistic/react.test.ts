@@ -10,7 +10,7 @@ import { Mutations } from "../../src/optimistic/index.js";
 import { mutationsOf, useOptimisticQuery, type OptimisticResult } from "../../src/optimistic/react.js";
 import { SyncProvider } from "../../src/react.js";
 import { merge, message, ScriptedSource } from "../support/channel.js";
-import { ManualClock, ScriptedEngine, settled } from "../support/engine.js";
+import { ManualClock, ScriptedEngine, allSettled } from "../support/engine.js";
 import { ScriptedWrites } from "../support/writes.js";
 
 interface Message {
@@ -90,7 +90,7 @@ describe("useModel", () => {
     let ready = Promise.resolve();
     await act(async () => {
       ready = model.sync();
-      await settled();
+      await allSettled();
     });
     expect(text()).toBe("syncing: nothing");
     await act(async () => {

@@ -1,6 +1,6 @@
 import type { AblyChannel, AblyMessage, AblyRealtime, AblyStateChange } from "../../src/models/ablySource.js";
 import type { HistoryPage } from "../../src/models/replay.js";
-import { settled } from "./engine.js";
+import { allSettled } from "./engine.js";
 
 type Listener<T> = (value: T) => void;
 
@@ -14,7 +14,7 @@ class ServiceChannel {
 /**
  * Ably's realtime client, version 2, and the service behind it, from the reference of its documentation: attaching is asynchronous, subscribing attaches,
  * only attached channels of a connected client receive, history with `untilAttach` ends at the attach point and needs an attached channel, pages
- * have at most `limit` items, the newest first; a channel that is attached again without continuity says so with `resumed: false`.
+ * have at most `limit` items, the newest first; a channel that is attached again without continuity has `resumed: false`.
  */
 export class FakeAbly implements AblyRealtime {
   readonly service = new Map<string, ServiceChannel>();
@@ -44,7 +44,7 @@ export class FakeAbly implements AblyRealtime {
     this.made.get(name)?.deliver(message);
   }
 
-  /** Those before the serial are not kept any more. */
+  /** Messages before the serial are no longer kept. */
   expire(name: string, serial: number): void {
     this.serviceChannel(name).expired = serial;
   }
@@ -76,7 +76,7 @@ export class FakeChannel implements AblyChannel {
   async attach(): Promise<unknown> {
     if (this.state === "attached") return null;
     this.set("attaching");
-    await settled();
+    await allSettled();
     if (this.refusal !== null) {
       this.set("failed", { reason: { message: this.refusal } });
       throw Object.assign(new Error(this.refusal), { code: 40160, statusCode: 401 });
@@ -89,7 +89,7 @@ export class FakeChannel implements AblyChannel {
   async detach(): Promise<unknown> {
     if (this.state === "initialized") return;
     this.set("detaching");
-    await settled();
+    await allSettled();
     if (this.state === "detaching") this.set("detached");
     return null;
   }
@@ -114,7 +114,7 @@ export class FakeChannel implements AblyChannel {
   async history({ untilAttach, limit }: { untilAttach: boolean; limit: number }): Promise<HistoryPage<AblyMessage>> {
     this.client.historyLimits.push(limit);
     if (untilAttach && this.state !== "attached") throw new Error("option untilAttach requires the channel to be attached");
-    await settled();
+    await allSettled();
     if (this.client.failingHistories > 0) {
       this.client.failingHistories--;
       throw Object.assign(new Error("history is not there"), { code: 50000, statusCode: 500 });
@@ -125,7 +125,7 @@ export class FakeChannel implements AblyChannel {
       items: newest.slice(from, from + limit),
       hasNext: () => from + limit < newest.length,
       next: async () => {
-        await settled();
+        await allSettled();
         return from + limit < newest.length ? page(from + limit) : null;
       },
     });

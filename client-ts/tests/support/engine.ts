@@ -6,7 +6,7 @@ import type { ChannelItem, ErrorBody, Frame, SubscribeAnswer } from "../../src/p
 import { SyncError } from "../../src/syncError.js";
 import { answer } from "./frames.js";
 
-/** Time that stands still until a test moves it. */
+/** A clock that a test moves. */
 export class ManualClock implements Clock {
   private time = Date.UTC(2026, 10, 20);
   private timers: { readonly at: number; readonly action: () => void }[] = [];
@@ -27,7 +27,7 @@ export class ManualClock implements Clock {
     return 0.5;
   }
 
-  /** Somebody sets the clock of the machine; timers go on as they were. */
+  /** Sets the clock of the machine; timers run on unchanged. */
   set(milliseconds: number): void {
     const moved = milliseconds - this.time;
     this.time = milliseconds;
@@ -43,7 +43,7 @@ export class ManualClock implements Clock {
       this.timers = this.timers.filter((timer) => timer !== due);
       this.time = due.at;
       due.action();
-      await settled();
+      await allSettled();
     }
     this.time = end;
   }
@@ -54,8 +54,8 @@ export class ManualClock implements Clock {
   }
 }
 
-/** When every promise that could go on has gone on. Nothing in these tests waits for the outside. */
-export function settled(): Promise<void> {
+/** Resolves when every promise that can continue has continued. Nothing in these tests waits for the outside. */
+export function allSettled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
@@ -101,7 +101,7 @@ export class ScriptedHub implements Hub {
     this.calls.push(call);
     if (call[0] === "Await" && this.engine.await !== null) return this.engine.await(call[1] as string, call[2] as number);
     const refusal = this.engine.refusals.shift();
-    // In the words of SignalR's own client.
+    // The text of SignalR's own client.
     if (refusal !== undefined) return Promise.reject(new Error(`An unexpected error occurred invoking '${call[0]}' on the server. HubException: ${refusal}`));
     return Promise.resolve(null);
   }
@@ -120,27 +120,27 @@ export class ScriptedHub implements Hub {
 
   async send(...frames: Frame[]): Promise<void> {
     for (const frame of frames) this.reader!.frame(frame);
-    await settled();
+    await allSettled();
   }
 
   /** Refuses the open stream, as an engine does whose database does not stream. */
   async refuseStream(): Promise<void> {
     this.reader!.unavailable(new SyncError({ code: "source_unavailable", message: "live queries are off" }));
-    await settled();
+    await allSettled();
   }
 
   async end(cause: unknown = new Error("WebSocket closed with status code: 1006")): Promise<void> {
     this.reader!.ended(cause);
-    await settled();
+    await allSettled();
   }
 }
 
-/** An engine that answers as a test's script says: frames are written by the test, from the contract. */
+/** An engine whose answers and frames are written by the test. */
 export class ScriptedEngine {
   readonly clock = new ManualClock();
   readonly requests: Request[] = [];
   readonly hubs: ScriptedHub[] = [];
-  /** What the next hub calls are refused with, as `code: text`. */
+  /** The refusals of the next hub calls, as `code: text`. */
   readonly refusals: string[] = [];
   /** Answers the hub's Await, instead of nothing. */
   await: ((id: string, milliseconds: number) => Promise<unknown>) | null = null;

@@ -1,9 +1,24 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import type { Column, DiffFrame, Frame, ResultShape, SubscribeAnswer, WireRow } from "../../src/protocol.js";
 
-/** A sample that the engine's own tests read, too. */
+const samples = new URL("../../../docs/protocol/", import.meta.url);
+
+/** A frame of docs/protocol/frames. The engine's own tests write the same bytes. */
 export function sample<T = Frame>(name: string): T {
-  return JSON.parse(readFileSync(new URL(`../../frames/${name}.json`, import.meta.url), "utf8")) as T;
+  return read(`frames/${name}.json`) as T;
+}
+
+/** A request or an answer of docs/protocol/bodies. The engine's own tests read and write them, too. */
+export function bodySample<T>(name: string): T {
+  return read(`bodies/${name}.json`) as T;
+}
+
+export function sampleNames(folder: "frames" | "bodies"): string[] {
+  return readdirSync(new URL(`${folder}/`, samples)).map((file) => file.replace(/\.json$/, "")).sort();
+}
+
+function read(path: string): unknown {
+  return JSON.parse(readFileSync(new URL(path, samples), "utf8"));
 }
 
 export const messages: ResultShape = {

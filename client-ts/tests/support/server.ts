@@ -4,10 +4,10 @@ import { execFileSync } from "node:child_process";
 export const url = process.env["SYNC_URL"];
 export const database = process.env["DATABASE_URL"];
 
-/** What is not set; empty when the tests can run. */
+/** The missing settings; empty when the tests can run. */
 export const missing = [url ? "" : "SYNC_URL", database ? "" : "DATABASE_URL"].filter((name) => name !== "").join(" and ");
 
-/** Runs SQL, each call a transaction of its own unless it says otherwise, and gives what psql prints. */
+/** Runs SQL, each call in a transaction of its own unless it begins one, and returns what psql prints. */
 export function psql(sql: string): string {
   return execFileSync("psql", ["-XAtq", "-v", "ON_ERROR_STOP=1", "-d", database!, "-c", sql], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
 }

@@ -1,5 +1,5 @@
 import type { WriteOutcome } from "../../src/client.js";
-import { settled, type ScriptedEngine } from "./engine.js";
+import { allSettled, type ScriptedEngine } from "./engine.js";
 import { cut, diff, live, snapshot } from "./frames.js";
 
 interface Question {
@@ -11,9 +11,9 @@ interface Question {
 
 /** The engine's part in writes: transactions that are acknowledged, what its hub answers to Await, and when each of them comes. */
 export class ScriptedWrites {
-  /** Asked, and not looked at by the engine yet. */
+  /** Calls that the engine has not served yet. */
   private asked: Question[] = [];
-  /** Looked at, and waiting for the transaction. */
+  /** Served, and waiting for the transaction. */
   private waiting: Question[] = [];
   /** On its way to the client. */
   private readonly answers: (() => void)[] = [];
@@ -36,7 +36,7 @@ export class ScriptedWrites {
   /** Has a live result become live without rows. */
   async begin(sub = "s1"): Promise<void> {
     this.sub = sub;
-    await settled();
+    await allSettled();
     await this.engine.hub.send(cut(this.cut), snapshot(sub, []), live(sub, this.cut));
   }
 
@@ -54,8 +54,8 @@ export class ScriptedWrites {
     this.learn(id, { status: "rejected", reason });
   }
 
-  /** The engine looks at what it has been asked. */
-  look(): void {
+  /** The engine serves the waiting calls. */
+  serve(): void {
     for (const question of this.asked.splice(0)) {
       const outcome = this.known.get(question.id);
       if (outcome !== undefined) this.answers.push(() => question.answer(outcome));
@@ -68,7 +68,7 @@ export class ScriptedWrites {
   async deliverAnswer(): Promise<boolean> {
     const next = this.answers.shift();
     next?.();
-    await settled();
+    await allSettled();
     return next !== undefined;
   }
 
@@ -87,10 +87,10 @@ export class ScriptedWrites {
   /** Everything that is on its way arrives, answers and frames by turns. */
   async deliverAll(): Promise<void> {
     for (let idle = 0; idle < 3; ) {
-      this.look();
+      this.serve();
       const moved = (await this.deliverAnswer()) || (await this.deliverFrames());
       idle = moved ? 0 : idle + 1;
-      await settled();
+      await allSettled();
     }
   }
 

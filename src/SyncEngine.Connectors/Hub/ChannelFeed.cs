@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using SyncEngine.Errors;
 using SyncEngine.Permissions;
 using SyncEngine.Postgres.Channels;
+using SyncEngine.Postgres.Notifications;
 using SyncEngine.Postgres.Sessions;
 
 namespace SyncEngine.Connectors.Hub;
@@ -24,12 +25,13 @@ public sealed record ChannelFeedOptions(int StreamsPerPrincipal, int ConcurrentR
 /// </summary>
 /// <remarks>
 /// A stream first reads by itself what it has missed, then shares a <see cref="ChannelTail"/> with the streams that may see the same.
-/// Lifecycle: nothing runs until the first stream has caught up. From then on one LISTEN connection wakes the tails.
+/// Lifecycle: nothing runs until the first stream has caught up. From then on notifications wake the tails.
 /// Backpressure: a stream is pulled and has no queue. A slow client reads later, from the table. If messages have expired until then, it
 /// gets a <c>reset</c>.
 /// Stored: nothing. After a crash clients resume on any process.
 /// </remarks>
-public sealed class ChannelFeed(ChannelMessages messages, ChannelFeedOptions options, TimeProvider time) : IAsyncDisposable
+public sealed class ChannelFeed(
+    ChannelMessages messages, NotificationListener listener, ChannelFeedOptions options, TimeProvider time) : IAsyncDisposable
 {
     public const int LongestName = 1_024;
 
@@ -158,7 +160,7 @@ public sealed class ChannelFeed(ChannelMessages messages, ChannelFeedOptions opt
         lock (access)
         {
             ObjectDisposedException.ThrowIf(stopping.IsCancellationRequested, this);
-            listening ??= Task.Run(() => new ChannelWakeUps(messages, time).RunAsync(Wake, WakeAll, stopping.Token));
+            listening ??= Task.Run(() => ListenAsync(stopping.Token));
             if (!tails.TryGetValue(key, out var tail) || tail.HasEnded)
             {
                 tail = new ChannelTail(this, key, principal, position);
@@ -227,6 +229,26 @@ public sealed class ChannelFeed(ChannelMessages messages, ChannelFeedOptions opt
             if (--perPrincipal[owner] == 0)
             {
                 perPrincipal.Remove(owner);
+            }
+        }
+    }
+
+    private async Task ListenAsync(CancellationToken cancellationToken)
+    {
+        await using var subscription = await listener.SubscribeAsync(ChannelMessages.Notification, cancellationToken);
+        WakeAll();
+        await foreach (var batch in subscription.ReadAllAsync(cancellationToken))
+        {
+            if (batch.HasGap)
+            {
+                WakeAll();
+            }
+            else
+            {
+                foreach (var payload in batch.Payloads)
+                {
+                    Wake(payload);
+                }
             }
         }
     }

@@ -118,32 +118,40 @@ public sealed partial class OutboxConnector
         context.Health.Fault = reason;
     }
 
+    /// <summary>Notifications only wake the rounds: a poll finds what was lost between two connections.</summary>
     private async Task ListenAsync(CancellationToken cancellationToken)
     {
-        var retry = new Retry(context.Options.RetryDelay, context.Options.SafetyPoll, context.Clock);
-        void OnNotified()
-        {
-            retry.Reset();
-            context.Health.Listen.Up();
-            context.Signal.Notify();
-        }
-
-        void OnLost(Exception failure)
-        {
-            context.Health.Listen.Down("the trigger's notifications are not received; the outbox is polled meanwhile");
-            Log.NotListening(context.Logger, failure.Message);
-        }
-
         try
         {
-            await retry.ForeverAsync(
-                token => OutboxListener.ListenAsync(context.Connections.Database, OnNotified, token),
-                DatabaseFailure.IsOfDatabase, OnLost, cancellationToken);
+            await using var subscription = await context.Connections.Listener.SubscribeAsync(OutboxNames.NotifyChannel, cancellationToken);
+            if (subscription.IsListening)
+            {
+                OnNotified();
+            }
+
+            await foreach (var batch in subscription.ReadAllAsync(cancellationToken))
+            {
+                if (batch.Failure is { } reason)
+                {
+                    context.Health.Listen.Down("the trigger's notifications are not received; the outbox is polled meanwhile");
+                    Log.NotListening(context.Logger, reason);
+                }
+                else
+                {
+                    OnNotified();
+                }
+            }
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
             // Stopped, as asked.
         }
+    }
+
+    private void OnNotified()
+    {
+        context.Health.Listen.Up();
+        context.Signal.Notify();
     }
 
     private static partial class Log

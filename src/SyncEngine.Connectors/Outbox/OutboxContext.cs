@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Npgsql;
+using SyncEngine.Postgres.Notifications;
 using SyncEngine.Postgres.Sessions;
 
 namespace SyncEngine.Connectors.Outbox;
@@ -7,7 +8,8 @@ namespace SyncEngine.Connectors.Outbox;
 /// <summary>The two ends of an outbox: its database, and the targets of its channels.</summary>
 /// <param name="Routes">In order; the first that fits a channel decides.</param>
 /// <param name="CommitOrder">Null where no stream of changes reports the outbox's commits.</param>
-public sealed record OutboxConnections(NpgsqlDataSource Database, IReadOnlyList<TargetRoute> Routes, ICommitOrder? CommitOrder);
+public sealed record OutboxConnections(
+    NpgsqlDataSource Database, NotificationListener Listener, IReadOnlyList<TargetRoute> Routes, ICommitOrder? CommitOrder);
 
 /// <summary>The health and the metrics that an outbox writes.</summary>
 public sealed record OutboxInstruments(OutboxHealth Health, OutboxMetrics Metrics);

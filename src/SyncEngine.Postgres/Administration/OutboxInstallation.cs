@@ -2,19 +2,24 @@ using System.Runtime.CompilerServices;
 using Dapper;
 using Npgsql;
 using SyncEngine.Postgres.Outbox;
+using SyncEngine.Postgres.Sessions;
 
 namespace SyncEngine.Postgres.Administration;
 
-/// <summary>What the outbox needs in its database: its two tables, the function and the trigger that wake the engine, and its tables in schema <c>sync</c>.</summary>
+/// <summary>
+/// The needs of the outbox in its database: its two tables, the function and the trigger that wake the engine, its tables in schema
+/// <c>sync</c>.
+/// </summary>
 /// <remarks>
-/// What is there already is left exactly as it is, whoever made it. Tables and functions of ours carry a comment, and only what carries it is ever removed.
+/// An existing object is left exactly as it is. Tables and functions of ours carry a comment, and only objects that carry it are removed.
 /// Several nodes may install at once: an advisory lock keeps them apart.
 /// </remarks>
 /// <param name="isFixedRate">The outbox is read on a timer, so that no trigger is needed.</param>
 /// <param name="usesHub">Some channels go to the hub, which keeps its messages in a table.</param>
-public sealed class OutboxInstallation(NpgsqlDataSource dataSource, OutboxNames names, bool isFixedRate = false, bool usesHub = true) : IInstallation
+public sealed class OutboxInstallation(
+    NpgsqlDataSource dataSource, OutboxNames names, bool isFixedRate = false, bool usesHub = true) : IInstallation
 {
-    /// <summary>What comments of ours begin with; sql/outbox sets them.</summary>
+    /// <summary>The beginning of our comments; sql/outbox sets them.</summary>
     private const string Mark = "SyncEngine: ";
 
     internal const string HubTable = "channel_messages";
@@ -29,11 +34,13 @@ public sealed class OutboxInstallation(NpgsqlDataSource dataSource, OutboxNames 
         (HubTable, "outbox/channel_messages.sql", ["SELECT", "INSERT", "DELETE"]),
     ];
 
-    public IAsyncEnumerable<Finding> CheckAsync(CancellationToken cancellationToken) => new OutboxCheck(dataSource, names, isFixedRate, usesHub).RunAsync(cancellationToken);
+    public IAsyncEnumerable<Finding> CheckAsync(CancellationToken cancellationToken) =>
+        new OutboxCheck(dataSource, names, isFixedRate, usesHub).RunAsync(cancellationToken);
 
     public async IAsyncEnumerable<Finding> InstallAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        foreach (var ensure in (Func<CancellationToken, Task<IReadOnlyList<Finding>>>[])[EnsureOutboxAsync, EnsureNodesAsync, EnsureSyncTablesAsync])
+        Func<CancellationToken, Task<IReadOnlyList<Finding>>>[] steps = [EnsureOutboxAsync, EnsureNodesAsync, EnsureSyncTablesAsync];
+        foreach (var ensure in steps)
         {
             foreach (var finding in await ensure(cancellationToken))
             {
@@ -46,7 +53,7 @@ public sealed class OutboxInstallation(NpgsqlDataSource dataSource, OutboxNames 
     public Task<IReadOnlyList<Finding>> EnsureOutboxAsync(CancellationToken cancellationToken) => LockedAsync(
         async connection =>
         {
-            var findings = new List<Finding> { await EnsureTableAsync(connection, names.Schema, names.Table, "outbox/outbox.sql", cancellationToken) };
+            List<Finding> findings = [await EnsureTableAsync(connection, names.Schema, names.Table, "outbox/outbox.sql", cancellationToken)];
             if (!isFixedRate)
             {
                 findings.AddRange(await EnsureTriggerAsync(connection, cancellationToken));
@@ -57,15 +64,18 @@ public sealed class OutboxInstallation(NpgsqlDataSource dataSource, OutboxNames 
         cancellationToken);
 
     public Task<IReadOnlyList<Finding>> EnsureNodesAsync(CancellationToken cancellationToken) => LockedAsync(
-        async connection => [await EnsureTableAsync(connection, names.NodesSchema, names.NodesTable, "outbox/nodes.sql", cancellationToken)], cancellationToken);
+        async connection => [await EnsureTableAsync(connection, names.NodesSchema, names.NodesTable, "outbox/nodes.sql", cancellationToken)],
+        cancellationToken);
 
-    /// <summary>What the engine remembers beside the outbox.</summary>
+    /// <summary>The tables of the engine beside the outbox.</summary>
     public Task<IReadOnlyList<Finding>> EnsureSyncTablesAsync(CancellationToken cancellationToken) => LockedAsync(
         async connection =>
         {
-            if (!await connection.ExecuteScalarAsync<bool>(new CommandDefinition("SELECT to_regnamespace('sync') IS NOT NULL", cancellationToken: cancellationToken)))
+            if (!await connection.ExecuteScalarAsync<bool>(
+                new CommandDefinition("SELECT to_regnamespace('sync') IS NOT NULL", cancellationToken: cancellationToken)))
             {
-                await connection.ExecuteAsync(new CommandDefinition(SqlScripts.Read("sync/schema.sql"), cancellationToken: cancellationToken));
+                await connection.ExecuteAsync(new CommandDefinition(
+                    SqlScripts.Read("sync/schema.sql"), cancellationToken: cancellationToken));
             }
 
             var findings = new List<Finding>();
@@ -86,18 +96,21 @@ public sealed class OutboxInstallation(NpgsqlDataSource dataSource, OutboxNames 
         }
     }
 
-    private async Task<IReadOnlyList<Finding>> LockedAsync(Func<NpgsqlConnection, Task<IReadOnlyList<Finding>>> run, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<Finding>> LockedAsync(
+        Func<NpgsqlConnection, Task<IReadOnlyList<Finding>>> run, CancellationToken cancellationToken)
     {
         await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         // The lock of the helpers: they make schema sync, too.
-        await connection.ExecuteAsync(new CommandDefinition("SET LOCAL lock_timeout = '5s'; SELECT pg_advisory_xact_lock(hashtext('sync helpers'))", cancellationToken: cancellationToken));
+        await connection.ExecuteAsync(new CommandDefinition(
+            "SET LOCAL lock_timeout = '5s'; SELECT pg_advisory_xact_lock(hashtext('sync helpers'))", cancellationToken: cancellationToken));
         var findings = await run(connection);
         await transaction.CommitAsync(cancellationToken);
         return findings;
     }
 
-    private async Task<Finding> EnsureTableAsync(NpgsqlConnection connection, string schema, string table, string script, CancellationToken cancellationToken)
+    private async Task<Finding> EnsureTableAsync(
+        NpgsqlConnection connection, string schema, string table, string script, CancellationToken cancellationToken)
     {
         if (await TableShape.ReadAsync(connection, schema, table, cancellationToken) is not null)
         {
@@ -117,7 +130,10 @@ public sealed class OutboxInstallation(NpgsqlDataSource dataSource, OutboxNames 
             [
                 triggers[0].Fires
                     ? new Finding(FindingKind.Good, $"trigger {Quoting.Identifier(triggers[0].Name)} exists")
-                    : new Finding(FindingKind.Note, $"trigger {Quoting.Identifier(triggers[0].Name)} is disabled and left so", OutboxCheck.EnableTrigger(names, triggers[0])),
+                    : new Finding(
+                        FindingKind.Note,
+                        $"trigger {Quoting.Identifier(triggers[0].Name)} is disabled and left so",
+                        OutboxCheck.EnableTrigger(names, triggers[0])),
             ];
         }
 
@@ -141,14 +157,15 @@ public sealed class OutboxInstallation(NpgsqlDataSource dataSource, OutboxNames 
         connection.ExecuteScalarAsync<bool?>(new CommandDefinition(
             """
             SELECT starts_with(coalesce(obj_description(f.oid, 'pg_proc'), ''), @Mark)
-            FROM pg_proc f JOIN pg_namespace n ON n.oid = f.pronamespace WHERE n.nspname = @Schema AND f.proname = @NotifyFunction AND f.pronargs = 0
+            FROM pg_proc f JOIN pg_namespace n ON n.oid = f.pronamespace
+            WHERE n.nspname = @Schema AND f.proname = @NotifyFunction AND f.pronargs = 0
             """,
             new { Mark, names.Schema, names.NotifyFunction },
             cancellationToken: cancellationToken));
 
     private async Task<IReadOnlyList<Finding>> RemoveAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        // Looked at before anything is locked, so that a node at work is not held up; then again, as what was looked at may have changed.
+        // Checked before anything is locked, so that a node at work does not wait; then again, as it may have changed meanwhile.
         if (await UseAsync(connection, cancellationToken) is { Count: > 0 } use)
         {
             return use;
@@ -168,15 +185,17 @@ public sealed class OutboxInstallation(NpgsqlDataSource dataSource, OutboxNames 
         };
         if (await TableShape.ReadAsync(connection, "sync", "outbox_progress", cancellationToken) is not null)
         {
-            await connection.ExecuteAsync(new CommandDefinition("DELETE FROM sync.outbox_progress WHERE outbox = @Outbox", new { names.Outbox }, cancellationToken: cancellationToken));
+            await connection.ExecuteAsync(new CommandDefinition(
+                "DELETE FROM sync.outbox_progress WHERE outbox = @Outbox", new { names.Outbox }, cancellationToken: cancellationToken));
         }
 
-        foreach (var (table, reason) in ((string, string)[])[("dead_letters", "it holds dead letters"), ("outbox_progress", "other outboxes use it")])
+        foreach (var (table, reason) in ((string, string)[])[("dead_letters", "it holds dead letters"), (
+            "outbox_progress", "other outboxes use it")])
         {
             findings.Add(await RemoveTableAsync(connection, "sync", table, "true", reason, cancellationToken));
         }
 
-        // What the hub keeps is kept for a while only; but another outbox may use it.
+        // The hub's messages expire soon; but another outbox may use the table.
         var isShared = await TableShape.ReadAsync(connection, "sync", "outbox_progress", cancellationToken) is not null;
         findings.Add(isShared
             ? new Finding(FindingKind.Note, "table \"sync\".\"channel_messages\" is kept: other outboxes use it")
@@ -194,24 +213,34 @@ public sealed class OutboxInstallation(NpgsqlDataSource dataSource, OutboxNames 
         return findings;
     }
 
-    /// <summary>Why nothing of the outbox may go yet, whoever made its tables: a node that lives, or rows that would be lost. Empty when all may go.</summary>
+    /// <summary>
+    /// The reasons against removing the outbox: a node that lives, or rows that would be lost. Empty when all may be removed.
+    /// </summary>
     private async Task<IReadOnlyList<Finding>> UseAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         var findings = new List<Finding>();
         var nodes = await TableShape.ReadAsync(connection, names.NodesSchema, names.NodesTable, cancellationToken);
         if (nodes?.Column("expiry") is not null
-            && await CountAsync(connection, $"{names.Nodes} WHERE expiry > now() AT TIME ZONE 'UTC'", cancellationToken) is > 0 and var living)
+            && await CountAsync(
+                connection, $"{names.Nodes} WHERE expiry > now() AT TIME ZONE 'UTC'", cancellationToken) is > 0 and var living)
         {
             findings.Add(new Finding(
-                FindingKind.Missing, $"the outbox {names.Outbox} is kept with all that belongs to it: {Several(living, "node lives", "nodes live")} in {names.Nodes}; stop every engine that publishes it, then run uninstall again"));
+                FindingKind.Missing,
+                $"the outbox {names.Outbox} is kept with all that belongs to it: "
+                    + $"{Several(living, "node lives", "nodes live")} in {names.Nodes}; stop every engine that publishes it, "
+                    + "then run uninstall again"));
         }
 
         var outbox = await TableShape.ReadAsync(connection, names.Schema, names.Table, cancellationToken);
         var isWaiting = outbox?.Column("processed") is null ? "true" : "NOT processed";
-        if (outbox is not null && await CountAsync(connection, $"{names.Outbox} WHERE {isWaiting}", cancellationToken) is > 0 and var waiting)
+        if (outbox is not null
+            && await CountAsync(connection, $"{names.Outbox} WHERE {isWaiting}", cancellationToken) is > 0 and var waiting)
         {
             findings.Add(new Finding(
-                FindingKind.Missing, $"the outbox {names.Outbox} is kept with all that belongs to it: {Several(waiting, "row has", "rows have")} not been published; let an engine publish them, stop it, then run uninstall again"));
+                FindingKind.Missing,
+                $"the outbox {names.Outbox} is kept with all that belongs to it: "
+                    + $"{Several(waiting, "row has", "rows have")} not been published; let an engine publish them, stop it, "
+                    + "then run uninstall again"));
         }
 
         return findings;
@@ -229,7 +258,8 @@ public sealed class OutboxInstallation(NpgsqlDataSource dataSource, OutboxNames 
         {
             if (IsOurs(await TableShape.ReadAsync(connection, schema, table, cancellationToken)))
             {
-                await connection.ExecuteAsync(new CommandDefinition($"LOCK TABLE {Quoting.Identifier(schema, table)} IN ACCESS EXCLUSIVE MODE", cancellationToken: cancellationToken));
+                await connection.ExecuteAsync(new CommandDefinition(
+                    $"LOCK TABLE {Quoting.Identifier(schema, table)} IN ACCESS EXCLUSIVE MODE", cancellationToken: cancellationToken));
             }
         }
     }
@@ -246,12 +276,14 @@ public sealed class OutboxInstallation(NpgsqlDataSource dataSource, OutboxNames 
             case false:
                 return new Finding(FindingKind.Note, $"function {function} and its trigger are kept: they are not ours");
             default:
-                await connection.ExecuteAsync(new CommandDefinition($"DROP FUNCTION {function}() CASCADE", cancellationToken: cancellationToken));
+                await connection.ExecuteAsync(new CommandDefinition(
+                    $"DROP FUNCTION {function}() CASCADE", cancellationToken: cancellationToken));
                 return new Finding(FindingKind.Done, $"function {function} and its trigger removed");
         }
     }
 
-    private static async Task<Finding> RemoveTableAsync(NpgsqlConnection connection, string schema, string table, string inUse, string reason, CancellationToken cancellationToken)
+    private static async Task<Finding> RemoveTableAsync(
+        NpgsqlConnection connection, string schema, string table, string inUse, string reason, CancellationToken cancellationToken)
     {
         var quoted = Quoting.Identifier(schema, table);
         switch (await TableShape.ReadAsync(connection, schema, table, cancellationToken))
@@ -261,8 +293,10 @@ public sealed class OutboxInstallation(NpgsqlDataSource dataSource, OutboxNames 
             case var shape when !IsOurs(shape):
                 return new Finding(FindingKind.Note, $"table {quoted} is kept: it is not ours");
             default:
-                await connection.ExecuteAsync(new CommandDefinition($"LOCK TABLE {quoted} IN ACCESS EXCLUSIVE MODE", cancellationToken: cancellationToken));
-                if (await connection.ExecuteScalarAsync<bool>(new CommandDefinition($"SELECT EXISTS (SELECT FROM {quoted} WHERE {inUse})", cancellationToken: cancellationToken)))
+                await connection.ExecuteAsync(new CommandDefinition(
+                    $"LOCK TABLE {quoted} IN ACCESS EXCLUSIVE MODE", cancellationToken: cancellationToken));
+                if (await connection.ExecuteScalarAsync<bool>(
+                    new CommandDefinition($"SELECT EXISTS (SELECT FROM {quoted} WHERE {inUse})", cancellationToken: cancellationToken)))
                 {
                     return new Finding(FindingKind.Note, $"table {quoted} is kept: {reason}");
                 }

@@ -2,7 +2,7 @@ using System.ComponentModel.DataAnnotations;
 
 namespace SyncEngine.Postgres.Administration;
 
-/// <summary>Whether the engine adds tables to its publication.</summary>
+/// <summary>The policy for adding tables to the publication.</summary>
 public enum PublishMode
 {
     /// <summary>Tables with a replica identity are added as they appear, where the engine's role may.</summary>
@@ -12,17 +12,17 @@ public enum PublishMode
     Fixed,
 }
 
-/// <summary>How long a replication slot lives.</summary>
+/// <summary>The lifetime of a replication slot.</summary>
 public enum SlotKind
 {
     /// <summary>As long as the connection: it can never fill the disk, and after a restart every result is read again.</summary>
     Temporary,
 
-    /// <summary>Until it is dropped: nothing is missed across a restart, and WAL is held back while nobody reads.</summary>
+    /// <summary>Until it is dropped: nothing is missed across a restart, and WAL is held back while no engine reads.</summary>
     Persistent,
 }
 
-/// <summary>What the engine reads of the write-ahead log.</summary>
+/// <summary>The publication and the slot through which the engine reads the write-ahead log.</summary>
 public sealed record ReplicationOptions
 {
     public const string Section = "SyncEngine:Replication";
@@ -35,10 +35,15 @@ public sealed record ReplicationOptions
     /// <summary>Schemas whose tables are published, as a list or separated by commas. Default: <c>public</c> alone.</summary>
     public IReadOnlyList<string> Schemas { get; init; } = [];
 
-    /// <summary>Who adds tables to the publication. Default <see cref="PublishMode.Auto"/>; without the privilege it acts as <see cref="PublishMode.Fixed"/>.</summary>
+    /// <summary>
+    /// The policy for adding tables to the publication. Default <see cref="PublishMode.Auto"/>; without the privilege it acts as
+    /// <see cref="PublishMode.Fixed"/>.
+    /// </summary>
     public PublishMode Publish { get; init; } = PublishMode.Auto;
 
-    /// <summary>Default <see cref="SlotKind.Temporary"/>; <see cref="SlotKind.Persistent"/> for WAL bridges that may miss nothing across a restart.</summary>
+    /// <summary>
+    /// Default <see cref="SlotKind.Temporary"/>; <see cref="SlotKind.Persistent"/> for WAL bridges that may miss nothing across a restart.
+    /// </summary>
     public SlotKind Slot { get; init; } = SlotKind.Temporary;
 
     /// <summary>The persistent slot's name. Default <c>sync</c>. Lower-case letters, digits and underscores.</summary>

@@ -4,16 +4,16 @@ using System.Text;
 
 namespace SyncEngine.Postgres.Administration;
 
-/// <summary>Root certificates as the driver wants them: in a file.</summary>
+/// <summary>Root certificates in the form that the driver takes: a file.</summary>
 static class RootCertificate
 {
     private const string Heading = "-----BEGIN";
 
-    /// <summary>Readable by this user alone, so that nobody can slip in roots of their own. The system clears it away with its temporary files.</summary>
+    /// <summary>Writable by this user alone, so that no other can add roots. The system removes it with its temporary files.</summary>
     private static readonly Lazy<string> folder = new(() => Directory.CreateTempSubdirectory("syncengine-roots-").FullName);
 
     /// <param name="pathOrText">A file's path, or the PEM text itself, whose line breaks may be written <c>\n</c>.</param>
-    /// <exception cref="OperatorException">There is no such file, or no certificate in it.</exception>
+    /// <exception cref="AddressFault">There is no such file, or no certificate in it.</exception>
     public static string FileOf(string pathOrText)
     {
         var isText = pathOrText.TrimStart().StartsWith(Heading, StringComparison.Ordinal);
@@ -29,13 +29,16 @@ static class RootCertificate
         }
         catch (Exception cannot) when (cannot is CryptographicException or IOException or UnauthorizedAccessException)
         {
-            // The same to whoever mends it.
+            // The same fault for the operator as a file without a certificate.
         }
 
-        throw new OperatorException($"sslrootcert {(isText ? "is not the PEM text of a certificate" : $"must be a file with a certificate in PEM; \"{path}\" is not one")} (DATABASE_URL or SyncEngine:Database:Url)");
+        throw new AddressFault(
+            isText
+                ? "sslrootcert is not the PEM text of a certificate"
+                : $"sslrootcert must be a file with a certificate in PEM; \"{path}\" is not one");
     }
 
-    /// <summary>Where libpq and the driver look without being told.</summary>
+    /// <summary>The roots are in the place that libpq and the driver use without a setting.</summary>
     public static bool IsInUsualPlace() =>
         Environment.GetEnvironmentVariable("PGSSLROOTCERT") is { Length: > 0 }
         || File.Exists(Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".postgresql", "root.crt"));

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using SyncEngine.Postgres.Sessions;
 
 namespace SyncEngine.Postgres.Administration;
 

@@ -6,7 +6,7 @@ namespace SyncEngine.Postgres.Administration;
 
 /// <summary>A column as the catalog has it.</summary>
 /// <param name="Type">Name of the type, without its modifier.</param>
-sealed record TableColumn(string Name, string Type, bool IsRequired, bool HasDefault);
+sealed record TableColumn(string Name, string Type);
 
 /// <summary>A trigger that wakes the engine.</summary>
 /// <param name="Enabled">pg_trigger.tgenabled: O and A fire, D does not, R on replicas alone.</param>
@@ -15,22 +15,27 @@ sealed record WakingTrigger(string Name, string Enabled)
     public bool Fires => Enabled is "O" or "A";
 }
 
-/// <summary>What is there of a table, and what this role may do with it.</summary>
+/// <summary>The kind and the columns of a table, and the privileges of this role on it.</summary>
 /// <param name="Privileges">Of SELECT, INSERT, UPDATE and DELETE those that the role has.</param>
 /// <param name="Mark">The table's comment.</param>
-sealed record TableShape(uint Oid, string Kind, bool MayUseSchema, IReadOnlyList<string> Privileges, string? Mark, IReadOnlyList<TableColumn> Columns)
+sealed record TableShape(
+    uint Oid, string Kind, bool MayUseSchema, IReadOnlyList<string> Privileges, string? Mark, IReadOnlyList<TableColumn> Columns)
 {
-    public bool May(params IEnumerable<string> privileges) => MayUseSchema && privileges.All(privilege => Privileges.Contains(privilege, StringComparer.Ordinal));
+    public bool May(params IEnumerable<string> privileges) =>
+        MayUseSchema && privileges.All(privilege => Privileges.Contains(privilege, StringComparer.Ordinal));
 
     public TableColumn? Column(string name) => Columns.FirstOrDefault(column => column.Name == name);
 
     /// <returns>Null when there is no such table.</returns>
-    public static async Task<TableShape?> ReadAsync(NpgsqlConnection connection, string schema, string table, CancellationToken cancellationToken)
+    public static async Task<TableShape?> ReadAsync(
+        NpgsqlConnection connection, string schema, string table, CancellationToken cancellationToken)
     {
         var row = await connection.QuerySingleOrDefaultAsync<ShapeRow>(new CommandDefinition(
             """
-            SELECT c.oid AS "Oid", c.relkind::text AS "Kind", has_schema_privilege(n.oid, 'USAGE') AS "MayUseSchema", obj_description(c.oid, 'pg_class') AS "Mark",
-                ARRAY(SELECT p FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS p WHERE has_table_privilege(c.oid, p)) AS "Privileges"
+            SELECT c.oid AS "Oid", c.relkind::text AS "Kind", has_schema_privilege(n.oid, 'USAGE') AS "MayUseSchema",
+                obj_description(c.oid, 'pg_class') AS "Mark",
+                ARRAY(SELECT p FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS p
+                    WHERE has_table_privilege(c.oid, p)) AS "Privileges"
             FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
             WHERE n.nspname = @schema AND c.relname = @table AND c.relkind IN ('r', 'p', 'v', 'f', 'm')
             """,
@@ -43,17 +48,25 @@ sealed record TableShape(uint Oid, string Kind, bool MayUseSchema, IReadOnlyList
 
         var columns = await connection.QueryAsync<ColumnRow>(new CommandDefinition(
             """
-            SELECT attname::text AS "Name", format_type(atttypid, NULL) AS "Type", attnotnull AS "IsRequired", atthasdef OR attidentity <> '' AS "HasDefault"
+            SELECT attname::text AS "Name", format_type(atttypid, NULL) AS "Type"
             FROM pg_attribute WHERE attrelid = @oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum
             """,
             new { oid = (long)row.Oid },
             cancellationToken: cancellationToken));
         return new TableShape(
-            row.Oid, row.Kind, row.MayUseSchema, row.Privileges, row.Mark, [.. columns.Select(column => new TableColumn(column.Name, column.Type, column.IsRequired, column.HasDefault))]);
+            row.Oid,
+            row.Kind,
+            row.MayUseSchema,
+            row.Privileges,
+            row.Mark,
+            [.. columns.Select(column => new TableColumn(column.Name, column.Type))]);
     }
 
-    /// <summary>The triggers that notify when rows are inserted. Known by their function, for their names differ from version to version.</summary>
-    public static async Task<IReadOnlyList<WakingTrigger>> WakingTriggersAsync(NpgsqlConnection connection, OutboxNames names, CancellationToken cancellationToken)
+    /// <summary>
+    /// The triggers that notify when rows are inserted. Known by their function, for their names differ from version to version.
+    /// </summary>
+    public static async Task<IReadOnlyList<WakingTrigger>> WakingTriggersAsync(
+        NpgsqlConnection connection, OutboxNames names, CancellationToken cancellationToken)
     {
         // tgtype & 4: INSERT.
         var rows = await connection.QueryAsync<(string Name, string Enabled)>(new CommandDefinition(
@@ -88,9 +101,5 @@ sealed record TableShape(uint Oid, string Kind, bool MayUseSchema, IReadOnlyList
         public required string Name { get; init; }
 
         public required string Type { get; init; }
-
-        public bool IsRequired { get; init; }
-
-        public bool HasDefault { get; init; }
     }
 }

@@ -75,7 +75,7 @@ public sealed class QueryAnalyst(NpgsqlDataSource dataSource, ISchemaSource sche
     /// </summary>
     private static string Printed(int parameter, SqlType type) =>
         "(SELECT CASE pg_catalog.num_nulls(v) WHEN 0 THEN pg_catalog.format('%s', v) END "
-        + $"FROM (SELECT ${parameter}::{SqlText.TypeName(type)} AS v) AS x)";
+        + $"FROM (SELECT ${parameter}::{Quoting.TypeName(type)} AS v) AS x)";
 
     private async Task<Findings> AskAsync(
         NpgsqlConnection connection,

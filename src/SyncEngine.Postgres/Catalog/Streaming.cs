@@ -21,14 +21,14 @@ readonly record struct NotStreamed(string Because, string? StreamedIf);
 /// <remarks>https://www.postgresql.org/docs/current/logical-replication-publication.html</remarks>
 sealed class Streaming(string publicationName, PublicationRow? publication, IReadOnlyDictionary<uint, PublishedTable> published)
 {
-    private readonly string quoted = SqlText.Identifier(publicationName);
+    private readonly string quoted = Quoting.Identifier(publicationName);
 
     /// <summary>Null when the table is streamed. For plain tables and leaves; a partitioned table is judged by its leaves.</summary>
     /// <param name="table">The table, its columns and keys.</param>
     /// <param name="publishAs">The table to add for it: for a leaf the root of its partition tree.</param>
     public NotStreamed? Judge(TableFacts table, TableFacts publishAs)
     {
-        var name = SqlText.Identifier(table.Schema, table.Name);
+        var name = Quoting.Identifier(table.Schema, table.Name);
         switch (table.Kind)
         {
             case 'f':
@@ -45,12 +45,12 @@ sealed class Streaming(string publicationName, PublicationRow? publication, IRea
         {
             return new NotStreamed(
                 $"is not in publication \"{publicationName}\", which does not exist",
-                $"Run CREATE PUBLICATION {quoted} FOR TABLE {SqlText.Identifier(publishAs.Schema, publishAs.Name)}, then subscribe again.");
+                $"Run CREATE PUBLICATION {quoted} FOR TABLE {Quoting.Identifier(publishAs.Schema, publishAs.Name)}, then subscribe again.");
         }
 
         if (!published.TryGetValue(table.Oid, out var member))
         {
-            var publish = $"ALTER PUBLICATION {quoted} ADD TABLE {SqlText.Identifier(publishAs.Schema, publishAs.Name)}";
+            var publish = $"ALTER PUBLICATION {quoted} ADD TABLE {Quoting.Identifier(publishAs.Schema, publishAs.Name)}";
             if (publishing.ViaRoot && table.IsPartition)
             {
                 return new NotStreamed(

@@ -7,17 +7,18 @@ using SyncEngine.Postgres.Sessions;
 
 namespace SyncEngine.Postgres.Channels;
 
-/// <summary>The table <c>sync.channel_messages</c>: storing, reading as a principal, and throwing out what has expired.</summary>
+/// <summary>The table <c>sync.channel_messages</c>: storing, reading as a principal, and deleting expired messages.</summary>
 /// <remarks>
-/// A channel has one publisher at a time, which sends ids that rise and waits for each commit before the next. So along a channel ids rise in the order of commits, and a
-/// reader that has seen an id and asks for those above it can miss nothing, whatever transactions are open elsewhere. (Two publishers overlap only while a channel moves
-/// between nodes; the later one then repeats ids, which are stored once.)
-/// Throwing out takes whole beginnings of a channel, and leaves its newest message and its newest expired one: whoever has read the newest message finds it again until
-/// something that came after it has expired.
+/// A channel has one publisher at a time, which sends ids that rise and waits for each commit before the next. So along a channel
+/// ids rise in the order of commits: a reader that has seen an id and asks for those above it misses nothing, whatever
+/// transactions are open elsewhere. Two publishers overlap only while a channel moves between nodes; the later one then repeats
+/// ids, which are stored once.
+/// Expired messages are deleted from the beginning of a channel. Its newest message and its newest expired one are left: a reader of
+/// the newest message finds it again until a later one has expired.
 /// </remarks>
 public sealed class ChannelMessages(NpgsqlDataSource database, QuerySessionOptions session, TimeSpan retention)
 {
-    /// <summary>What is notified when a channel has new messages; the payload is <see cref="WakeUpOf"/>.</summary>
+    /// <summary>The notification channel of new messages; the payload is <see cref="WakeUpOf"/>.</summary>
     public const string Notification = "sync_channels";
 
     private const int SweptAtOnce = 5_000;
@@ -31,14 +32,16 @@ public sealed class ChannelMessages(NpgsqlDataSource database, QuerySessionOptio
         SELECT pg_catalog.pg_notify($6, $7) WHERE EXISTS (SELECT FROM stored)
         """;
 
-    // Of those candidates that are looked at, each has a next message that has expired, too; what is before a candidate goes with it, whatever the server's clock did.
+    // Each candidate has a next message that has expired, too. The messages before a candidate are deleted with it, even if the clock was
+    // set back.
     private const string Sweep = $"""
         WITH turn AS MATERIALIZED (SELECT pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtext('sync.channel_messages')) AS is_ours),
         expired AS (
             SELECT channel, pg_catalog.max(id) AS last FROM (
                 SELECT channel, id FROM sync.channel_messages AS m
                 WHERE time < pg_catalog.now() - $1
-                    AND (SELECT time FROM sync.channel_messages AS n WHERE n.channel = m.channel AND n.id > m.id ORDER BY n.id LIMIT 1) < pg_catalog.now() - $1
+                    AND (SELECT time FROM sync.channel_messages AS n
+                        WHERE n.channel = m.channel AND n.id > m.id ORDER BY n.id LIMIT 1) < pg_catalog.now() - $1
                 ORDER BY time LIMIT $2) AS candidates
             WHERE (SELECT is_ours FROM turn)
             GROUP BY channel)
@@ -52,18 +55,17 @@ public sealed class ChannelMessages(NpgsqlDataSource database, QuerySessionOptio
         FROM sync.channel_messages WHERE channel = $1
         """;
 
-    private const string Select = "SELECT id, name, data::text, headers::text, time FROM sync.channel_messages WHERE channel = $1 AND id > $2 ORDER BY id LIMIT $3";
+    private const string Select =
+        "SELECT id, name, data::text, headers::text, time FROM sync.channel_messages WHERE channel = $1 AND id > $2 ORDER BY id LIMIT $3";
 
-    /// <summary>For how long messages are kept.</summary>
+    /// <summary>The time for which messages are kept.</summary>
     public TimeSpan Retention => retention;
 
-    /// <summary>The payload that wakes the readers of a channel: short for any name, and telling nobody what the name is.</summary>
-    public static string WakeUpOf(string channel) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(channel)).AsSpan(0, 8));
+    /// <summary>The payload that wakes the readers of a channel: short for any name, and without revealing it.</summary>
+    public static string WakeUpOf(string channel) =>
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(channel)).AsSpan(0, 8));
 
-    /// <summary>Opens the connection on which notifications come; the caller owns it.</summary>
-    internal ValueTask<NpgsqlConnection> ConnectAsync(CancellationToken cancellationToken) => database.OpenConnectionAsync(cancellationToken);
-
-    /// <summary>Stores the messages of one channel in order, in one statement; those that are there are left as they are.</summary>
+    /// <summary>Stores the messages of one channel in order, in one statement; ids that exist are left as they are.</summary>
     public async Task<StoreResult> StoreAsync(string channel, IReadOnlyList<ChannelMessage> messages, CancellationToken cancellationToken)
     {
         var failure = await TryStoreAsync(channel, messages, cancellationToken);
@@ -72,7 +74,7 @@ public sealed class ChannelMessages(NpgsqlDataSource database, QuerySessionOptio
             return new StoreResult(failure is null ? messages.Count : 0, failure);
         }
 
-        // One of them is to blame: those before it are stored one by one, until it is found.
+        // One of them is the cause: the messages are stored one by one until it is found.
         for (var i = 0; i < messages.Count; i++)
         {
             if (await TryStoreAsync(channel, [messages[i]], cancellationToken) is { } found)
@@ -84,8 +86,8 @@ public sealed class ChannelMessages(NpgsqlDataSource database, QuerySessionOptio
         return new StoreResult(messages.Count);
     }
 
-    /// <summary>Deletes what has expired, in bounded steps; leaves it to another engine that is at it.</summary>
-    /// <returns>Null, or why it could not.</returns>
+    /// <summary>Deletes expired messages in bounded steps; does nothing while another engine deletes.</summary>
+    /// <returns>Null, or the failure.</returns>
     public async Task<StoreFailure?> SweepAsync(CancellationToken cancellationToken)
     {
         try
@@ -108,23 +110,32 @@ public sealed class ChannelMessages(NpgsqlDataSource database, QuerySessionOptio
     }
 
     /// <summary>Reads as the principal: GRANTs and policies decide what is seen.</summary>
-    /// <param name="after">The position to go on from; null for everything that is held.</param>
-    /// <param name="maxMessages">At most so many.</param>
-    /// <param name="maxBytes">Not much more than this, and at least one message.</param>
-    /// <exception cref="SyncException"><c>permission_denied</c>, <c>unknown_relation</c> where setup has not been run, <c>source_unavailable</c>.</exception>
-    public async Task<ChannelPage> ReadAsync(Principal principal, string channel, long? after, int maxMessages, int maxBytes, CancellationToken cancellationToken)
+    /// <param name="after">The position to continue from; null for everything that is stored.</param>
+    /// <param name="maxMessages">The most messages of one page.</param>
+    /// <param name="maxBytes">The size after which the page ends; it has at least one message.</param>
+    /// <exception cref="SyncException"><c>permission_denied</c>, <c>unknown_relation</c> where setup has not been run,
+    /// <c>source_unavailable</c>.</exception>
+    public async Task<ChannelPage> ReadAsync(
+        Principal principal, string channel, long? after, int maxMessages, int maxBytes, CancellationToken cancellationToken)
     {
         try
         {
             // A transaction that is left open is rolled back as the connection returns to its pool.
             await using var connection = await database.OpenConnectionAsync(cancellationToken);
             await using var batch = new NpgsqlBatch(connection);
-            var boundsAt = batch.Add("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").Add(QuerySession.Limits(session)).BatchCommands.Count;
-            // What is held at all is asked as the engine's own role, in the same snapshot.
-            batch.BatchCommands.Add(new NpgsqlBatchCommand(Bounds) { Parameters = { new() { Value = channel }, new() { Value = retention } } });
+            batch.Add("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").Add(QuerySession.Limits(session));
+            var boundsAt = batch.BatchCommands.Count;
+            // The bounds of all stored messages are read as the engine's own role, in the same snapshot.
+            batch.BatchCommands.Add(new NpgsqlBatchCommand(Bounds)
+            {
+                Parameters = { new() { Value = channel }, new() { Value = retention } },
+            });
             batch.Add([.. QuerySession.Identity(principal)]);
             var selectAt = batch.Add(QuerySession.RoleEscapesPolicies).BatchCommands.Count;
-            batch.BatchCommands.Add(new NpgsqlBatchCommand(Select) { Parameters = { new() { Value = channel }, new() { Value = after ?? long.MinValue }, new() { Value = maxMessages } } });
+            batch.BatchCommands.Add(new NpgsqlBatchCommand(Select)
+            {
+                Parameters = { new() { Value = channel }, new() { Value = after ?? long.MinValue }, new() { Value = maxMessages } },
+            });
             batch.Add("COMMIT");
             try
             {
@@ -145,7 +156,8 @@ public sealed class ChannelMessages(NpgsqlDataSource database, QuerySessionOptio
         }
     }
 
-    private static async Task<ChannelPage> ReadPageAsync(NpgsqlDataReader reader, Principal principal, long? after, int maxMessages, int maxBytes, CancellationToken cancellationToken)
+    private static async Task<ChannelPage> ReadPageAsync(
+        NpgsqlDataReader reader, Principal principal, long? after, int maxMessages, int maxBytes, CancellationToken cancellationToken)
     {
         await reader.ReadAsync(cancellationToken);
         var (oldest, newest) = reader.IsDBNull(0) ? (null, null) : ((long?)reader.GetInt64(0), (long?)reader.GetInt64(1));
@@ -158,7 +170,7 @@ public sealed class ChannelMessages(NpgsqlDataSource database, QuerySessionOptio
             throw QuerySession.EscapesPolicies(principal.Role);
         }
 
-        // A policy that binds the engine's own role hides from it what is held: then gaps cannot be known.
+        // A policy that binds the engine's own role hides stored messages from it: then gaps cannot be known.
         if (!isBlind && HasGap(after, oldest, newest, isOldestExpired))
         {
             return new ChannelPage([], after!.Value, IsComplete: false, HasGap: true, dependsOnClaims);
@@ -170,7 +182,8 @@ public sealed class ChannelMessages(NpgsqlDataSource database, QuerySessionOptio
         while (bytes < maxBytes && await reader.ReadAsync(cancellationToken))
         {
             var message = new ChannelMessage(
-                reader.GetInt64(0), reader.GetString(1), await reader.IsDBNullAsync(2, cancellationToken) ? null : reader.GetString(2), reader.GetString(3), reader.GetFieldValue<DateTimeOffset>(4));
+                reader.GetInt64(0), reader.GetString(1), await reader.IsDBNullAsync(2, cancellationToken) ? null : reader.GetString(2),
+                reader.GetString(3), reader.GetFieldValue<DateTimeOffset>(4));
             messages.Add(message);
             bytes += message.Name.Length + (message.Data?.Length ?? 0) + message.Headers.Length;
         }
@@ -180,7 +193,7 @@ public sealed class ChannelMessages(NpgsqlDataSource database, QuerySessionOptio
         return new ChannelPage(messages, isComplete && newest > last ? newest.Value : last, isComplete, HasGap: false, dependsOnClaims);
     }
 
-    /// <remarks>A reader at 0 has been told that the channel is empty: it has missed something when what is oldest now may be what a sweep has left.</remarks>
+    /// <remarks>A reader at 0 found the channel empty. It has a gap when the oldest message now may be one that a sweep has left.</remarks>
     private static bool HasGap(long? after, long? oldest, long? newest, bool isOldestExpired) => after switch
     {
         null => false,
@@ -188,7 +201,8 @@ public sealed class ChannelMessages(NpgsqlDataSource database, QuerySessionOptio
         { } position => newest is null || position > newest || position < oldest,
     };
 
-    private async Task<StoreFailure?> TryStoreAsync(string channel, IReadOnlyList<ChannelMessage> messages, CancellationToken cancellationToken)
+    private async Task<StoreFailure?> TryStoreAsync(
+        string channel, IReadOnlyList<ChannelMessage> messages, CancellationToken cancellationToken)
     {
         try
         {

@@ -11,18 +11,19 @@ sealed record ProcessCommand(string FileName, params IReadOnlyList<string> Argum
     public override string ToString() => Path.GetFileName(FileName);
 }
 
-/// <summary>How a command ended. The exit code is -1 when there is no such program.</summary>
+/// <summary>The outcome of a command. The exit code is -1 when there is no such program.</summary>
 sealed record ProcessOutcome(int ExitCode, string Output, string Error)
 {
     public bool IsSuccess => ExitCode == 0;
 
-    /// <summary>The last thing it said, in one line.</summary>
-    public string LastWords => (Error + "\n" + Output).Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).LastOrDefault(line => !line.StartsWith("Examine", StringComparison.Ordinal)) ?? $"exit code {ExitCode}";
+    /// <summary>The last line that it wrote.</summary>
+    public string LastLine => (Error + "\n" + Output).Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+        .LastOrDefault(line => !line.StartsWith("Examine", StringComparison.Ordinal)) ?? $"exit code {ExitCode}";
 }
 
 static class ChildProcess
 {
-    /// <summary>Runs a command to its end. Variables that steer PostgreSQL's programs are kept from it.</summary>
+    /// <summary>Runs a command to its end, without the environment variables that PostgreSQL's programs read.</summary>
     public static async Task<ProcessOutcome> RunAsync(ProcessCommand command, CancellationToken cancellationToken)
     {
         var start = new ProcessStartInfo(command.FileName, command.Arguments)

@@ -7,10 +7,13 @@ using SyncEngine.Postgres.Administration;
 namespace SyncEngine.Postgres.Embedded;
 
 /// <summary>
-/// Where an embedded server lives: <c>data</c> (PGDATA), <c>password</c>, <c>port</c>, <c>postgres.log</c>, <c>engine.lock</c> (held by the engine that owns the server),
-/// and <c>demo</c> (an empty mark: the demo has been loaded).
+/// The folder of an embedded server: <c>data</c> (PGDATA), <c>password</c>, <c>port</c>, <c>postgres.log</c>,
+/// <c>engine.lock</c> (locked by the engine that owns the server), and <c>demo</c> (an empty mark: the demo has been loaded).
 /// </summary>
-/// <remarks>Stored: everything here outlives the engine. After a crash: <see cref="Data"/> appears by a rename, so it is there whole or not at all; the lock ends with its process.</remarks>
+/// <remarks>
+/// Stored: everything here outlives the engine.
+/// After a crash: <see cref="Data"/> appears by a rename, so it is there whole or not at all; the lock ends with its process.
+/// </remarks>
 sealed record DataFolder(string Root)
 {
     public string Data => Path.Combine(Root, "data");
@@ -29,11 +32,14 @@ sealed record DataFolder(string Root)
 
     public string ReadPassword() => File.ReadAllText(PasswordFile).Trim();
 
-    public int? ReadPort() => File.Exists(PortFile) && int.TryParse(File.ReadAllText(PortFile), NumberStyles.None, CultureInfo.InvariantCulture, out var port) ? port : null;
+    public int? ReadPort() =>
+        File.Exists(PortFile) && int.TryParse(File.ReadAllText(PortFile), NumberStyles.None, CultureInfo.InvariantCulture, out var port)
+            ? port
+            : null;
 
     public void WritePort(int port) => File.WriteAllText(PortFile, port.ToString(CultureInfo.InvariantCulture));
 
-    /// <summary>A new password, for nobody but the owner to read.</summary>
+    /// <summary>A new password, which only the owner may read.</summary>
     public string CreatePassword()
     {
         var password = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
@@ -62,11 +68,11 @@ sealed record DataFolder(string Root)
         }
     }
 
-    /// <summary>What the running server wrote of itself; null when there is none.</summary>
+    /// <summary>The file of the running server; null when there is none.</summary>
     public PostmasterFile? ReadPostmasterFile() => PostmasterFile.Read(Path.Combine(Data, PostmasterFile.Name));
 }
 
-/// <summary>The file by which a server says that it runs, as far as it concerns us.</summary>
+/// <summary>The lock file of a running server, as far as the engine needs it.</summary>
 /// <remarks>Source: src/include/utils/pidfile.h (line 1 process id, 2 data folder, 3 start time, 4 port).</remarks>
 sealed record PostmasterFile(int ProcessId, string DataDirectory, long StartTime, int Port)
 {
@@ -78,7 +84,8 @@ sealed record PostmasterFile(int ProcessId, string DataDirectory, long StartTime
         {
             var lines = File.ReadAllLines(path);
             return lines.Length >= 4
-                && int.TryParse(lines[0], NumberStyles.AllowLeadingSign | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out var processId)
+                && int.TryParse(
+                    lines[0], NumberStyles.AllowLeadingSign | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out var processId)
                 && long.TryParse(lines[2], NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out var startTime)
                 && int.TryParse(lines[3], NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out var port)
                 ? new PostmasterFile(Math.Abs(processId), lines[1].Trim(), startTime, port)
@@ -90,7 +97,7 @@ sealed record PostmasterFile(int ProcessId, string DataDirectory, long StartTime
         }
     }
 
-    /// <summary>Whether the process is alive and is the server that wrote this file.</summary>
+    /// <summary>Checks that the process is alive and is the server that wrote this file.</summary>
     public bool IsAlive()
     {
         try
@@ -101,10 +108,11 @@ sealed record PostmasterFile(int ProcessId, string DataDirectory, long StartTime
                 return false;
             }
 
-            // A server works in its data folder, so on Linux, which shows that, the id of another server is told apart.
+            // A server works in its data folder. Linux shows that, so the id of another server is recognised there.
             return !OperatingSystem.IsLinux() || Read($"/proc/{ProcessId.ToString(CultureInfo.InvariantCulture)}/cwd/{Name}") == this;
         }
-        catch (Exception exception) when (exception is ArgumentException or InvalidOperationException or System.ComponentModel.Win32Exception)
+        catch (Exception exception)
+            when (exception is ArgumentException or InvalidOperationException or System.ComponentModel.Win32Exception)
         {
             return false;
         }
@@ -114,16 +122,22 @@ sealed record PostmasterFile(int ProcessId, string DataDirectory, long StartTime
 /// <summary>Chooses folders that the account which runs PostgreSQL can reach.</summary>
 static class EmbeddedHome
 {
-    /// <summary>The folder above those of the single majors: the first of content root, local data, /var/lib and the temporary folder that works.</summary>
-    public static async Task<string> ForDataAsync(EmbeddedPostgresOptions options, ServerAccount account, CancellationToken cancellationToken)
+    /// <summary>
+    /// The folder above those of the single majors: the first of content root, local data, /var/lib and the temporary folder that works.
+    /// </summary>
+    public static async Task<string> ForDataAsync(
+        EmbeddedPostgresOptions options, ServerAccount account, CancellationToken cancellationToken)
     {
         var root = Path.GetFullPath(options.ContentRoot);
-        var name = Path.GetFileName(root.TrimEnd(Path.DirectorySeparatorChar)) + "-" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(root)))[..8];
-        return await FirstUsableAsync([Path.Combine(root, ".syncengine"), .. UserFolders().Select(folder => Path.Combine(folder, name))], account, cancellationToken);
+        var digest = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(root)))[..8];
+        var name = $"{Path.GetFileName(root.TrimEnd(Path.DirectorySeparatorChar))}-{digest}";
+        return await FirstUsableAsync(
+            [Path.Combine(root, ".syncengine"), .. UserFolders().Select(folder => Path.Combine(folder, name))], account, cancellationToken);
     }
 
     /// <summary>The folder for packages, which all engines of this user share.</summary>
-    public static Task<string> ForPackagesAsync(ServerAccount account, CancellationToken cancellationToken) => FirstUsableAsync(UserFolders(), account, cancellationToken);
+    public static Task<string> ForPackagesAsync(ServerAccount account, CancellationToken cancellationToken) =>
+        FirstUsableAsync(UserFolders(), account, cancellationToken);
 
     public static async Task<bool> IsUsableAsync(string folder, ServerAccount account, CancellationToken cancellationToken)
     {
@@ -153,7 +167,8 @@ static class EmbeddedHome
         }
     }
 
-    private static async Task<string> FirstUsableAsync(IEnumerable<string> folders, ServerAccount account, CancellationToken cancellationToken)
+    private static async Task<string> FirstUsableAsync(
+        IEnumerable<string> folders, ServerAccount account, CancellationToken cancellationToken)
     {
         foreach (var folder in folders)
         {
@@ -163,12 +178,14 @@ static class EmbeddedHome
             }
         }
 
-        throw new OperatorException("no folder can be written for the embedded PostgreSQL: choose one with SyncEngine:Embedded:DataFolder, or set DATABASE_URL");
+        throw new OperatorException(
+            "no folder can be written for the embedded PostgreSQL: choose one with SyncEngine:Embedded:DataFolder, or set DATABASE_URL");
     }
 
     private static IEnumerable<string> UserFolders()
     {
-        if (Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify) is { } local && Path.IsPathRooted(local))
+        var local = Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify);
+        if (Path.IsPathRooted(local))
         {
             yield return Path.Combine(local, "syncengine");
         }

@@ -8,8 +8,10 @@ namespace SyncEngine.Postgres.Embedded;
 /// People chatting and a shop at work: random, plausible changes to the demo's tables, about five a second, for the playground's button.
 /// </summary>
 /// <remarks>
-/// Lifecycle: <see cref="Start"/> and <see cref="StopAsync"/>, any number of times; it ends by itself after <see cref="LongestRun"/>, and when a change fails (<see cref="LastError"/>).
-/// Backpressure: one change at a time, so a slow database slows it down. Stored: the tables stay small, because old messages and orders are deleted. After a crash: nothing to mend.
+/// Lifecycle: <see cref="Start"/> and <see cref="StopAsync"/>, any number of times; it ends by itself after <see cref="LongestRun"/>,
+/// and when a change fails (<see cref="LastError"/>).
+/// Backpressure: one change at a time, so a slow database slows it down.
+/// Stored: the tables stay small, because old messages and orders are deleted. After a crash: nothing to repair.
 /// </remarks>
 public sealed class DemoActivity(NpgsqlDataSource dataSource, TimeProvider time, int seed = 20) : IAsyncDisposable
 {
@@ -21,14 +23,28 @@ public sealed class DemoActivity(NpgsqlDataSource dataSource, TimeProvider time,
 
     internal const int MostOrders = 60;
 
-    private static readonly string[] Authors = ["Ada", "Barbara", "Edsger", "Grace", "Linus", "Margaret", "Susan", "Tony"];
-    private static readonly string[] Bodies =
+    private static readonly string[] authors = ["Ada", "Barbara", "Edsger", "Grace", "Linus", "Margaret", "Susan", "Tony"];
+    private static readonly string[] bodies =
     [
-        "On my way.", "Done!", "Has anybody seen the projector?", "Thank you all.", "Lunch?", "The tests are green.", "I shall look into it.", "Works for me.",
-        "Let us talk tomorrow.", "Deployed.", "Rolled back.", "Deployed again.", "Who has the keys?", "Nice work!", "Please have a look at the new page.",
+        "On my way.",
+        "Done!",
+        "Where is the projector?",
+        "Thank you all.",
+        "Lunch?",
+        "The tests are green.",
+        "I am on it.",
+        "Works for me.",
+        "Let us talk tomorrow.",
+        "Deployed.",
+        "Rolled back.",
+        "Deployed again.",
+        "Who has the keys?",
+        "Nice work!",
+        "Please review the new page.",
     ];
 
-    private static readonly string[] Customers = ["Acme Bakery", "Blue Door Books", "Eastside Cycles", "Green Grocer", "Harbour Hotel", "Kite Club", "Lake School", "Maple Café"];
+    private static readonly string[] customers =
+        ["Acme Bakery", "Blue Door Books", "Eastside Cycles", "Green Grocer", "Harbour Hotel", "Kite Club", "Lake School", "Maple Café"];
 
     private readonly Lock gate = new();
     private readonly Random random = new(seed);
@@ -46,7 +62,7 @@ public sealed class DemoActivity(NpgsqlDataSource dataSource, TimeProvider time,
         }
     }
 
-    /// <summary>Why the last run ended early, in PostgreSQL's words; null when it did not.</summary>
+    /// <summary>The error of PostgreSQL that ended the last run early; null when none did.</summary>
     public string? LastError { get; private set; }
 
     /// <summary>False when it runs already.</summary>
@@ -112,24 +128,34 @@ public sealed class DemoActivity(NpgsqlDataSource dataSource, TimeProvider time,
         }
     }
 
-    /// <remarks>Rows are picked by a drawn number modulo what is there, so that the seed alone decides. Old rows go with the insert that makes them too many.</remarks>
+    /// <remarks>
+    /// Rows are picked by a drawn number modulo the number of rows, so that the seed alone decides. An insert that makes the rows too many
+    /// deletes old ones.
+    /// </remarks>
     private Change NextChange()
     {
         var sql = random.Next(20) switch
         {
             < 7 => $"""
                 DELETE FROM public.messages WHERE id IN (SELECT id FROM public.messages ORDER BY id DESC OFFSET {Number(MostMessages - 1)});
-                INSERT INTO public.messages (room_id, author, body) SELECT id, @Name, @Text FROM public.rooms ORDER BY id OFFSET @Pick % greatest((SELECT count(*) FROM public.rooms), 1) LIMIT 1
+                INSERT INTO public.messages (room_id, author, body)
+                SELECT id, @Name, @Text FROM public.rooms ORDER BY id
+                OFFSET @Pick % greatest((SELECT count(*) FROM public.rooms), 1) LIMIT 1
                 """,
-            < 9 => "UPDATE public.messages SET body = @Text || ' (edited)' WHERE id = (SELECT id FROM public.messages ORDER BY id DESC OFFSET @Pick % 20 LIMIT 1)",
-            < 10 => "DELETE FROM public.messages WHERE id = (SELECT id FROM public.messages ORDER BY id DESC OFFSET @Pick % 20 LIMIT 1) AND (SELECT count(*) FROM public.messages) > 20",
+            < 9 =>
+                "UPDATE public.messages SET body = @Text || ' (edited)' WHERE id = (SELECT id FROM public.messages ORDER BY id DESC "
+                    + "OFFSET @Pick % 20 LIMIT 1)",
+            < 10 =>
+                "DELETE FROM public.messages WHERE id = (SELECT id FROM public.messages ORDER BY id DESC OFFSET @Pick % 20 LIMIT 1) "
+                    + "AND (SELECT count(*) FROM public.messages) > 20",
             < 12 => $"""
                 DELETE FROM public.orders WHERE id IN (SELECT id FROM public.orders ORDER BY id DESC OFFSET {Number(MostOrders - 1)});
                 INSERT INTO public.orders (customer, status, total) VALUES (@Customer, 'new', @Cents / 100.0)
                 """,
             < 16 => """
                 UPDATE public.orders
-                SET status = CASE status WHEN 'new' THEN 'paid' WHEN 'paid' THEN 'packed' WHEN 'packed' THEN 'shipped' ELSE 'delivered' END, updated_at = now()
+                SET status = CASE status WHEN 'new' THEN 'paid' WHEN 'paid' THEN 'packed' WHEN 'packed' THEN 'shipped'
+                    ELSE 'delivered' END, updated_at = now()
                 WHERE id = (
                     SELECT id FROM public.orders WHERE status <> 'delivered' ORDER BY id
                     OFFSET @Pick % greatest((SELECT count(*) FROM public.orders WHERE status <> 'delivered'), 1) LIMIT 1)
@@ -139,12 +165,34 @@ public sealed class DemoActivity(NpgsqlDataSource dataSource, TimeProvider time,
                 WHERE sku = (SELECT sku FROM public.stock ORDER BY sku OFFSET @Pick % greatest((SELECT count(*) FROM public.stock), 1) LIMIT 1)
                 """,
         };
-        return new Change(sql, random.Next(1_000_000), Pick(Authors), Pick(Bodies), Pick(Customers), random.Next(500, 50_000), random.Next(-8, 9));
+        return new Change(sql)
+        {
+            Pick = random.Next(1_000_000),
+            Name = Pick(authors),
+            Text = Pick(bodies),
+            Customer = Pick(customers),
+            Cents = random.Next(500, 50_000),
+            Step = random.Next(-8, 9),
+        };
     }
 
     private string Pick(string[] choices) => choices[random.Next(choices.Length)];
 
     private static string Number(int value) => value.ToString(CultureInfo.InvariantCulture);
 
-    private sealed record Change(string Sql, int Pick, string Name, string Text, string Customer, int Cents, int Step);
+    /// <summary>A statement and the parameters that it may use.</summary>
+    private sealed record Change(string Sql)
+    {
+        public required int Pick { get; init; }
+
+        public required string Name { get; init; }
+
+        public required string Text { get; init; }
+
+        public required string Customer { get; init; }
+
+        public required int Cents { get; init; }
+
+        public required int Step { get; init; }
+    }
 }

@@ -4,8 +4,7 @@ using Npgsql;
 namespace SyncEngine.Postgres.Embedded;
 
 /// <summary>
-/// What an application's backend does for an optimistic client, for the playground: a message is written and acknowledged in one transaction,
-/// or refused.
+/// The backend of an optimistic client, for the playground: a message is written and confirmed in one transaction, or refused.
 /// </summary>
 public sealed class DemoWrites(NpgsqlDataSource dataSource)
 {
@@ -14,7 +13,9 @@ public sealed class DemoWrites(NpgsqlDataSource dataSource)
     /// <summary>The lobby of the demo's chat.</summary>
     public const int Room = 1;
 
-    /// <summary>The message, in one transaction with its acknowledgement. Old ones go with it, as those of <see cref="DemoActivity"/> do.</summary>
+    /// <summary>
+    /// Writes the message and its confirmation in one transaction. Old messages are deleted with it, as <see cref="DemoActivity"/> does.
+    /// </summary>
     public async Task WriteAsync(string mutationId, string body, CancellationToken cancellationToken)
     {
         await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
@@ -24,13 +25,15 @@ public sealed class DemoWrites(NpgsqlDataSource dataSource)
             INSERT INTO public.messages (room_id, author, body) VALUES (@Room, 'You', @body);
             SELECT sync.ack(@mutationId)
             """;
-        await connection.ExecuteAsync(new CommandDefinition(Sql, new { mutationId, body, Room, Kept = DemoActivity.MostMessages - 1 }, transaction, cancellationToken: cancellationToken));
+        await connection.ExecuteAsync(new CommandDefinition(
+            Sql, new { mutationId, body, Room, Kept = DemoActivity.MostMessages - 1 }, transaction, cancellationToken: cancellationToken));
         await transaction.CommitAsync(cancellationToken);
     }
 
     public async Task RejectAsync(string mutationId, string reason, CancellationToken cancellationToken)
     {
         await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
-        await connection.ExecuteAsync(new CommandDefinition("SELECT sync.reject(@mutationId, @reason)", new { mutationId, reason }, cancellationToken: cancellationToken));
+        await connection.ExecuteAsync(new CommandDefinition(
+            "SELECT sync.reject(@mutationId, @reason)", new { mutationId, reason }, cancellationToken: cancellationToken));
     }
 }

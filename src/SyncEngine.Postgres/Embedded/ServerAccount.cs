@@ -7,8 +7,8 @@ namespace SyncEngine.Postgres.Embedded;
 /// </summary>
 sealed class ServerAccount
 {
-    /// <summary>Looked for in this order: what packages of PostgreSQL make, what an earlier run made, what macOS has.</summary>
-    private static readonly string[] Names = ["postgres", "syncengine", "_postgres"];
+    /// <summary>In the order of preference: of PostgreSQL's packages, of an earlier run, of macOS.</summary>
+    private static readonly string[] names = ["postgres", "syncengine", "_postgres"];
 
     private readonly string? name;
     private readonly IReadOnlyList<string> prefix;
@@ -19,7 +19,7 @@ sealed class ServerAccount
         this.prefix = prefix;
     }
 
-    /// <summary>Whether it is another one than the engine's.</summary>
+    /// <summary>The account is another one than the engine's.</summary>
     public bool IsOther => name is not null;
 
     public static async Task<ServerAccount> ResolveAsync(CancellationToken cancellationToken)
@@ -41,24 +41,30 @@ sealed class ServerAccount
         foreach (var way in ways)
         {
             var account = new ServerAccount(name, way);
-            if ((await ChildProcess.RunAsync(account.Command(new ProcessCommand("id", "-u") { WorkingDirectory = "/" }), cancellationToken)) is { IsSuccess: true } outcome && outcome.Output.Trim() != "0")
+            var outcome = await account.RunAsync(new ProcessCommand("id", "-u") { WorkingDirectory = "/" }, cancellationToken);
+            if (outcome.IsSuccess && outcome.Output.Trim() != "0")
             {
                 return account;
             }
         }
 
-        throw new OperatorException($"PostgreSQL refuses to run as root, and there is no way to become \"{name}\" (setpriv, runuser, su, sudo): run the engine as an ordinary user, or set DATABASE_URL");
+        throw new OperatorException(
+            $"PostgreSQL refuses to run as root, and there is no way to become \"{name}\" (setpriv, runuser, su, sudo): "
+                + "run the engine as an ordinary user, or set DATABASE_URL");
     }
 
     /// <summary>The command as this account runs it.</summary>
     public ProcessCommand Command(ProcessCommand command) =>
         IsOther ? command with { FileName = prefix[0], Arguments = [.. prefix.Skip(1), command.FileName, .. command.Arguments] } : command;
 
-    public Task<ProcessOutcome> RunAsync(ProcessCommand command, CancellationToken cancellationToken) => ChildProcess.RunAsync(Command(command), cancellationToken);
+    public Task<ProcessOutcome> RunAsync(ProcessCommand command, CancellationToken cancellationToken) =>
+        ChildProcess.RunAsync(Command(command), cancellationToken);
 
-    /// <summary>Whether the account gets into the folder, which takes every folder above it, too.</summary>
+    /// <summary>Checks that the account can enter the folder, and so every folder above it.</summary>
     public async Task<bool> CanEnterAsync(string folder, CancellationToken cancellationToken) =>
-        !IsOther || (await RunAsync(new ProcessCommand("/bin/sh", "-c", "cd \"$0\"", folder) { WorkingDirectory = "/" }, cancellationToken)).IsSuccess;
+        !IsOther
+            || (await RunAsync(
+                new ProcessCommand("/bin/sh", "-c", "cd \"$0\"", folder) { WorkingDirectory = "/" }, cancellationToken)).IsSuccess;
 
     /// <summary>Gives a folder and all that is in it to the account.</summary>
     public async Task OwnAsync(string folder, CancellationToken cancellationToken)
@@ -71,13 +77,15 @@ sealed class ServerAccount
         var outcome = await ChildProcess.RunAsync(new ProcessCommand("chown", "-R", name!, folder), cancellationToken);
         if (!outcome.IsSuccess)
         {
-            throw new OperatorException($"the folder {folder} cannot be given to user \"{name}\", who runs PostgreSQL: {outcome.LastWords}; choose another with SyncEngine:Embedded:DataFolder");
+            throw new OperatorException(
+                $"the folder {folder} cannot be given to user \"{name}\", who runs PostgreSQL: {outcome.LastLine}; "
+                    + "choose another with SyncEngine:Embedded:DataFolder");
         }
     }
 
     private static async Task<string?> FindAsync(CancellationToken cancellationToken)
     {
-        foreach (var candidate in Names)
+        foreach (var candidate in names)
         {
             if ((await ChildProcess.RunAsync(new ProcessCommand("id", "-u", candidate), cancellationToken)).IsSuccess)
             {
@@ -108,6 +116,7 @@ sealed class ServerAccount
 
         return (await ChildProcess.RunAsync(new ProcessCommand("id", "-u", "nobody"), cancellationToken)).IsSuccess
             ? "nobody"
-            : throw new OperatorException("PostgreSQL refuses to run as root, and no ordinary user could be created: run the engine as one, or set DATABASE_URL");
+            : throw new OperatorException(
+                "PostgreSQL refuses to run as root, and no ordinary user could be created: run the engine as one, or set DATABASE_URL");
     }
 }

@@ -15,9 +15,9 @@ public sealed record OutboxNames(
     public const string NotifyChannel = "ably_adbc";
 
     /// <summary>For SQL text, and the name under which progress and dead letters are kept.</summary>
-    public string Outbox => SqlText.Identifier(Schema, Table);
+    public string Outbox => Quoting.Identifier(Schema, Table);
 
-    public string Nodes => SqlText.Identifier(NodesSchema, NodesTable);
+    public string Nodes => Quoting.Identifier(NodesSchema, NodesTable);
 
     /// <summary>The notify function, in the outbox's schema.</summary>
     public string NotifyFunction => Fit(Table, "_notify");

@@ -72,7 +72,7 @@ sealed class OutboxSql(OutboxNames names, OutboxShape shape)
     public string Poll => $"""
         WITH moment AS MATERIALIZED ({Moment}),
         kept AS MATERIALIZED ({(shape.KeepsProgress
-            ? $"SELECT highest, horizon::text::bigint AS horizon FROM sync.outbox_progress WHERE outbox = {SqlText.Literal(outbox)}"
+            ? $"SELECT highest, horizon::text::bigint AS horizon FROM sync.outbox_progress WHERE outbox = {Quoting.Literal(outbox)}"
             : "SELECT @highest AS highest, @horizon AS horizon WHERE @highest > 0")}),
         progress AS MATERIALIZED (
             SELECT kept.highest, CASE WHEN kept.horizon <= moment.newest THEN kept.horizon END AS horizon FROM kept, moment),
@@ -95,7 +95,7 @@ sealed class OutboxSql(OutboxNames names, OutboxShape shape)
             FROM {outbox} o WHERE {processed} OR {IsNew} OR {IsBusy})
         SELECT {PollRow.Head:D}, coalesce((SELECT max(o.sequence_id) FROM {outbox} o), 0)::bigint,
                base.is_kept::text, base.highest, base.horizon, moment.oldest,
-               {SqlText.Literal(outbox)}::regclass::oid::bigint, false
+               {Quoting.Literal(outbox)}::regclass::oid::bigint, false
         FROM moment, base
         UNION ALL
         SELECT {PollRow.LiveNode:D}, 0, live.id, 0, 0, 0, 0, false FROM live
@@ -129,10 +129,10 @@ sealed class OutboxSql(OutboxNames names, OutboxShape shape)
         ORDER BY o.sequence_id LIMIT @limit
         """;
 
-    public string FreshIds => $"SELECT nextval({SqlText.Literal(shape.Sequence ?? "")}) FROM generate_series(1, @count)";
+    public string FreshIds => $"SELECT nextval({Quoting.Literal(shape.Sequence ?? "")}) FROM generate_series(1, @count)";
 
     /// <summary>With room above, so that the setting cannot fall behind a writer that takes a number meanwhile.</summary>
-    public string MoveSequence => $"SELECT setval({SqlText.Literal(shape.Sequence ?? "")}, @above + 10000)";
+    public string MoveSequence => $"SELECT setval({Quoting.Literal(shape.Sequence ?? "")}, @above + 10000)";
 
     /// <summary>Values cached by this session lie below the sequence's new place.</summary>
     public static string ForgetSequences => "DISCARD SEQUENCES";
@@ -154,7 +154,7 @@ sealed class OutboxSql(OutboxNames names, OutboxShape shape)
         WITH moment AS MATERIALIZED ({Moment}),
         base AS MATERIALIZED (SELECT moment.newest - @horizon AS youth FROM moment),
         late AS MATERIALIZED (
-            SELECT ordered.sequence_id AS id, nextval({SqlText.Literal(shape.Sequence ?? "")}) AS final
+            SELECT ordered.sequence_id AS id, nextval({Quoting.Literal(shape.Sequence ?? "")}) AS final
             FROM (SELECT sequence_id
                   FROM (SELECT o.sequence_id, min(o.sequence_id) OVER (PARTITION BY o.channel) AS earliest
                         FROM {outbox} o WHERE {notProcessed} AND {IsNew}) appeared
@@ -175,7 +175,7 @@ sealed class OutboxSql(OutboxNames names, OutboxShape shape)
 
     public string KeepProgress => $"""
         INSERT INTO sync.outbox_progress AS p (outbox, highest, horizon)
-        VALUES ({SqlText.Literal(outbox)}, @highest, @horizon::text::xid8)
+        VALUES ({Quoting.Literal(outbox)}, @highest, @horizon::text::xid8)
         ON CONFLICT (outbox) DO UPDATE SET highest = greatest(p.highest, excluded.highest), horizon = excluded.horizon
         """;
 
@@ -210,7 +210,7 @@ sealed class OutboxSql(OutboxNames names, OutboxShape shape)
 
     public string DeadLetter => $"""
         INSERT INTO sync.dead_letters (source, target, payload, code, error)
-        SELECT {SqlText.Literal(outbox)}, @target,
+        SELECT {Quoting.Literal(outbox)}, @target,
             json_build_object('sequence_id', o.sequence_id, 'mutation_id', o.mutation_id, 'channel', o.channel, 'name', o.name,
                               'rejected', o.rejected, 'data', o.data, 'headers', o.headers)::text,
             @code, @error

@@ -5,9 +5,12 @@ using SyncEngine.Changes;
 namespace SyncEngine.Postgres.Replication;
 
 /// <summary>
-/// A transaction in a file of its own: chunks, each with a 4-byte little-endian length before it. Written by the reader, then read by the consumer.
+/// A transaction in a file of its own: chunks, each with a 4-byte little-endian length before it. Written by the reader, then read by the
+/// consumer.
 /// </summary>
-/// <remarks>The file goes when it is disposed or the process ends in order; what a crash leaves, <see cref="SpillDirectory"/> removes.</remarks>
+/// <remarks>
+/// The file is deleted when it is disposed of or the process ends in order. After a crash <see cref="SpillDirectory"/> deletes it.
+/// </remarks>
 internal sealed class FileSpool(FileStream file) : IMessageSpool
 {
     private long length;

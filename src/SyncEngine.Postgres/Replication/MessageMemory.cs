@@ -6,7 +6,7 @@ namespace SyncEngine.Postgres.Replication;
 /// Lends the buffers that transactions wait in, and counts them against the budget. Rented by the reader, given back from any thread.
 /// </summary>
 /// <remarks>
-/// The count is of whole buffers, since a small transaction that is held long keeps its buffer. It can exceed the budget by one buffer
+/// Whole buffers are counted, since a small transaction that is kept long keeps its buffer. It can exceed the budget by one buffer
 /// (the one being filled), which holds at least one message.
 /// </remarks>
 internal sealed class MessageMemory(long budgetBytes)
@@ -36,7 +36,9 @@ internal sealed class MessageMemory(long budgetBytes)
     }
 }
 
-/// <summary>One buffer, shared by the transactions that have bytes in it; goes back when the last of them and the reader have let go.</summary>
+/// <summary>
+/// One buffer, shared by the transactions that have bytes in it. It is returned when the last of them and the reader have released it.
+/// </summary>
 internal sealed class MessageArena(MessageMemory owner, byte[] bytes)
 {
     private int references = 1;

@@ -1,13 +1,17 @@
 using Npgsql;
 using Npgsql.Replication;
 using SyncEngine.Postgres.Administration;
+using SyncEngine.Postgres.Sessions;
 
 namespace SyncEngine.Postgres.Replication;
 
-/// <summary>Opens the connections of the replication room, each with its settings in the startup packet, where role and database defaults cannot win.</summary>
+/// <summary>
+/// Opens the connections of this room. Their settings are in the startup packet, where they override those of role and database.
+/// </summary>
 internal sealed class ReplicationConnections(ReplicationSourceOptions options)
 {
-    private const string NoTimeouts = "-c statement_timeout=0 -c lock_timeout=0 -c idle_session_timeout=0 -c idle_in_transaction_session_timeout=0";
+    private const string NoTimeouts =
+        "-c statement_timeout=0 -c lock_timeout=0 -c idle_session_timeout=0 -c idle_in_transaction_session_timeout=0";
 
     // Local: the message has to be flushed here, where it is decoded; it need not wait for a standby.
     private const string PlainSettings = "-c synchronous_commit=local -c search_path=pg_catalog -c statement_timeout=10s";
@@ -45,7 +49,7 @@ internal sealed class ReplicationConnections(ReplicationSourceOptions options)
             CommandTimeout = commandTimeoutSeconds,
             ReadBufferSize = 64 * 1024,
         };
-        // How values are printed, as for every connection that yields values; then what this connection needs beside.
+        // First the output settings that every connection has, then those of this connection.
         SessionSettings.Apply(builder);
         builder.Options = $"{builder.Options} {settings}";
         if (builder.Host?.StartsWith('/') != true)

@@ -14,21 +14,31 @@ public enum ReplicationState
     Interrupted,
 }
 
-/// <summary>How the stream is doing, for health and metrics.</summary>
-/// <param name="Since">When the state began.</param>
-/// <param name="Detail">What is being waited for, if anything.</param>
-/// <param name="LastError">The latest failure; it stays after recovery.</param>
-/// <param name="Position">Everything that committed up to here has been delivered.</param>
-/// <param name="LagBytes">WAL flushed by the server but not delivered yet, when last looked.</param>
-/// <param name="RetainedBytes">WAL that the server keeps for the slot, when last looked.</param>
-/// <param name="SafeBytes">WAL that can still be written before the slot is invalidated; null for no limit.</param>
-public sealed record ReplicationStatus(
-    ReplicationState State,
-    DateTimeOffset Since,
-    string? SlotName,
-    string? Detail,
-    string? LastError,
-    Lsn Position,
-    long LagBytes,
-    long RetainedBytes,
-    long? SafeBytes);
+/// <summary>The state of the stream, for health and metrics.</summary>
+public sealed record ReplicationStatus
+{
+    public required ReplicationState State { get; init; }
+
+    /// <summary>The begin of the state.</summary>
+    public required DateTimeOffset Since { get; init; }
+
+    public string? SlotName { get; init; }
+
+    /// <summary>The transactions that the slot's creation waits for, if any.</summary>
+    public string? Detail { get; init; }
+
+    /// <summary>The latest failure; it stays after recovery.</summary>
+    public string? LastError { get; init; }
+
+    /// <summary>Everything that committed up to here has been delivered.</summary>
+    public Lsn Position { get; init; }
+
+    /// <summary>WAL flushed by the server but not delivered yet, at the last check.</summary>
+    public long LagBytes { get; init; }
+
+    /// <summary>WAL that the server keeps for the slot, at the last check.</summary>
+    public long RetainedBytes { get; init; }
+
+    /// <summary>WAL that can still be written before the slot is invalidated; null for no limit.</summary>
+    public long? SafeBytes { get; init; }
+}

@@ -17,48 +17,55 @@ internal sealed class RawSlot(string name, Lsn consistentPoint)
 internal sealed record ReadySlot(string Name, Lsn From, bool IsContinuation);
 
 /// <summary>
-/// Finds or creates the slot of each connection, and judges whether it continues what was streamed before.
+/// Finds or creates the slot of each connection, and decides whether it continues the stream before.
 /// </summary>
 /// <remarks>
 /// Lifecycle: one per source; remembers the server and the slot between connections. Used by the source's loop alone.
 /// Stored: nothing here; the server keeps a persistent slot.
-/// After a crash: a persistent slot is found again, and continues when the options say where the consumer stands.
+/// After a crash: a persistent slot is found again, and continues when the options have the consumer's position.
 /// </remarks>
-internal sealed class SlotKeeper(ReplicationSourceOptions options, TimeProvider time, ILogger logger)
+internal sealed class SlotKeeper(StreamContext context)
 {
-    private static readonly TimeSpan BlockerInterval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan blockerInterval = TimeSpan.FromSeconds(1);
 
-    private (string SystemIdentifier, uint Timeline)? server = options.Resume is { } resume ? (resume.SystemIdentifier, resume.Timeline) : null;
+    private readonly ReplicationSourceOptions options = context.Options;
+    private readonly ILogger logger = context.Logger;
+    private (string SystemIdentifier, uint Timeline)? server = context.Options.Resume is { } resume
+        ? (resume.SystemIdentifier, resume.Timeline)
+        : null;
     private (int Pid, DateTime Start)? ownWalSender;
     private string? unusableReason;
 
     public string SystemIdentifier => server?.SystemIdentifier ?? "";
 
-    /// <summary>The slot in use is of no more use: the next <see cref="PrepareAsync"/> makes another.</summary>
+    /// <summary>The slot in use can no longer be used: the next <see cref="PrepareAsync"/> makes another.</summary>
     public void Discard(string reason) => unusableReason = reason;
 
-    /// <param name="safeUpTo">Positions up to here the server was allowed to forget; a slot that stands beyond it has skipped something.</param>
-    /// <param name="waiting">Told who delays the slot's creation.</param>
+    /// <param name="safeUpTo">The position up to which the server was allowed to forget; a slot beyond it has skipped something.</param>
+    /// <param name="waiting">Gets the transactions that delay the slot's creation.</param>
     public async Task<ReadySlot> PrepareAsync(
-        NpgsqlConnection plain, LogicalReplicationConnection replication, Lsn safeUpTo, Action<string> waiting, CancellationToken cancellationToken)
+        NpgsqlConnection plain, LogicalReplicationConnection replication, Lsn safeUpTo, Action<string> waiting,
+        CancellationToken cancellationToken)
     {
         var system = await replication.IdentifySystem(cancellationToken);
         var isSameServer = server == (system.SystemId, system.Timeline);
         var slot = options.IsPersistent
             ? await PreparePersistentAsync(plain, replication, isSameServer, safeUpTo, waiting, cancellationToken)
-            : await CreateAsync(plain, replication, $"{options.SlotName}_{Guid.NewGuid():N}", isTemporary: true, waiting, cancellationToken);
+            : await CreateAsync(
+                plain, replication, $"{options.SlotName}_{Guid.NewGuid():N}", isTemporary: true, waiting, cancellationToken);
         server = (system.SystemId, system.Timeline);
         unusableReason = null;
         var pid = replication.ProcessID;
-        ownWalSender = await Catalog.BackendStartAsync(plain, pid, cancellationToken) is { } start ? (pid, start) : null;
+        ownWalSender = await ReplicationCatalog.BackendStartAsync(plain, pid, cancellationToken) is { } start ? (pid, start) : null;
         return slot;
     }
 
     private async Task<ReadySlot> PreparePersistentAsync(
-        NpgsqlConnection plain, LogicalReplicationConnection replication, bool isSameServer, Lsn safeUpTo, Action<string> waiting, CancellationToken cancellationToken)
+        NpgsqlConnection plain, LogicalReplicationConnection replication, bool isSameServer, Lsn safeUpTo, Action<string> waiting,
+        CancellationToken cancellationToken)
     {
         var name = options.SlotName;
-        var found = (await Catalog.HealthAsync(plain, options.Publication, name, cancellationToken)).Slot;
+        var found = (await ReplicationCatalog.HealthAsync(plain, options.Publication, name, cancellationToken)).Slot;
         if (found is null)
         {
             if (server is not null)
@@ -71,7 +78,8 @@ internal sealed class SlotKeeper(ReplicationSourceOptions options, TimeProvider 
 
         if (!found.IsOurs || found.IsTemporary)
         {
-            throw new StreamFailure($"slot \"{name}\" exists but is not a persistent pgoutput slot of this database; choose another slot name or drop it");
+            throw new StreamFailure(
+                $"slot \"{name}\" exists but is not a persistent pgoutput slot of this database; choose another slot name or drop it");
         }
 
         if (found.ActivePid is { } holder)
@@ -96,56 +104,64 @@ internal sealed class SlotKeeper(ReplicationSourceOptions options, TimeProvider 
             return new ReadySlot(name, found.ConfirmedFlush, IsContinuation: true);
         }
 
-        logger.SlotLost(name, isSameServer ? $"it stands at {found.ConfirmedFlush}, beyond {safeUpTo} that was acknowledged" : "this is another server or timeline");
+        logger.SlotLost(
+            name,
+            isSameServer
+                ? $"it stands at {found.ConfirmedFlush}, beyond {safeUpTo} that was acknowledged"
+                : "this is another server or timeline");
         return new ReadySlot(name, found.ConfirmedFlush, IsContinuation: false);
     }
 
     private async Task ThrowBusyAsync(NpgsqlConnection plain, string name, int holder, CancellationToken cancellationToken)
     {
-        // A connection of ours that broke without the server noticing. Never anybody else's.
-        if (ownWalSender is { } own && own.Pid == holder && await Catalog.TerminateAsync(plain, own.Pid, own.Start, cancellationToken))
+        // A connection of ours that broke without the server noticing. Another process' walsender is never ended.
+        if (ownWalSender is { } own
+            && own.Pid == holder
+            && await ReplicationCatalog.TerminateAsync(plain, own.Pid, own.Start, cancellationToken))
         {
             logger.EndedOwnWalSender(holder, name);
             throw new StreamFailure($"slot \"{name}\" was still held by our own earlier connection, pid {holder}");
         }
 
-        var description = await Catalog.DescribeBackendAsync(plain, holder, cancellationToken);
+        var description = await ReplicationCatalog.DescribeBackendAsync(plain, holder, cancellationToken);
         logger.SlotBusy(name, description);
         throw new StreamFailure($"slot \"{name}\" is active for {description}");
     }
 
     private async Task<ReadySlot> CreateAsync(
-        NpgsqlConnection plain, LogicalReplicationConnection replication, string name, bool isTemporary, Action<string> waiting, CancellationToken cancellationToken)
+        NpgsqlConnection plain, LogicalReplicationConnection replication, string name, bool isTemporary, Action<string> waiting,
+        CancellationToken cancellationToken)
     {
         using var abandon = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var creation = replication.CreateLogicalReplicationSlot(
             name, "pgoutput", isTemporary, LogicalSlotSnapshotInitMode.NoExport, twoPhase: false, abandon.Token);
         try
         {
-            await TellBlockersAsync(creation, plain, replication.ProcessID, waiting, cancellationToken);
+            await ReportBlockersAsync(creation, plain, replication.ProcessID, waiting, cancellationToken);
         }
         catch
         {
             // The connection is closed next, and must not be in the middle of a command then.
             await abandon.CancelAsync();
-            await creation.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            await ((Task)creation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             throw;
         }
 
         return new ReadySlot(name, new Lsn((ulong)(await creation).ConsistentPoint), IsContinuation: false);
     }
 
-    private async Task TellBlockersAsync(Task creation, NpgsqlConnection plain, int waitingPid, Action<string> waiting, CancellationToken cancellationToken)
+    private async Task ReportBlockersAsync(
+        Task creation, NpgsqlConnection plain, int waitingPid, Action<string> waiting, CancellationToken cancellationToken)
     {
-        var told = "";
-        while (await Task.WhenAny(creation, Task.Delay(BlockerInterval, time, cancellationToken)) != creation)
+        var reported = "";
+        while (await Task.WhenAny(creation, Task.Delay(blockerInterval, context.Time, cancellationToken)) != creation)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var blockers = string.Join(", ", await Catalog.BlockersAsync(plain, waitingPid, cancellationToken));
-            if (blockers.Length > 0 && !string.Equals(blockers, told, StringComparison.Ordinal))
+            var blockers = string.Join(", ", await ReplicationCatalog.BlockersAsync(plain, waitingPid, cancellationToken));
+            if (blockers.Length > 0 && !string.Equals(blockers, reported, StringComparison.Ordinal))
             {
                 logger.WaitingFor(blockers);
-                told = blockers;
+                reported = blockers;
             }
 
             waiting(blockers);

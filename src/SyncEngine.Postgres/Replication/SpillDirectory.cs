@@ -1,6 +1,6 @@
 namespace SyncEngine.Postgres.Replication;
 
-/// <summary>Where large transactions wait. Several engines may share it: a file in use is locked, one without a lock was left by a crash.</summary>
+/// <summary>The folder of large transactions. Several engines may share it: a file in use is locked; a crash left the others.</summary>
 internal sealed class SpillDirectory(string path)
 {
     private const string Suffix = ".spill";
@@ -25,7 +25,7 @@ internal sealed class SpillDirectory(string path)
         return new FileSpool(new FileStream(Path.Combine(path, Guid.NewGuid().ToString("N") + Suffix), options));
     }
 
-    /// <summary>Deletes what crashed processes left; returns how many files.</summary>
+    /// <summary>Deletes the files of crashed processes; returns their number.</summary>
     public int RemoveAbandoned()
     {
         if (!Directory.Exists(path))
@@ -38,12 +38,13 @@ internal sealed class SpillDirectory(string path)
         {
             try
             {
-                new FileStream(file, FileMode.Open, FileAccess.ReadWrite, FileShare.None, bufferSize: 0, FileOptions.DeleteOnClose).Dispose();
+                new FileStream(
+                    file, FileMode.Open, FileAccess.ReadWrite, FileShare.None, bufferSize: 0, FileOptions.DeleteOnClose).Dispose();
                 removed++;
             }
             catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
             {
-                // Another engine's, in use.
+                // In use by another engine.
             }
         }
 

@@ -1,6 +1,8 @@
 namespace SyncEngine.Postgres.Replication;
 
-/// <summary>Collects the relations of one transaction, each once. Nearly always they are few, and those of the transaction before.</summary>
+/// <summary>
+/// Collects the relations of one transaction, each once. Most transactions touch few, and the same as the one before.
+/// </summary>
 internal sealed class TouchedRelations
 {
     private const int LinearLimit = 16;
@@ -37,7 +39,7 @@ internal sealed class TouchedRelations
         }
     }
 
-    /// <summary>The set, never changed afterwards; begins anew.</summary>
+    /// <summary>Returns the set, which is never changed afterwards, and begins an empty one.</summary>
     public IReadOnlyList<uint> Take()
     {
         if (!oids.SequenceEqual(previous))

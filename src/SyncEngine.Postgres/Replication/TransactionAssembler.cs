@@ -8,7 +8,7 @@ namespace SyncEngine.Postgres.Replication;
 
 /// <summary>
 /// Makes committed transactions out of pgoutput messages. Each message is read straight into the place where it will stay
-/// (<see cref="Reserve"/>), then looked at (<see cref="Accept"/>), and only then kept or overwritten by the next.
+/// (<see cref="Reserve"/>), then examined (<see cref="Accept"/>), and only then kept or overwritten by the next.
 /// </summary>
 /// <remarks>
 /// Lifecycle: one for all connections of a source, <see cref="Reset"/> before each; used by the reading loop alone.
@@ -16,7 +16,8 @@ namespace SyncEngine.Postgres.Replication;
 /// Stored: nothing beyond the transaction in hand.
 /// After a crash: spill files are removed by the next start.
 /// </remarks>
-internal sealed class TransactionAssembler(MessageMemory memory, SpillDirectory spillDirectory, TransactionIds transactionIds, Func<WatchedRelations> watched)
+internal sealed class TransactionAssembler(
+    MessageMemory memory, SpillDirectory spillDirectory, TransactionIds transactionIds, Func<WatchedRelations> watched)
     : IDisposable
 {
     private readonly List<ArenaSegment> closedSegments = [];
@@ -38,7 +39,8 @@ internal sealed class TransactionAssembler(MessageMemory memory, SpillDirectory 
     public bool InTransaction { get; private set; }
 
     /// <summary>Forgets a transaction that a lost connection cut off.</summary>
-    /// <param name="deliveredUpTo">Transactions that end at or below it have been delivered before and are dropped when the server repeats them.</param>
+    /// <param name="deliveredUpTo">Transactions that end at or below it have been delivered before and are dropped when the server repeats
+    /// them.</param>
     /// <param name="lastMessageDelivered">The same for messages outside transactions.</param>
     public void Reset(Lsn deliveredUpTo, Lsn lastMessageDelivered)
     {
@@ -60,14 +62,14 @@ internal sealed class TransactionAssembler(MessageMemory memory, SpillDirectory 
         position = segmentStart = 0;
     }
 
-    /// <summary>Where the next message is to be written.</summary>
+    /// <summary>The memory for the next message.</summary>
     public Memory<byte> Reserve(int length)
     {
         EnsureRoom(ChangeReader.LengthPrefix + length);
         return arena!.Bytes.AsMemory(position + ChangeReader.LengthPrefix, length);
     }
 
-    /// <summary>Takes the message that was written to the reserved place; returns what is to be told, if anything.</summary>
+    /// <summary>Takes the message that was written to the reserved place; returns the event that it completes, if any.</summary>
     public SourceEvent? Accept(int length)
     {
         var message = arena!.Bytes.AsSpan(position + ChangeReader.LengthPrefix, length);
@@ -165,7 +167,8 @@ internal sealed class TransactionAssembler(MessageMemory memory, SpillDirectory 
             return null;
         }
 
-        // Its LSN is the end of its record. A position equal to it may have been told just before it was handled, so that alone does not make it a repetition.
+        // Its LSN is the end of its record. A position equal to it may have been delivered just before, so that alone does not make it a
+        // repetition.
         if (message.Lsn < repeatedBelow || message.Lsn <= lastMessage)
         {
             return null;

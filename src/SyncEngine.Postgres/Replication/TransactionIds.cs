@@ -2,7 +2,7 @@ using SyncEngine.Changes;
 
 namespace SyncEngine.Postgres.Replication;
 
-/// <summary>Knows about where the server's 64-bit transaction ids are. Told by the monitor and by the stream, each on its own thread.</summary>
+/// <summary>The newest 64-bit transaction id that was seen. The monitor and the stream each report on their own thread.</summary>
 internal sealed class TransactionIds
 {
     private ulong newest;
@@ -22,7 +22,7 @@ internal sealed class TransactionIds
         }
     }
 
-    /// <summary>Another server counts anew.</summary>
+    /// <summary>Begins with the ids of another server.</summary>
     public void Reset(ulong xid) => Volatile.Write(ref newest, xid);
 
     public ulong Resolve(uint wireXid)

@@ -1,7 +1,7 @@
 namespace SyncEngine.Postgres.Sessions;
 
-/// <summary>Pauses that double from a minimum to a maximum, each somewhere in its upper half so that many do not come at once.</summary>
-/// <param name="random">May be shared: it is locked while it is asked.</param>
+/// <summary>Pauses that double from a minimum to a maximum, each drawn from its upper half so that many callers do not return at once.</summary>
+/// <param name="random">May be shared: it is locked while it is used.</param>
 public sealed class Backoff(TimeSpan minimum, TimeSpan maximum, Random random)
 {
     private int doublings;

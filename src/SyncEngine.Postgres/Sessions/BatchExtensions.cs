@@ -15,7 +15,8 @@ static class BatchExtensions
         return batch;
     }
 
-    /// <summary>Which statement an error ended: the first whose completion never came. (The exception itself tells only where the connection string asks for it.)</summary>
+    /// <summary>The index of the statement that an error ended: the first without a completion.</summary>
+    /// <remarks>The exception itself names it only where the connection string asks for it.</remarks>
     public static int FailedAt(this NpgsqlBatch batch)
     {
         var index = 0;
@@ -27,7 +28,10 @@ static class BatchExtensions
         return index;
     }
 
-    /// <summary>Asks for every result column as text, which saves parsing and printing. Public on commands, not on batches, in Npgsql 10 (npgsql#3922).</summary>
+    /// <summary>
+    /// Asks for every result column as text, which saves parsing and printing. Public on commands, not on batches, in Npgsql 10
+    /// (npgsql#3922).
+    /// </summary>
     public static void AskForText(this NpgsqlBatch batch) => SetAllResultTypesAreUnknown(batch, value: true);
 
     [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "set_AllResultTypesAreUnknown")]

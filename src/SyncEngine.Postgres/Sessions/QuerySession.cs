@@ -4,13 +4,13 @@ using SyncEngine.Permissions;
 
 namespace SyncEngine.Postgres.Sessions;
 
-/// <summary>What holds for every statement that a subscriber's query becomes.</summary>
+/// <summary>The settings of every statement that runs for a subscriber's query.</summary>
 public sealed record QuerySessionOptions
 {
-    /// <summary>The schemas in which unqualified names are looked up. Default <c>public</c>.</summary>
+    /// <summary>The schemas in which unqualified names are resolved. Default <c>public</c>.</summary>
     public ImmutableArray<string> SearchPath { get; init; } = ["public"];
 
-    /// <summary>How long one statement may run before PostgreSQL ends it (<c>query_timeout</c>). Default 10 s.</summary>
+    /// <summary>The time after which PostgreSQL ends a statement (<c>query_timeout</c>). Default 10 s.</summary>
     public TimeSpan StatementTimeout { get; init; } = TimeSpan.FromSeconds(10);
 }
 
@@ -20,16 +20,17 @@ public sealed record QuerySessionOptions
 /// </summary>
 static class QuerySession
 {
-    /// <summary>Whether the role that the transaction runs as escapes policies by itself; to be asked after the query's own statements.</summary>
+    /// <summary>Asks whether the transaction's role escapes policies by itself; to be run after the statements of the identity.</summary>
     public const string RoleEscapesPolicies = "SELECT rolsuper OR rolbypassrls FROM pg_catalog.pg_roles WHERE rolname = current_user";
 
     public static string[] Limits(QuerySessionOptions options) =>
     [
-        "SET LOCAL search_path TO " + string.Join(", ", options.SearchPath.Select(SqlText.Identifier)),
+        "SET LOCAL search_path TO " + string.Join(", ", options.SearchPath.Select(Quoting.Identifier)),
         $"SET LOCAL statement_timeout TO {Math.Max(1, (long)options.StatementTimeout.TotalMilliseconds)}",
     ];
 
-    /// <exception cref="SyncException">permission_denied for names that PostgreSQL would not take for a role; invalid_request for claims it cannot hold.</exception>
+    /// <exception cref="SyncException">permission_denied for names that PostgreSQL would not take for a role; invalid_request for claims it
+    /// cannot hold.</exception>
     public static IEnumerable<string> Identity(Principal principal)
     {
         // Always set: once a session has had the setting, its absence reads as '' there and as NULL elsewhere.
@@ -39,7 +40,7 @@ static class QuerySession
             throw new SyncException(ErrorCode.InvalidRequest, "claims contain a NUL character");
         }
 
-        yield return "SET LOCAL \"request.jwt.claims\" TO " + SqlText.Literal(claims);
+        yield return "SET LOCAL \"request.jwt.claims\" TO " + Quoting.Literal(claims);
         if (principal.Role is { } role)
         {
             // SET ROLE none means "the session's own role", which is the engine's.
@@ -48,12 +49,16 @@ static class QuerySession
                 throw NotTakeable(role);
             }
 
-            yield return "SET LOCAL ROLE " + SqlText.Literal(role);
+            yield return "SET LOCAL ROLE " + Quoting.Literal(role);
         }
     }
 
     public static SyncException NotTakeable(string? role, string? sqlState = null) =>
-        new(ErrorCode.PermissionDenied, $"role \"{role}\" cannot be used", hint: "Grant the role to the engine's role, or name another one in the token.") { SqlState = sqlState };
+        new(
+            ErrorCode.PermissionDenied,
+            $"role \"{role}\" cannot be used",
+            hint: "Grant the role to the engine's role, or name another one in the token.")
+        { SqlState = sqlState };
 
     public static SyncException EscapesPolicies(string? role) =>
         new(ErrorCode.PermissionDenied, $"role \"{role}\" is a superuser or bypasses row-level security");

@@ -1,6 +1,6 @@
 namespace SyncEngine.Postgres.Snapshots;
 
-/// <summary>How large one result may be.</summary>
+/// <summary>The bounds of one result.</summary>
 public sealed record SnapshotOptions
 {
     /// <summary>Rows of one result before it is refused as <c>result_too_large</c>. Default 100,000.</summary>

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Data;
 using Npgsql;
+using NpgsqlTypes;
 using SyncEngine.Changes;
 using SyncEngine.Errors;
 using SyncEngine.Permissions;
@@ -13,11 +14,13 @@ namespace SyncEngine.Postgres.Snapshots;
 
 /// <summary>
 /// Reads results in one transaction, sent as one batch (<see cref="SnapshotScript"/>). A statement that fails aborts the transaction,
-/// so what is left is read again in another one without it.
+/// so the other results are read again in another one.
 /// </summary>
-public sealed class SnapshotReader(NpgsqlDataSource dataSource, ISchemaSource schemas, QuerySessionOptions session, SnapshotOptions options) : ISnapshotReader
+public sealed class SnapshotReader(
+    NpgsqlDataSource dataSource, ISchemaSource schemas, QuerySessionOptions session, SnapshotOptions options) : ISnapshotReader
 {
-    public async Task<SnapshotRead> ReadAsync(IReadOnlyList<SnapshotRequest> requests, Principal principal, CancellationToken cancellationToken)
+    public async Task<SnapshotRead> ReadAsync(
+        IReadOnlyList<SnapshotRequest> requests, Principal principal, CancellationToken cancellationToken)
     {
         var results = new SnapshotResult[requests.Count];
         var pending = Enumerable.Range(0, requests.Count).ToList();
@@ -31,10 +34,10 @@ public sealed class SnapshotReader(NpgsqlDataSource dataSource, ISchemaSource sc
                 case Attempt.Read read:
                     for (var i = 0; i < pending.Count; i++)
                     {
-                        results[pending[i]] = new SnapshotResult(read.Rows[i], Error: null);
+                        results[pending[i]] = new SnapshotResult(read.Answer.Rows[i], Error: null);
                     }
 
-                    return new SnapshotRead(read.Snapshot, read.UpperBound, [.. results]);
+                    return new SnapshotRead(read.Answer.Snapshot, read.Answer.UpperBound, [.. results]);
 
                 case Attempt.QueryFailed failed:
                     results[pending[failed.Query]] = new SnapshotResult(Rows: null, failed.Error);
@@ -55,14 +58,15 @@ public sealed class SnapshotReader(NpgsqlDataSource dataSource, ISchemaSource sc
         }
     }
 
-    private async Task<Attempt> AttemptAsync(SnapshotRequest[] requests, IReadOnlyCollection<string> locks, Principal principal, CancellationToken cancellationToken)
+    private async Task<Attempt> AttemptAsync(
+        SnapshotRequest[] requests, IReadOnlyCollection<string> locks, Principal principal, CancellationToken cancellationToken)
     {
         NpgsqlConnection connection;
         try
         {
             connection = await dataSource.OpenConnectionAsync(cancellationToken);
         }
-        catch (Exception exception) when (exception is NpgsqlException or TimeoutException)
+        catch (Exception exception) when (DatabaseFailure.IsOfDatabase(exception))
         {
             return new Attempt.Failed(SqlStateClassifier.Classify(exception));
         }
@@ -72,29 +76,34 @@ public sealed class SnapshotReader(NpgsqlDataSource dataSource, ISchemaSource sc
         await using var script = new SnapshotScript(connection, requests, locks, principal, session, options);
         try
         {
-            var (snapshot, escapes, upperBound, rows) = await script.ReadAsync(cancellationToken);
-            return escapes && principal.Role is not null
+            var answer = await script.ReadAsync(cancellationToken);
+            return answer.RoleEscapesPolicies && principal.Role is not null
                 ? new Attempt.Failed(QuerySession.EscapesPolicies(principal.Role))
-                : new Attempt.Read(snapshot, upperBound, rows);
+                : new Attempt.Read(answer);
         }
         catch (ResultTooLargeException tooLarge)
         {
             return new Attempt.QueryFailed(tooLarge.Query, tooLarge.ToError());
         }
-        catch (PostgresException refused) when (!connection.FullState.HasFlag(ConnectionState.Broken) && connection.FullState.HasFlag(ConnectionState.Open))
+        catch (PostgresException refused) when (!connection.FullState.HasFlag(ConnectionState.Broken)
+            && connection.FullState.HasFlag(ConnectionState.Open))
         {
             return script.LocateFailure() switch
             {
-                (ScriptPart.Lock, _) when refused.SqlState is PostgresErrorCodes.InsufficientPrivilege or PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName or PostgresErrorCodes.WrongObjectType =>
+                (ScriptPart.Lock, _) when refused.SqlState is PostgresErrorCodes.InsufficientPrivilege or PostgresErrorCodes.UndefinedTable
+                    or PostgresErrorCodes.InvalidSchemaName or PostgresErrorCodes.WrongObjectType =>
                     new Attempt.LockFailed(),
                 (ScriptPart.Identity, _) => new Attempt.Failed(QuerySession.NotTakeable(principal.Role, refused.SqlState)),
-                (ScriptPart.Query, var query) => new Attempt.QueryFailed(query, SqlStateClassifier.Classify(refused, 0, requests[query].Sql.Length)),
+                (ScriptPart.Query, var query) =>
+                    new Attempt.QueryFailed(query, SqlStateClassifier.Classify(refused, 0, requests[query].Sql.Length)),
                 _ => new Attempt.Failed(SqlStateClassifier.Classify(refused)),
             };
         }
-        catch (Exception exception) when (exception is NpgsqlException or TimeoutException)
+        catch (Exception exception) when (DatabaseFailure.IsOfDatabase(exception))
         {
-            return new Attempt.Failed(SqlStateClassifier.Classify(exception), IsConnectionLost: exception is not TimeoutException && exception.InnerException is not TimeoutException);
+            return new Attempt.Failed(
+                SqlStateClassifier.Classify(exception),
+                IsConnectionLost: exception is not TimeoutException && exception.InnerException is not TimeoutException);
         }
     }
 
@@ -107,15 +116,18 @@ public sealed class SnapshotReader(NpgsqlDataSource dataSource, ISchemaSource sc
         {
             if (tables.TryGetValue(oid, out var table))
             {
-                names[oid] = SqlText.Identifier(table.Schema, table.Name);
+                names[oid] = Quoting.Identifier(table.Schema, table.Name);
             }
         }
 
         return names;
     }
 
-    /// <summary>Those of the tables that the engine's role may lock, by their present names; none when that says nothing new.</summary>
-    private async Task<SortedDictionary<uint, string>> LockableAsync(SortedDictionary<uint, string> refused, CancellationToken cancellationToken)
+    /// <summary>
+    /// Those of the tables that the engine's role may lock, by their present names; none when they are the refused ones again.
+    /// </summary>
+    private async Task<SortedDictionary<uint, string>> LockableAsync(
+        SortedDictionary<uint, string> refused, CancellationToken cancellationToken)
     {
         await using var command = dataSource.CreateCommand(
             """
@@ -123,17 +135,18 @@ public sealed class SnapshotReader(NpgsqlDataSource dataSource, ISchemaSource sc
             FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
             WHERE c.oid = ANY ($1) AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
             """);
-        command.Parameters.Add(new NpgsqlParameter { Value = refused.Keys.ToArray(), NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Array | NpgsqlTypes.NpgsqlDbType.Oid });
+        command.Parameters.Add(
+            new NpgsqlParameter { Value = refused.Keys.ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Oid });
         var lockable = new SortedDictionary<uint, string>();
         try
         {
             await using var reader = await command.ExecuteReaderAsync(cancellationToken);
             while (await reader.ReadAsync(cancellationToken))
             {
-                lockable[reader.GetFieldValue<uint>(0)] = SqlText.Identifier(reader.GetString(1), reader.GetString(2));
+                lockable[reader.GetFieldValue<uint>(0)] = Quoting.Identifier(reader.GetString(1), reader.GetString(2));
             }
         }
-        catch (Exception exception) when (exception is NpgsqlException or TimeoutException)
+        catch (Exception exception) when (DatabaseFailure.IsOfDatabase(exception))
         {
             throw SqlStateClassifier.Classify(exception);
         }
@@ -141,10 +154,10 @@ public sealed class SnapshotReader(NpgsqlDataSource dataSource, ISchemaSource sc
         return lockable.SequenceEqual(refused) ? [] : lockable;
     }
 
-    /// <summary>How one transaction went.</summary>
+    /// <summary>The outcome of one transaction.</summary>
     private abstract record Attempt
     {
-        public sealed record Read(PgSnapshot Snapshot, Lsn UpperBound, ImmutableArray<ResultRows> Rows) : Attempt;
+        public sealed record Read(SnapshotAnswer Answer) : Attempt;
 
         public sealed record QueryFailed(int Query, SyncException Error) : Attempt;
 

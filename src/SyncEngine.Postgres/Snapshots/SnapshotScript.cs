@@ -11,7 +11,7 @@ using SyncEngine.Values;
 
 namespace SyncEngine.Postgres.Snapshots;
 
-/// <summary>What a statement of the script is for; decides what its failure means.</summary>
+/// <summary>The purpose of a statement of the script, which decides the meaning of its failure.</summary>
 enum ScriptPart
 {
     Frame,
@@ -20,15 +20,21 @@ enum ScriptPart
     Query,
 }
 
-/// <summary>The one batch that a read is, and the reading of its answers.</summary>
+/// <summary>The answer to a script.</summary>
+/// <param name="RoleEscapesPolicies">The role that the queries ran as is a superuser or bypasses row-level security.</param>
+/// <param name="UpperBound">Every transaction that the snapshot sees has its commit record below it.</param>
+sealed record SnapshotAnswer(PgSnapshot Snapshot, bool RoleEscapesPolicies, Lsn UpperBound, ImmutableArray<ResultRows> Rows);
+
+/// <summary>The batch of one read, and the reading of its answer.</summary>
 /// <remarks>
 /// The order matters. Locks come before the first statement that takes a snapshot: a TRUNCATE or rewrite that commits between would show
-/// an empty table to it. They are taken as the engine's own role; the subscriber's may not be allowed to. The position comes after the rows: every
-/// transaction that the snapshot sees has its commit record below it.
+/// an empty table to it. They are taken as the engine's own role; the subscriber's may not be allowed to. The position comes after the
+/// rows: every transaction that the snapshot sees has its commit record below it.
 /// </remarks>
 sealed class SnapshotScript : IAsyncDisposable
 {
     private const int FirstBuffer = 4096;
+    private const int LongestTimeoutSeconds = 3600;
 
     private readonly NpgsqlBatch batch;
     private readonly SnapshotRequest[] requests;
@@ -38,13 +44,22 @@ sealed class SnapshotScript : IAsyncDisposable
     private readonly int snapshotAt;
     private byte[] buffer = ArrayPool<byte>.Shared.Rent(FirstBuffer);
 
-    public SnapshotScript(NpgsqlConnection connection, SnapshotRequest[] requests, IReadOnlyCollection<string> locks, Principal principal, QuerySessionOptions session, SnapshotOptions options)
+    public SnapshotScript(
+        NpgsqlConnection connection,
+        SnapshotRequest[] requests,
+        IReadOnlyCollection<string> locks,
+        Principal principal,
+        QuerySessionOptions session,
+        SnapshotOptions options)
     {
         this.requests = requests;
         this.options = options;
 
-        // The server ends each statement; the client's own bound is for a server that does not answer any more.
-        batch = new NpgsqlBatch(connection) { Timeout = (int)Math.Min(3600, (session.StatementTimeout.TotalSeconds * (requests.Length + 1)) + 10) };
+        // The server ends each statement; the client's own timeout is for a server that no longer answers.
+        batch = new NpgsqlBatch(connection)
+        {
+            Timeout = (int)Math.Min(LongestTimeoutSeconds, (session.StatementTimeout.TotalSeconds * (requests.Length + 1)) + 10),
+        };
         batch.AskForText();
         batch.Add("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").Add(QuerySession.Limits(session));
         lockAt = batch.BatchCommands.Count;
@@ -65,8 +80,8 @@ sealed class SnapshotScript : IAsyncDisposable
         batch.Add("SELECT pg_catalog.pg_current_wal_insert_lsn()").Add("COMMIT");
     }
 
-    /// <exception cref="ResultTooLargeException">One result has passed a limit; its statement has been cancelled.</exception>
-    public async Task<(PgSnapshot Snapshot, bool RoleEscapesPolicies, Lsn UpperBound, ImmutableArray<ResultRows> Rows)> ReadAsync(CancellationToken cancellationToken)
+    /// <exception cref="ResultTooLargeException">One result has exceeded a limit; its statement has been cancelled.</exception>
+    public async Task<SnapshotAnswer> ReadAsync(CancellationToken cancellationToken)
     {
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         await reader.ReadAsync(cancellationToken);
@@ -83,10 +98,10 @@ sealed class SnapshotScript : IAsyncDisposable
         await reader.ReadAsync(cancellationToken);
         var upperBound = Lsn.Parse(reader.GetString(0));
         await reader.NextResultAsync(cancellationToken);
-        return (snapshot, escapes, upperBound, results.MoveToImmutable());
+        return new SnapshotAnswer(snapshot, escapes, upperBound, results.MoveToImmutable());
     }
 
-    /// <summary>What the statement that failed was for, and for a query which one.</summary>
+    /// <summary>The purpose of the statement that failed, and the index of a query.</summary>
     public (ScriptPart Part, int Query) LocateFailure() => batch.FailedAt() switch
     {
         var index when index < lockAt => (ScriptPart.Frame, -1),
@@ -117,7 +132,7 @@ sealed class SnapshotScript : IAsyncDisposable
     private async Task<ResultRows> ReadRowsAsync(NpgsqlDataReader reader, int query, CancellationToken cancellationToken)
     {
         var encoder = requests[query].Encoder;
-        // A read that is made again starts its rows anew.
+        // A repeated read begins with no rows.
         encoder.Reset();
         var rows = new List<EncodedRow>();
         var bytes = 0L;
@@ -170,7 +185,7 @@ sealed class SnapshotScript : IAsyncDisposable
     }
 }
 
-/// <summary>A result that passed a limit; never leaves the reader.</summary>
+/// <summary>A result exceeded a limit. Caught by the reader.</summary>
 sealed class ResultTooLargeException(int query, string message) : Exception(message)
 {
     public int Query { get; } = query;

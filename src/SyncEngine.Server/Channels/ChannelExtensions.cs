@@ -5,6 +5,7 @@ using SyncEngine.Connectors.Hub;
 using SyncEngine.Connectors.Outbox;
 using SyncEngine.Observability;
 using SyncEngine.Postgres.Channels;
+using SyncEngine.Postgres.Notifications;
 using SyncEngine.Postgres.Sessions;
 using SyncEngine.Server.Authentication;
 using SyncEngine.Server.Endpoints;
@@ -22,6 +23,8 @@ static class ChannelExtensions
             database,
             provider.GetRequiredService<QuerySessionOptions>(),
             (provider.GetService<OutboxOptions>() ?? OptionsBinder.Bind<OutboxOptions>(configuration, OutboxOptions.Section)).HubRetention))
+        .AddSingleton(provider => new NotificationListener(
+            database, new NotificationListenerOptions(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<NotificationListener>>()))
         .AddSingleton(provider => FeedOptions(provider.GetRequiredService<LimitOptions>()))
         .AddSingleton<ChannelFeed>()
         .AddSingleton<ChannelFrames>();

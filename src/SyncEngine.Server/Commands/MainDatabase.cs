@@ -1,6 +1,7 @@
 using Npgsql;
 using SyncEngine.Postgres.Administration;
 using SyncEngine.Postgres.Embedded;
+using SyncEngine.Postgres.Sessions;
 using SyncEngine.Server.Options;
 using SyncEngine.Server.Options.Adbc;
 

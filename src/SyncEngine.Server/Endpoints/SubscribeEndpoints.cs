@@ -10,7 +10,7 @@ using SyncEngine.Server.Options;
 
 namespace SyncEngine.Server.Endpoints;
 
-/// <summary>POST /subscribe, DELETE /subscribe/{id} and POST /explain of docs/PROTOCOL.md.</summary>
+/// <summary>POST /subscribe, DELETE /subscribe/{id} and POST /explain of docs/PROTOCOL.md, sections 3 and 11.</summary>
 static class SubscribeEndpoints
 {
     private static readonly JsonSerializerOptions json = new(JsonSerializerDefaults.Web);

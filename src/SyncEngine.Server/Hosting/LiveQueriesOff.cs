@@ -31,7 +31,7 @@ static partial class LiveQueriesOffExtensions
     /// <summary>Answers what needs the stream with <c>source_unavailable</c>; the hub does so itself, method by method.</summary>
     public static void UseLiveQueriesOff(this WebApplication app, Finding reason)
     {
-        Log.Off(app.Logger, reason.Text, reason.Mend ?? "-- check");
+        Log.Off(app.Logger, reason.Text, reason.Repair ?? "-- check");
         PathString[] live = ["/subscribe", "/explain", "/schema"];
         app.Use((HttpContext context, RequestDelegate next) => live.Any(path => context.Request.Path.StartsWithSegments(path, StringComparison.OrdinalIgnoreCase))
             ? throw Refusal()

@@ -2,6 +2,7 @@ using SyncEngine.Connectors.Outbox;
 using SyncEngine.Connectors.Targets;
 using SyncEngine.Observability;
 using SyncEngine.Postgres.Administration;
+using SyncEngine.Postgres.Notifications;
 using SyncEngine.Server.Cors;
 using SyncEngine.Server.Observability;
 using SyncEngine.Server.Options;
@@ -30,6 +31,7 @@ static class OutboxExtensions
             options,
             new OutboxConnections(
                 database.DataSource,
+                provider.GetRequiredService<NotificationListener>(), // of the same database: channels are where the outbox is
                 provider.GetRequiredService<OutboxRoutes>().All,
                 database.IsMain && hasStream ? ActivatorUtilities.CreateInstance<StreamCommitOrder>(provider) : null),
             new OutboxInstruments(provider.GetRequiredService<OutboxHealth>(), provider.GetRequiredService<OutboxMetrics>()),

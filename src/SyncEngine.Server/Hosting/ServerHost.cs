@@ -44,7 +44,7 @@ static class ServerHost
             var missing = await new StartPreparation(dataSource, replication).RunAsync(cancellationToken);
             if (missing is not null && !database.IsFallback)
             {
-                await error.WriteLineAsync($"error: {missing.Text}{(missing.Mend is null ? "" : $": {missing.Mend}")}");
+                await error.WriteLineAsync($"error: {missing.Text}{(missing.Repair is null ? "" : $": {missing.Repair}")}");
                 return Failed;
             }
 

@@ -9,7 +9,7 @@ using SyncEngine.Server.Errors;
 
 namespace SyncEngine.Server.Hubs;
 
-/// <summary>The hub <c>/sync</c> of docs/PROTOCOL.md. A refusal is a HubException <c>code: text</c>.</summary>
+/// <summary>The hub <c>/sync</c> of docs/PROTOCOL.md, section 5.1. A refused call is a HubException <c>code: text</c>.</summary>
 sealed class SyncHub(
     StreamService streams,
     LiveQueryEngine engine,

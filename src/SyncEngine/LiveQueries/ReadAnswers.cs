@@ -55,7 +55,7 @@ sealed class ReadAnswers(EngineContext context, IChangeSource source, LiveQueryU
     {
         if (waiting.Count > 0 && timeline.Now - timeline.LastTransactionAt > quietStream)
         {
-            source.Nudge();
+            source.EmitProgressMessage();
         }
     }
 

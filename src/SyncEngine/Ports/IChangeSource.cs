@@ -54,5 +54,5 @@ public interface IChangeSource
     void Acknowledge(Lsn position);
 
     /// <summary>Makes the stream reach the present write position soon although nobody writes (a small flushed logical message; calls coalesce).</summary>
-    void Nudge();
+    void EmitProgressMessage();
 }

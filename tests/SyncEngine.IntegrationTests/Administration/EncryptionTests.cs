@@ -4,6 +4,7 @@ using Dapper;
 using Npgsql;
 using SyncEngine.IntegrationTests.Replication;
 using SyncEngine.Postgres.Administration;
+using SyncEngine.Postgres.Sessions;
 using SyncEngine.Tests.Postgres.Administration;
 using Xunit;
 
@@ -13,7 +14,7 @@ namespace SyncEngine.IntegrationTests.Administration;
 public sealed class EncryptionTests(PostgresFixture postgres) : IAsyncLifetime
 {
     private readonly TestAuthority authority = new("ours");
-    private readonly TestAuthority stranger = new("somebody else's");
+    private readonly TestAuthority stranger = new("a stranger's");
     private TestDatabase database = null!;
 
     public async ValueTask InitializeAsync()
@@ -97,7 +98,9 @@ public sealed class EncryptionTests(PostgresFixture postgres) : IAsyncLifetime
     private async Task<bool> ConnectAsync(string host, string parameters)
     {
         var address = database.Address;
-        var url = $"postgres://{address.Username}:{Uri.EscapeDataString(address.Password!)}@{host}:{address.Port.ToString(CultureInfo.InvariantCulture)}/{address.Database}?{parameters}";
+        var url =
+            $"postgres://{address.Username}:{Uri.EscapeDataString(address.Password!)}@"
+                + $"{host}:{address.Port.ToString(CultureInfo.InvariantCulture)}/{address.Database}?{parameters}";
         var parsed = SessionSettings.Apply(DatabaseAddress.Parse(url));
         parsed.Pooling = false;
         await using var source = NpgsqlDataSource.Create(parsed);
@@ -107,7 +110,8 @@ public sealed class EncryptionTests(PostgresFixture postgres) : IAsyncLifetime
 
     /// <summary>By the server itself, into its own folder, as its own user.</summary>
     private Task WriteAsync(string name, string text) =>
-        database.ExecuteAsync($"COPY (SELECT unnest(string_to_array({Quoting.Literal(text)}, E'\\n'))) TO PROGRAM 'umask 077; rm -f {name}; cat > {name}'");
+        database.ExecuteAsync(
+            $"COPY (SELECT unnest(string_to_array({Quoting.Literal(text)}, E'\\n'))) TO PROGRAM 'umask 077; rm -f {name}; cat > {name}'");
 
     private async Task SwitchAsync(string value)
     {
@@ -116,7 +120,8 @@ public sealed class EncryptionTests(PostgresFixture postgres) : IAsyncLifetime
         // Connections that begin after the postmaster has read its files know.
         await Eventually.TrueAsync(async () =>
         {
-            await using var fresh = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(database.ConnectionString) { Pooling = false }.ConnectionString);
+            await using var fresh = new NpgsqlConnection(
+                new NpgsqlConnectionStringBuilder(database.ConnectionString) { Pooling = false }.ConnectionString);
             return await fresh.ExecuteScalarAsync<string>("SHOW ssl") == value;
         });
     }

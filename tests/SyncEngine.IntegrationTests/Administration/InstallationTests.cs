@@ -7,6 +7,7 @@ using Npgsql.Replication.PgOutput;
 using Npgsql.Replication.PgOutput.Messages;
 using SyncEngine.Changes;
 using SyncEngine.Postgres.Administration;
+using SyncEngine.Postgres.Sessions;
 using Xunit;
 
 namespace SyncEngine.IntegrationTests.Administration;
@@ -47,13 +48,13 @@ public sealed class InstallationTests(PostgresFixture postgres) : IAsyncLifetime
 
         foreach (var left in change.LeftOut)
         {
-            await database.ExecuteAsync(left.Mend);
+            await database.ExecuteAsync(left.Repair);
         }
 
-        var mended = await Setup().EnsureAsync(limit.Token);
-        Assert.False(mended.IsCreated);
-        Assert.Empty(mended.LeftOut);
-        Assert.Equal(4, mended.Added.Count);
+        var repaired = await Setup().EnsureAsync(limit.Token);
+        Assert.False(repaired.IsCreated);
+        Assert.Empty(repaired.LeftOut);
+        Assert.Equal(4, repaired.Added.Count);
     }
 
     [Fact]
@@ -143,27 +144,31 @@ public sealed class InstallationTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Check_tells_what_is_missing_and_its_SQL_mends_it()
+    public async Task Check_names_missing_objects_and_its_SQL_makes_them()
     {
         await database.ExecuteAsync("CREATE TABLE keyed (id int PRIMARY KEY, v text); CREATE TABLE bare (a int); CREATE TABLE broken (id int PRIMARY KEY)");
         await database.ExecuteAsync("CREATE PUBLICATION sync FOR TABLE broken WITH (publish = 'insert', publish_via_partition_root = true); ALTER TABLE broken REPLICA IDENTITY NOTHING");
-        await Installation().InstallHelpersAsync(limit.Token);
+        await using (var connection = await database.DataSource.OpenConnectionAsync(limit.Token))
+        {
+            await HelperSetup.InstallAsync(connection, limit.Token);
+        }
+
         var installation = Installation(SlotKind.Persistent);
         var missing = (await FindingsAsync(installation.CheckAsync(limit.Token))).Where(finding => finding.Kind == FindingKind.Missing).ToList();
-        Assert.All(missing, finding => Assert.NotNull(finding.Mend));
+        Assert.All(missing, finding => Assert.NotNull(finding.Repair));
         string[] expected = ["leaves out changes", "public.keyed is not in publication", "public.broken is published and has REPLICA IDENTITY NOTHING", "public.bare is left out", "slot"];
         Assert.All(expected, text => Assert.Contains(missing, finding => finding.Text.Contains(text, StringComparison.Ordinal)));
         Assert.Equal(expected.Length, missing.Count);
 
         foreach (var finding in missing)
         {
-            await database.ExecuteAsync(finding.Mend!);
+            await database.ExecuteAsync(finding.Repair!);
         }
 
         // A table that gains an identity can be published from then on.
         var second = (await FindingsAsync(installation.CheckAsync(limit.Token))).Where(finding => finding.Kind == FindingKind.Missing).ToList();
         Assert.Equal(["table public.bare is not in publication \"sync\""], second.Select(finding => finding.Text));
-        await database.ExecuteAsync(second[0].Mend!);
+        await database.ExecuteAsync(second[0].Repair!);
         Assert.DoesNotContain(await FindingsAsync(installation.CheckAsync(limit.Token)), finding => finding.Kind == FindingKind.Missing);
     }
 
@@ -177,7 +182,7 @@ public sealed class InstallationTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal(2, missing.Count);
         foreach (var finding in missing)
         {
-            await database.ExecuteAsync(finding.Mend!);
+            await database.ExecuteAsync(finding.Repair!);
         }
 
         Assert.DoesNotContain(await FindingsAsync(installation.CheckAsync(limit.Token)), finding => finding.Text.Contains("row filter", StringComparison.Ordinal));
@@ -196,7 +201,8 @@ public sealed class InstallationTests(PostgresFixture postgres) : IAsyncLifetime
     {
         await database.ExecuteAsync("CREATE TABLE a (id int PRIMARY KEY)");
         const string Count = """
-            SELECT (SELECT count(*) FROM pg_publication) + (SELECT count(*) FROM pg_event_trigger) + (SELECT count(*) FROM pg_namespace WHERE nspname = 'sync')
+            SELECT (SELECT count(*) FROM pg_publication) + (SELECT count(*) FROM pg_event_trigger)
+                + (SELECT count(*) FROM pg_namespace WHERE nspname = 'sync')
                 + (SELECT count(*) FROM pg_replication_slots WHERE database = current_database())
             """;
         var installation = Installation(SlotKind.Persistent);

@@ -44,15 +44,25 @@ public sealed class OutboxInstallationTests(PostgresFixture postgres) : IAsyncLi
         Assert.All(made, finding => Assert.Equal(FindingKind.Done, finding.Kind));
         Assert.Equal(
             [
-                "sequence_id bigint true nextval('outbox_sequence_id_seq'::regclass)", "mutation_id text true ", "channel text true ", "name text true ", "rejected boolean true false",
-                "data jsonb false ", "headers jsonb false ", "locked_by text false ", "lock_expiry timestamp without time zone false ", "processed boolean true false",
+                "sequence_id bigint true nextval('outbox_sequence_id_seq'::regclass)",
+                "mutation_id text true ",
+                "channel text true ",
+                "name text true ",
+                "rejected boolean true false",
+                "data jsonb false ",
+                "headers jsonb false ",
+                "locked_by text false ",
+                "lock_expiry timestamp without time zone false ",
+                "processed boolean true false",
             ],
             await ColumnsAsync("public.outbox"));
         Assert.Equal(["id text true ", "expiry timestamp without time zone true "], await ColumnsAsync("public.nodes"));
         Assert.Equal(
             "CREATE TRIGGER public_outbox_trigger AFTER INSERT ON public.outbox FOR EACH STATEMENT EXECUTE FUNCTION outbox_notify()",
             await database.ScalarAsync<string>("SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = 'public.outbox'::regclass"));
-        Assert.Equal(3, await database.ScalarAsync<int>("SELECT count(*) FROM pg_class WHERE relnamespace = 'sync'::regnamespace AND relkind = 'r'"));
+        Assert.Equal(
+            3,
+            await database.ScalarAsync<int>("SELECT count(*) FROM pg_class WHERE relnamespace = 'sync'::regnamespace AND relkind = 'r'"));
 
         var before = await FingerprintAsync();
         Assert.All(await InstallAsync(names), finding => Assert.Equal(FindingKind.Good, finding.Kind));
@@ -69,7 +79,8 @@ public sealed class OutboxInstallationTests(PostgresFixture postgres) : IAsyncLi
         var heard = new List<string>();
         listener.Notification += (_, notification) => heard.Add($"{notification.Channel}:{notification.Payload}");
         await listener.ExecuteAsync("LISTEN ably_adbc");
-        await database.ExecuteAsync("INSERT INTO outbox (mutation_id, channel, name) SELECT i::text, 'c', 'n' FROM generate_series(1, 100) i");
+        await database.ExecuteAsync(
+            "INSERT INTO outbox (mutation_id, channel, name) SELECT i::text, 'c', 'n' FROM generate_series(1, 100) i");
         await listener.WaitAsync(limit.Token);
         // Notifications of one sender come in order, so nothing else was between.
         await database.ExecuteAsync("NOTIFY ably_adbc, 'end'");
@@ -102,14 +113,16 @@ public sealed class OutboxInstallationTests(PostgresFixture postgres) : IAsyncLi
         Assert.Equal(!hasProcessed, check.Any(finding => finding.Text.Contains("no column processed", StringComparison.Ordinal)));
 
         await database.ExecuteAsync("INSERT INTO outbox (mutation_id, channel, name) VALUES ('1', 'c', 'n')");
-        Assert.Single(await UninstallAsync(names), finding => finding.Kind == FindingKind.Missing && finding.Mend is null);
+        Assert.Single(await UninstallAsync(names), finding => finding.Kind == FindingKind.Missing && finding.Repair is null);
         Assert.NotNull(await database.ScalarAsync<string>("SELECT to_regclass('sync.outbox_progress')::text"));
         await database.ExecuteAsync("DELETE FROM outbox");
 
         var uninstalled = await UninstallAsync(names);
-        Assert.All(uninstalled, finding => Assert.Null(finding.Mend));
+        Assert.All(uninstalled, finding => Assert.Null(finding.Repair));
         Assert.Equal(before, await FingerprintAsync("public"));
-        Assert.Equal(3, uninstalled.Count(finding => finding.Kind == FindingKind.Note && finding.Text.Contains("not ours", StringComparison.Ordinal)));
+        Assert.Equal(
+            3,
+            uninstalled.Count(finding => finding.Kind == FindingKind.Note && finding.Text.Contains("not ours", StringComparison.Ordinal)));
         Assert.Null(await database.ScalarAsync<string>("SELECT to_regnamespace('sync')::text"));
     }
 
@@ -130,7 +143,9 @@ public sealed class OutboxInstallationTests(PostgresFixture postgres) : IAsyncLi
         await InstallAsync(other);
         Assert.Equal(OutboxInFull, (await CheckAsync(one))[^1].Text);
         await UninstallAsync(one);
-        Assert.Contains(await CheckAsync(other), finding => finding.Kind == FindingKind.Good && finding.Text.Contains("wakes the engine", StringComparison.Ordinal));
+        Assert.Contains(
+            await CheckAsync(other),
+            finding => finding.Kind == FindingKind.Good && finding.Text.Contains("wakes the engine", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -153,11 +168,13 @@ public sealed class OutboxInstallationTests(PostgresFixture postgres) : IAsyncLi
             """);
         var before = await FingerprintAsync();
         var kept = await UninstallAsync(names);
-        Assert.All(kept, finding => Assert.Equal((FindingKind.Missing, null), (finding.Kind, finding.Mend)));
+        Assert.All(kept, finding => Assert.Equal((FindingKind.Missing, null), (finding.Kind, finding.Repair)));
         Assert.Equal(
             [
-                "the outbox \"public\".\"outbox\" is kept with all that belongs to it: 1 node lives in \"public\".\"nodes\"; stop every engine that publishes it, then run uninstall again",
-                "the outbox \"public\".\"outbox\" is kept with all that belongs to it: 1 row has not been published; let an engine publish them, stop it, then run uninstall again",
+                "the outbox \"public\".\"outbox\" is kept with all that belongs to it: 1 node lives in \"public\".\"nodes\"; "
+                    + "stop every engine that publishes it, then run uninstall again",
+                "the outbox \"public\".\"outbox\" is kept with all that belongs to it: 1 row has not been published; "
+                    + "let an engine publish them, stop it, then run uninstall again",
             ],
             kept.Select(finding => finding.Text));
         Assert.Equal(before, await FingerprintAsync());
@@ -171,7 +188,9 @@ public sealed class OutboxInstallationTests(PostgresFixture postgres) : IAsyncLi
         await database.ExecuteAsync("UPDATE nodes SET expiry = '2000-01-01'");
         Assert.Equal(
             [
-                "table \"sync\".\"dead_letters\" is kept: it holds dead letters", "table \"sync\".\"outbox_progress\" is kept: other outboxes use it", "table \"sync\".\"channel_messages\" is kept: other outboxes use it",
+                "table \"sync\".\"dead_letters\" is kept: it holds dead letters",
+                "table \"sync\".\"outbox_progress\" is kept: other outboxes use it",
+                "table \"sync\".\"channel_messages\" is kept: other outboxes use it",
             ],
             (await UninstallAsync(names)).Where(finding => finding.Kind == FindingKind.Note).Select(finding => finding.Text));
         await database.ExecuteAsync("DELETE FROM sync.dead_letters; DELETE FROM sync.outbox_progress");
@@ -185,8 +204,11 @@ public sealed class OutboxInstallationTests(PostgresFixture postgres) : IAsyncLi
     public async Task What_is_missing_is_named_with_the_SQL_that_mends_it()
     {
         var empty = await CheckAsync(names);
-        Assert.Contains(empty, finding => finding.Text == "the outbox cannot run: it needs its table, with SELECT and DELETE at least" && finding.Kind == FindingKind.Missing);
-        await MendAsync(empty);
+        Assert.Contains(
+            empty,
+            finding => finding.Text == "the outbox cannot run: it needs its table, with SELECT and DELETE at least"
+            && finding.Kind == FindingKind.Missing);
+        await RepairAsync(empty);
         await InstallAsync(names);
         await database.ExecuteAsync("""
             ALTER TABLE outbox DROP COLUMN headers;
@@ -198,14 +220,20 @@ public sealed class OutboxInstallationTests(PostgresFixture postgres) : IAsyncLi
         var broken = (await CheckAsync(names)).Where(finding => finding.Kind == FindingKind.Missing).ToList();
         Assert.Equal(
             [
-                "column data of \"public\".\"outbox\" is text, not jsonb", "table \"public\".\"outbox\" has no column headers", "trigger \"public_outbox_trigger\" is disabled: rows wait for the safety poll",
+                "column data of \"public\".\"outbox\" is text, not jsonb",
+                "table \"public\".\"outbox\" has no column headers",
+                "trigger \"public_outbox_trigger\" is disabled: rows wait for the safety poll",
             ],
             broken.Select(finding => finding.Text));
-        await MendAsync(await CheckAsync(names));
+        await RepairAsync(await CheckAsync(names));
         Assert.DoesNotContain(await CheckAsync(names), finding => finding.Kind is FindingKind.Missing or FindingKind.Note);
         await database.ExecuteAsync("DROP TRIGGER public_outbox_trigger ON outbox");
-        Assert.Contains(await CheckAsync(names), finding => finding.Kind == FindingKind.Missing && finding.Text.StartsWith("no trigger of", StringComparison.Ordinal));
-        Assert.DoesNotContain(await FindingsAsync(new OutboxInstallation(database.DataSource, names, isFixedRate: true).CheckAsync(limit.Token)), finding => finding.Kind == FindingKind.Missing);
+        Assert.Contains(
+            await CheckAsync(names),
+            finding => finding.Kind == FindingKind.Missing && finding.Text.StartsWith("no trigger of", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            await FindingsAsync(new OutboxInstallation(database.DataSource, names, isFixedRate: true).CheckAsync(limit.Token)),
+            finding => finding.Kind == FindingKind.Missing);
     }
 
     [Fact]
@@ -219,7 +247,7 @@ public sealed class OutboxInstallationTests(PostgresFixture postgres) : IAsyncLi
         var check = await CheckAsync(names);
         Assert.DoesNotContain(check, finding => finding.Kind == FindingKind.Missing);
         Assert.Equal("the outbox runs in full, but late rows keep their ids: sequence_id is GENERATED ALWAYS", check[^1].Text);
-        await MendAsync(check);
+        await RepairAsync(check);
         Assert.Equal(OutboxInFull, (await CheckAsync(names))[^1].Text);
     }
 
@@ -229,7 +257,9 @@ public sealed class OutboxInstallationTests(PostgresFixture postgres) : IAsyncLi
         await InstallAsync(names);
         await database.ExecuteAsync("DROP TABLE sync.channel_messages");
         Assert.Contains(await CheckAsync(names), finding => finding.Kind == FindingKind.Missing);
-        Assert.DoesNotContain(await FindingsAsync(new OutboxInstallation(database.DataSource, names, usesHub: false).CheckAsync(limit.Token)), finding => finding.Kind is FindingKind.Missing or FindingKind.Note);
+        Assert.DoesNotContain(
+            await FindingsAsync(new OutboxInstallation(database.DataSource, names, usesHub: false).CheckAsync(limit.Token)),
+            finding => finding.Kind is FindingKind.Missing or FindingKind.Note);
     }
 
     [Fact]
@@ -237,7 +267,10 @@ public sealed class OutboxInstallationTests(PostgresFixture postgres) : IAsyncLi
     {
         await InstallAsync(names);
         await database.ExecuteAsync("ALTER TABLE outbox DISABLE TRIGGER public_outbox_trigger");
-        Assert.Contains(await InstallAsync(names), finding => finding.Kind == FindingKind.Note && finding.Mend == "ALTER TABLE \"public\".\"outbox\" ENABLE TRIGGER \"public_outbox_trigger\"");
+        Assert.Contains(
+            await InstallAsync(names),
+            finding => finding.Kind == FindingKind.Note
+            && finding.Repair == "ALTER TABLE \"public\".\"outbox\" ENABLE TRIGGER \"public_outbox_trigger\"");
         Assert.Equal("D", await database.ScalarAsync<string>("SELECT tgenabled::text FROM pg_trigger WHERE tgrelid = 'outbox'::regclass"));
     }
 
@@ -249,32 +282,41 @@ public sealed class OutboxInstallationTests(PostgresFixture postgres) : IAsyncLi
         await database.ExecuteAsync($"CREATE ROLE {role} LOGIN PASSWORD '{TestDatabase.RolePassword}'");
         try
         {
-            await ToldAsync("the outbox cannot run");
+            await ModeIsAsync("the outbox cannot run");
             await database.ExecuteAsync($"GRANT SELECT, DELETE ON outbox TO {role}");
-            await ToldAsync("the outbox runs in its reduced mode");
+            await ModeIsAsync("the outbox runs in its reduced mode");
             Assert.DoesNotContain(await CheckAsync(role), finding => finding.Kind == FindingKind.Missing);
 
             // What today's documentation of adbc grants.
-            await database.ExecuteAsync($"GRANT SELECT, INSERT, UPDATE, DELETE ON outbox, nodes TO {role}; GRANT USAGE, SELECT ON SEQUENCE outbox_sequence_id_seq TO {role}; REVOKE USAGE ON SCHEMA sync FROM PUBLIC");
-            await ToldAsync("the outbox runs in full, but remembers its numbers in memory only");
-            foreach (var missing in (await CheckAsync(role)).Where(finding => finding.Mend is not null))
+            await database.ExecuteAsync(
+                $"GRANT SELECT, INSERT, UPDATE, DELETE ON outbox, nodes TO {role}; "
+                    + $"GRANT USAGE, SELECT ON SEQUENCE outbox_sequence_id_seq TO {role}; REVOKE USAGE ON SCHEMA sync FROM PUBLIC");
+            await ModeIsAsync("the outbox runs in full, but remembers its numbers in memory only");
+            foreach (var missing in (await CheckAsync(role)).Where(finding => finding.Repair is not null))
             {
-                await database.ExecuteAsync(missing.Mend!);
+                await database.ExecuteAsync(missing.Repair!);
             }
 
-            await ToldAsync(OutboxInFull);
+            await ModeIsAsync(OutboxInFull);
             Assert.DoesNotContain(await CheckAsync(role), finding => finding.Kind is FindingKind.Missing or FindingKind.Note);
 
-            foreach (var (revoked, mode) in ((string, string)[])[("UPDATE ON outbox", "the outbox runs in its reduced mode"), ("USAGE, UPDATE ON SEQUENCE outbox_sequence_id_seq", "the outbox runs in full, but late rows keep their ids"), ("UPDATE ON nodes", "the outbox runs in its reduced mode for want of privileges on the nodes table"), ("DELETE ON outbox", "the outbox cannot run")])
+            (string Revoked, string Mode)[] cases =
+            [
+                ("UPDATE ON outbox", "the outbox runs in its reduced mode"),
+                ("USAGE, UPDATE ON SEQUENCE outbox_sequence_id_seq", "the outbox runs in full, but late rows keep their ids"),
+                ("UPDATE ON nodes", "the outbox runs in its reduced mode for want of privileges on the nodes table"),
+                ("DELETE ON outbox", "the outbox cannot run"),
+            ];
+            foreach (var (revoked, mode) in cases)
             {
                 await database.ExecuteAsync($"REVOKE {revoked} FROM {role}");
-                await ToldAsync(mode);
-                foreach (var missing in (await CheckAsync(role)).Where(finding => finding.Mend is not null))
+                await ModeIsAsync(mode);
+                foreach (var missing in (await CheckAsync(role)).Where(finding => finding.Repair is not null))
                 {
-                    await database.ExecuteAsync(missing.Mend!);
+                    await database.ExecuteAsync(missing.Repair!);
                 }
 
-                await ToldAsync(OutboxInFull);
+                await ModeIsAsync(OutboxInFull);
             }
         }
         finally
@@ -282,20 +324,23 @@ public sealed class OutboxInstallationTests(PostgresFixture postgres) : IAsyncLi
             await database.ExecuteAsync($"DROP OWNED BY {role}; DROP ROLE {role}");
         }
 
-        async Task ToldAsync(string mode) => Assert.StartsWith(mode, (await CheckAsync(role))[^1].Text, StringComparison.Ordinal);
+        async Task ModeIsAsync(string mode) => Assert.StartsWith(mode, (await CheckAsync(role))[^1].Text, StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task A_role_that_may_create_only_in_its_schema_gets_the_outbox_without_the_memory()
     {
         var role = $"{database.Name}_creator";
-        await database.ExecuteAsync($"CREATE ROLE {role} LOGIN PASSWORD '{TestDatabase.RolePassword}'; GRANT USAGE, CREATE ON SCHEMA public TO {role}");
+        await database.ExecuteAsync(
+            $"CREATE ROLE {role} LOGIN PASSWORD '{TestDatabase.RolePassword}'; GRANT USAGE, CREATE ON SCHEMA public TO {role}");
         try
         {
             var installation = new OutboxInstallation(database.As(role), names);
             Assert.All(await installation.EnsureOutboxAsync(limit.Token), finding => Assert.Equal(FindingKind.Done, finding.Kind));
             Assert.All(await installation.EnsureNodesAsync(limit.Token), finding => Assert.Equal(FindingKind.Done, finding.Kind));
-            Assert.Equal(PostgresErrorCodes.InsufficientPrivilege, (await Assert.ThrowsAsync<PostgresException>(() => installation.EnsureSyncTablesAsync(limit.Token))).SqlState);
+            Assert.Equal(
+                PostgresErrorCodes.InsufficientPrivilege,
+                (await Assert.ThrowsAsync<PostgresException>(() => installation.EnsureSyncTablesAsync(limit.Token))).SqlState);
             Assert.StartsWith("the outbox runs in full, but remembers", (await CheckAsync(role))[^1].Text, StringComparison.Ordinal);
         }
         finally
@@ -315,30 +360,43 @@ public sealed class OutboxInstallationTests(PostgresFixture postgres) : IAsyncLi
             INSERT INTO sync.dead_letters (source, target, payload, code, error) VALUES ('"public"."outbox"', 'ably:broken', 'not json', '1', 'e'), ('"other"."outbox"', 'ably:c', '{}', '40009', 'e');
             DELETE FROM outbox;
             """);
-        Assert.Equal(["dead letter 1 is row 4 of \"public\".\"outbox\", channel \"a:b\"", "1 of 1 dead letters are in \"public\".\"outbox\" again"], await ReplayAsync(new DeadLetterFilter(Channel: "a:b")));
-        Assert.Equal(["dead letter 2 is row 5 of \"public\".\"outbox\", channel \"c\"", "1 of 1 dead letters are in \"public\".\"outbox\" again"], await ReplayAsync(new DeadLetterFilter(Channel: "c", Code: "40009")));
+        Assert.Equal(
+            ["dead letter 1 is row 4 of \"public\".\"outbox\", channel \"a:b\"", "1 of 1 dead letters are in \"public\".\"outbox\" again"],
+            await ReplayAsync(new DeadLetterFilter(Channel: "a:b")));
+        Assert.Equal(
+            ["dead letter 2 is row 5 of \"public\".\"outbox\", channel \"c\"", "1 of 1 dead letters are in \"public\".\"outbox\" again"],
+            await ReplayAsync(new DeadLetterFilter(Channel: "c", Code: "40009")));
         Assert.Equal(["no dead letter of \"public\".\"outbox\" has id 1"], await ReplayAsync(new DeadLetterFilter(Id: 1)));
         var rest = await ReplayAsync(new DeadLetterFilter());
-        Assert.Equal(["dead letter 3 is row 6 of \"public\".\"outbox\", channel \"c\"", "dead letter 4 cannot be put back: its payload is not a row of \"public\".\"outbox\" (SQLSTATE 22P02)", "1 of 2 dead letters are in \"public\".\"outbox\" again"], rest);
+        Assert.Equal(
+            ["dead letter 3 is row 6 of \"public\".\"outbox\", channel \"c\"", "dead letter 4 cannot be put back: its payload is not a row of \"public\".\"outbox\" (SQLSTATE 22P02)", "1 of 2 dead letters are in \"public\".\"outbox\" again"],
+            rest);
         await using var connection = await database.DataSource.OpenConnectionAsync(limit.Token);
         Assert.Equal(
             ["4 m1 a:b n1 true {\"x\": [1, null]} {\"h\": 1} false", "5 m2 c n2 false - - false", "6 m3 c n3 false 3 - false"],
-            await connection.QueryAsync<string>("SELECT concat_ws(' ', sequence_id, mutation_id, channel, name, rejected::text, coalesce(data::text, '-'), coalesce(headers::text, '-'), processed::text) FROM outbox ORDER BY 1"));
+            await connection.QueryAsync<string>(
+                "SELECT concat_ws(' ', sequence_id, mutation_id, channel, name, rejected::text, coalesce(data::text, '-'), "
+                    + "coalesce(headers::text, '-'), processed::text) FROM outbox ORDER BY 1"));
         Assert.Equal(2, await database.ScalarAsync<int>("SELECT count(*) FROM sync.dead_letters"));
     }
 
     private const string OutboxInFull = "the outbox runs in full: any number of nodes, late rows renumbered";
 
     private async Task<List<string>> ReplayAsync(DeadLetterFilter filter) =>
-        [.. (await FindingsAsync(new DeadLetters(database.DataSource, names).ReplayAsync(filter, limit.Token))).Select(finding => finding.Text)];
+        [.. (await FindingsAsync(
+            new DeadLetters(database.DataSource, names).ReplayAsync(filter, limit.Token))).Select(finding => finding.Text)];
 
-    private Task<List<Finding>> InstallAsync(OutboxNames where) => FindingsAsync(new OutboxInstallation(database.DataSource, where).InstallAsync(limit.Token));
+    private Task<List<Finding>> InstallAsync(OutboxNames where) =>
+        FindingsAsync(new OutboxInstallation(database.DataSource, where).InstallAsync(limit.Token));
 
-    private Task<List<Finding>> CheckAsync(OutboxNames where) => FindingsAsync(new OutboxInstallation(database.DataSource, where).CheckAsync(limit.Token));
+    private Task<List<Finding>> CheckAsync(OutboxNames where) =>
+        FindingsAsync(new OutboxInstallation(database.DataSource, where).CheckAsync(limit.Token));
 
-    private Task<List<Finding>> CheckAsync(string role) => FindingsAsync(new OutboxInstallation(database.As(role), names).CheckAsync(limit.Token));
+    private Task<List<Finding>> CheckAsync(string role) =>
+        FindingsAsync(new OutboxInstallation(database.As(role), names).CheckAsync(limit.Token));
 
-    private Task<List<Finding>> UninstallAsync(OutboxNames where) => FindingsAsync(new OutboxInstallation(database.DataSource, where).UninstallAsync(limit.Token));
+    private Task<List<Finding>> UninstallAsync(OutboxNames where) =>
+        FindingsAsync(new OutboxInstallation(database.DataSource, where).UninstallAsync(limit.Token));
 
     private static async Task<List<Finding>> FindingsAsync(IAsyncEnumerable<Finding> findings)
     {
@@ -351,11 +409,11 @@ public sealed class OutboxInstallationTests(PostgresFixture postgres) : IAsyncLi
         return all;
     }
 
-    private async Task MendAsync(IEnumerable<Finding> findings)
+    private async Task RepairAsync(IEnumerable<Finding> findings)
     {
-        foreach (var finding in findings.Where(finding => finding.Mend is not null))
+        foreach (var finding in findings.Where(finding => finding.Repair is not null))
         {
-            await database.ExecuteAsync(finding.Mend!);
+            await database.ExecuteAsync(finding.Repair!);
         }
     }
 

@@ -4,6 +4,7 @@ using Npgsql.Replication;
 using Npgsql.Replication.PgOutput;
 using Npgsql.Replication.PgOutput.Messages;
 using SyncEngine.Postgres.Administration;
+using SyncEngine.Postgres.Sessions;
 using Xunit;
 
 namespace SyncEngine.IntegrationTests.Administration;
@@ -11,7 +12,8 @@ namespace SyncEngine.IntegrationTests.Administration;
 public sealed class SessionSettingsTests(PostgresFixture postgres) : IAsyncLifetime
 {
     private const string ForeignSettings =
-        "SET timezone = 'Asia/Tokyo'; SET datestyle = 'German'; SET intervalstyle = 'iso_8601'; SET extra_float_digits = 0; SET bytea_output = 'escape'; "
+        "SET timezone = 'Asia/Tokyo'; SET datestyle = 'German'; SET intervalstyle = 'iso_8601'; SET extra_float_digits = 0; "
+            + "SET bytea_output = 'escape'; "
         + "SET client_encoding = 'LATIN1'; SET standard_conforming_strings = off; SET search_path = public";
 
     private TestDatabase database = null!;
@@ -24,7 +26,9 @@ public sealed class SessionSettingsTests(PostgresFixture postgres) : IAsyncLifet
         await database.ExecuteAsync($"DROP ROLE IF EXISTS {role}; CREATE ROLE {role} SUPERUSER LOGIN PASSWORD 'secret'");
         foreach (var setting in ForeignSettings.Split(';'))
         {
-            await database.ExecuteAsync($"ALTER ROLE {role} {setting}; ALTER DATABASE {database.Name} {setting}; ALTER ROLE {role} IN DATABASE {database.Name} {setting}");
+            await database.ExecuteAsync(
+                $"ALTER ROLE {role} {setting}; ALTER DATABASE {database.Name} {setting}; "
+                    + $"ALTER ROLE {role} IN DATABASE {database.Name} {setting}");
         }
     }
 
@@ -63,14 +67,17 @@ public sealed class SessionSettingsTests(PostgresFixture postgres) : IAsyncLifet
     [Fact]
     public async Task Values_of_a_replication_connection_are_written_with_the_settings()
     {
-        await database.ExecuteAsync("CREATE TABLE t (id int PRIMARY KEY, f float8, at timestamptz, b bytea, i interval, d date); CREATE PUBLICATION p FOR TABLE t");
+        await database.ExecuteAsync(
+            "CREATE TABLE t (id int PRIMARY KEY, f float8, at timestamptz, b bytea, i interval, d date); CREATE PUBLICATION p FOR TABLE t");
         await using var replication = new LogicalReplicationConnection(SessionSettings.Apply(OwnAddress()).ConnectionString);
         await replication.Open();
         var slot = await replication.CreatePgOutputReplicationSlot($"{database.Name}_settings", temporarySlot: true);
-        await database.ExecuteAsync("INSERT INTO t VALUES (1, 0.1::float8 + 0.2, '2024-01-01 00:00:00+00', '\\x00ff', '1 day 02:00', '2024-03-02')");
+        await database.ExecuteAsync(
+            "INSERT INTO t VALUES (1, 0.1::float8 + 0.2, '2024-01-01 00:00:00+00', '\\x00ff', '1 day 02:00', '2024-03-02')");
 
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30), TimeProvider.System);
-        await foreach (var message in replication.StartReplication(slot, new PgOutputReplicationOptions("p", PgOutputProtocolVersion.V1), limit.Token))
+        await foreach (var message in replication.StartReplication(
+            slot, new PgOutputReplicationOptions("p", PgOutputProtocolVersion.V1), limit.Token))
         {
             if (message is InsertMessage insert)
             {

@@ -1,4 +1,4 @@
 namespace SyncEngine.IntegrationTests.Client;
 
-/// <summary>The server sent what CONTRACT §3 rules out.</summary>
+/// <summary>The server sent what docs/PROTOCOL.md rules out.</summary>
 public sealed class ProtocolViolationException(string message) : Exception(message);

@@ -27,7 +27,7 @@ public enum ResultStage
 }
 
 /// <summary>
-/// One subscription's rows as a client holds them: applies frames by the letter of CONTRACT §3 and refuses whatever the contract rules out.
+/// One subscription's rows as a client holds them: applies frames as docs/PROTOCOL.md, section 6, says and refuses whatever that page rules out.
 /// </summary>
 public sealed class StrictResult(SubscriptionAnswer subscription)
 {

@@ -3,7 +3,7 @@ using System.Text.Json;
 namespace SyncEngine.IntegrationTests.Client;
 
 /// <summary>
-/// One stream of frames as a client follows it, of one subscription or of a connection's many: keeps the order that CONTRACT §3 promises across
+/// One stream of frames as a client follows it, of one subscription or of a connection's many: keeps the order that docs/PROTOCOL.md promises across
 /// subscriptions and hands each frame to its result.
 /// </summary>
 public sealed class StrictStream(bool isOpenStream)

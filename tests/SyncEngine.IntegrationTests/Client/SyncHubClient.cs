@@ -6,7 +6,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace SyncEngine.IntegrationTests.Client;
 
-/// <summary>A connection to the hub <c>/sync</c>: its methods as CONTRACT §3 names them, frames as they came.</summary>
+/// <summary>A connection to the hub <c>/sync</c>: its methods as docs/PROTOCOL.md, section 5.1, names them, frames as they came.</summary>
 public sealed class SyncHubClient : IAsyncDisposable
 {
     private readonly HubConnection connection;

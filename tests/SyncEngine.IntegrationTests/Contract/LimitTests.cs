@@ -6,7 +6,7 @@ using Xunit;
 
 namespace SyncEngine.IntegrationTests.Contract;
 
-/// <summary>The limits of docs/CONFIGURATION.md, set low so that tests reach them.</summary>
+/// <summary>The limits of docs/PROTOCOL.md, section 14, small enough to be reached.</summary>
 public sealed class LimitTests(PostgresFixture postgres)
 {
     [Fact]

@@ -5,7 +5,7 @@ using Xunit;
 
 namespace SyncEngine.IntegrationTests.Contract;
 
-/// <summary>A server for the tests of the streams of docs/PROTOCOL.md.</summary>
+/// <summary>A server for the tests of the streams of docs/PROTOCOL.md, sections 5 to 8.</summary>
 public sealed class StreamEngine(PostgresFixture postgres) : IAsyncLifetime
 {
     private int tables;

@@ -7,7 +7,7 @@ using Xunit;
 
 namespace SyncEngine.IntegrationTests.Contract;
 
-/// <summary>A server for the tests of subscribing by HTTP and WebSocket.</summary>
+/// <summary>A server for the tests of docs/PROTOCOL.md, section 3.</summary>
 public sealed class SubscribeEngine(PostgresFixture postgres) : IAsyncLifetime
 {
     public Engine Engine { get; private set; } = null!;

@@ -3,7 +3,7 @@ using Xunit;
 
 namespace SyncEngine.IntegrationTests.Contract;
 
-/// <summary>CONTRACT §3, Values: as to_json gives them, but int8 and numeric as strings; in snapshots and in diffs alike.</summary>
+/// <summary>Values of docs/PROTOCOL.md, section 4: as to_json gives them, but int8 and numeric as strings; in snapshots and in diffs alike.</summary>
 public sealed class ValueTests(PostgresFixture postgres)
 {
     private static readonly (string Type, string[] Values)[] corpus =

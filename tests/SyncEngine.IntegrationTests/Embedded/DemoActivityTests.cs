@@ -19,7 +19,9 @@ public sealed class DemoActivityTests(PostgresFixture postgres) : IAsyncLifetime
     [Fact]
     public async Task Every_table_changes_and_stays_small()
     {
-        await database.ExecuteAsync("INSERT INTO messages (room_id, author, body) SELECT 1, 'x', 'y' FROM generate_series(1, 300); INSERT INTO orders (customer, total) SELECT 'x', 1 FROM generate_series(1, 100)");
+        await database.ExecuteAsync(
+            "INSERT INTO messages (room_id, author, body) SELECT 1, 'x', 'y' FROM generate_series(1, 300); "
+                + "INSERT INTO orders (customer, total) SELECT 'x', 1 FROM generate_series(1, 100)");
         await using var activity = new DemoActivity(database.DataSource, TimeProvider.System, seed: 7);
         for (var step = 0; step < 300; step++)
         {
@@ -34,7 +36,8 @@ public sealed class DemoActivityTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.True(await connection.ExecuteScalarAsync<bool>("SELECT count(DISTINCT room_id) >= 4 FROM messages WHERE author <> 'x'"));
         Assert.True(await connection.ExecuteScalarAsync<bool>("SELECT min(quantity) >= 0 AND max(quantity) <= 500 FROM stock"));
         Assert.Equal(8, await connection.ExecuteScalarAsync<int>("SELECT count(*) FROM stock"));
-        Assert.True(await connection.ExecuteScalarAsync<bool>("SELECT sum(quantity) <> 140 + 62 + 48 + 230 + 17 + 9 + 75 + 310 FROM stock"));
+        Assert.True(await connection.ExecuteScalarAsync<bool>(
+            "SELECT sum(quantity) <> 140 + 62 + 48 + 230 + 17 + 9 + 75 + 310 FROM stock"));
     }
 
     [Fact]
@@ -44,7 +47,9 @@ public sealed class DemoActivityTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.False(activity.IsRunning);
         Assert.True(activity.Start());
         Assert.False(activity.Start());
-        const string Rows = "SELECT md5((SELECT string_agg(m::text, '' ORDER BY id) FROM messages m) || (SELECT string_agg(o::text, '' ORDER BY id) FROM orders o) || (SELECT string_agg(s::text, '' ORDER BY sku) FROM stock s))";
+        const string Rows =
+            "SELECT md5((SELECT string_agg(m::text, '' ORDER BY id) FROM messages m) || (SELECT string_agg(o::text, "
+                + "'' ORDER BY id) FROM orders o) || (SELECT string_agg(s::text, '' ORDER BY sku) FROM stock s))";
         var before = await database.ScalarAsync<string>(Rows);
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20), TimeProvider.System);
         using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(50), TimeProvider.System);

@@ -29,7 +29,9 @@ public sealed class DemoWritesTests(PostgresFixture postgres) : IAsyncLifetime
     {
         await database.ExecuteAsync("INSERT INTO messages (room_id, author, body) SELECT 1, 'x', 'y' FROM generate_series(1, 300)");
         await writes.WriteAsync("m1", "hello", CancellationToken.None);
-        Assert.Equal("1 You hello", await database.ScalarAsync<string>("SELECT concat_ws(' ', room_id, author, body) FROM messages ORDER BY id DESC LIMIT 1"));
+        Assert.Equal(
+            "1 You hello",
+            await database.ScalarAsync<string>("SELECT concat_ws(' ', room_id, author, body) FROM messages ORDER BY id DESC LIMIT 1"));
         Assert.Equal(DemoActivity.MostMessages, await database.ScalarAsync<long>("SELECT count(*) FROM messages"));
     }
 

@@ -47,7 +47,8 @@ public sealed class EmbeddedPostgresTests : IAsyncLifetime
         Assert.InRange(await connection.ExecuteScalarAsync<int>("SELECT current_setting('max_wal_senders')::int"), 10, 100);
         Assert.InRange(await connection.ExecuteScalarAsync<int>("SELECT current_setting('max_replication_slots')::int"), 10, 100);
         var rows = await connection.QuerySingleAsync<(int, int, int, int)>(
-            "SELECT (SELECT count(*)::int FROM rooms), (SELECT count(*)::int FROM messages), (SELECT count(*)::int FROM orders), (SELECT count(*)::int FROM stock)");
+            "SELECT (SELECT count(*)::int FROM rooms), (SELECT count(*)::int FROM messages), (SELECT count(*)::int FROM orders), "
+                + "(SELECT count(*)::int FROM stock)");
         Assert.Equal((5, 24, 12, 8), rows);
 
         await DemoSchema.LoadAsync(server.ConnectionString, limit.Token);
@@ -62,7 +63,8 @@ public sealed class EmbeddedPostgresTests : IAsyncLifetime
     public async Task A_wrong_password_is_refused()
     {
         await using var server = await StartAsync();
-        await using var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(server.ConnectionString) { Password = "wrong" }.ConnectionString);
+        await using var connection = new NpgsqlConnection(
+            new NpgsqlConnectionStringBuilder(server.ConnectionString) { Password = "wrong" }.ConnectionString);
         var refused = await Assert.ThrowsAsync<PostgresException>(() => connection.OpenAsync(limit.Token));
         Assert.Equal(PostgresErrorCodes.InvalidPassword, refused.SqlState);
     }
@@ -163,7 +165,8 @@ public sealed class EmbeddedPostgresTests : IAsyncLifetime
     {
         await (await StartAsync()).StopAsync(limit.Token);
         var data = Path.Combine(folder, "data");
-        await File.WriteAllTextAsync(Path.Combine(data, "postmaster.pid"), $"{Environment.ProcessId}\n{data}\n1700000000\n5432\n\n127.0.0.1\n", limit.Token);
+        await File.WriteAllTextAsync(
+            Path.Combine(data, "postmaster.pid"), $"{Environment.ProcessId}\n{data}\n1700000000\n5432\n\n127.0.0.1\n", limit.Token);
         await using var server = await StartAsync();
         Assert.Equal(1, await ScalarAsync(server, "SELECT 1"));
     }
@@ -208,7 +211,8 @@ public sealed class EmbeddedPostgresTests : IAsyncLifetime
         var broken = await Assert.ThrowsAsync<OperatorException>(async () =>
         {
             await File.WriteAllTextAsync(Path.Combine(folder, "data", "PG_VERSION"), "15\n", limit.Token);
-            await StartAsync(Options() with { Settings = new Dictionary<string, string>(StringComparer.Ordinal) { ["shared_buffers"] = "a lot" } });
+            await StartAsync(
+                Options() with { Settings = new Dictionary<string, string>(StringComparer.Ordinal) { ["shared_buffers"] = "a lot" } });
         });
         Assert.Contains("does not start", broken.Message, StringComparison.Ordinal);
         Assert.All([missing, other, broken], problem => Assert.DoesNotContain('\n', problem.Message));
@@ -219,7 +223,8 @@ public sealed class EmbeddedPostgresTests : IAsyncLifetime
     {
         var account = await ServerAccount.ResolveAsync(limit.Token);
         var present = await PostgresBinaries.OnThisMachineAsync(account, limit.Token);
-        var major = EmbeddedPostgresOptions.PackageVersions.Keys.OrderDescending().First(candidate => present.All(binaries => binaries.Major != candidate));
+        var major = EmbeddedPostgresOptions.PackageVersions.Keys.OrderDescending().First(
+            candidate => present.All(binaries => binaries.Major != candidate));
         await using (var server = await StartAsync(Options() with { Major = major, Demo = true }))
         {
             Assert.Equal(major, server.Major);
@@ -266,18 +271,28 @@ public sealed class EmbeddedPostgresTests : IAsyncLifetime
     private Task<EmbeddedPostgres> StartAsync(EmbeddedPostgresOptions? options = null) =>
         EmbeddedPostgres.StartAsync(options ?? Options(), reports.Add, TimeProvider.System, limit.Token);
 
-    /// <summary>As after kill -9 of the engine: the server runs, and nobody owns it. Returns its URL.</summary>
+    /// <summary>As after kill -9 of the engine: the server runs, and no engine owns it. Returns its URL.</summary>
     private async Task<string> LeaveServerRunningAsync()
     {
         var server = await StartAsync();
         var url = server.ConnectionUrl;
         await server.StopAsync(limit.Token);
         var account = await ServerAccount.ResolveAsync(limit.Token);
-        var binaries = (await PostgresBinaries.OnThisMachineAsync(account, limit.Token)).First(candidate => candidate.Major == server.Major);
+        var binaries = (
+            await PostgresBinaries.OnThisMachineAsync(account, limit.Token)).First(candidate => candidate.Major == server.Major);
         var outcome = await account.RunAsync(
-            new ProcessCommand(binaries.Program("pg_ctl"), "start", "--pgdata", Path.Combine(folder, "data"), "--log", Path.Combine(folder, "postgres.log"), "--wait", "--silent") { WorkingDirectory = "/" },
+            new ProcessCommand(
+                binaries.Program("pg_ctl"),
+                "start",
+                "--pgdata",
+                Path.Combine(folder, "data"),
+                "--log",
+                Path.Combine(folder, "postgres.log"),
+                "--wait",
+                "--silent")
+            { WorkingDirectory = "/" },
             limit.Token);
-        Assert.True(outcome.IsSuccess, outcome.LastWords);
+        Assert.True(outcome.IsSuccess, outcome.LastLine);
         return url;
     }
 

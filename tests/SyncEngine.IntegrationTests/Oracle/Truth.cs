@@ -14,7 +14,7 @@ sealed record Answer(string[] Rows, string? SqlState)
 }
 
 /// <summary>
-/// Asks Postgres. Values become JSON as CONTRACT §3 has them by Postgres' own <c>to_json</c>, and answers are compared first by text, and where that
+/// Asks Postgres. Values become JSON as docs/PROTOCOL.md, section 4, has them by Postgres' own <c>to_json</c>, and answers are compared first by text, and where that
 /// differs by Postgres' own equality.
 /// </summary>
 sealed class QueryOracle

@@ -5,7 +5,7 @@ using Xunit;
 
 namespace SyncEngine.IntegrationTests.Replication;
 
-/// <summary>What happens when the stream breaks.</summary>
+/// <summary>The stream after a failure.</summary>
 public sealed class ReplicationFaultTests(ReplicationDatabase server) : IClassFixture<ReplicationDatabase>
 {
     private const string Plain = "CREATE TABLE a (id int PRIMARY KEY)";
@@ -33,7 +33,8 @@ public sealed class ReplicationFaultTests(ReplicationDatabase server) : IClassFi
         Assert.Equal("insert a (1)", (await probe.TransactionAsync()).Changes[^1]);
         for (var round = 0; round < 3; round++)
         {
-            // Nothing was acknowledged, so the server repeats everything; the repeated transactions describe the relation and the new one does not.
+            // Nothing was acknowledged, so the server repeats everything; the repeated transactions describe the relation and the new one
+            // does not.
             await TerminateWalSenderAsync(probe);
             await probe.ExecuteAsync($"INSERT INTO a VALUES ({10 + round})");
             await probe.InterruptedAsync();
@@ -68,7 +69,8 @@ public sealed class ReplicationFaultTests(ReplicationDatabase server) : IClassFi
         await server.ExecuteAsync($"DROP PUBLICATION {probe.Name}");
         await probe.ExecuteAsync("INSERT INTO a VALUES (1)");
         await probe.InterruptedAsync();
-        await Eventually.TrueAsync(() => Task.FromResult(probe.Source.Status.LastError!.Contains("does not exist", StringComparison.Ordinal)));
+        await Eventually.TrueAsync(() => Task.FromResult(
+            probe.Source.Status.LastError!.Contains("does not exist", StringComparison.Ordinal)));
         await server.ExecuteAsync($"CREATE PUBLICATION {probe.Name} FOR TABLES IN SCHEMA {probe.Name}");
         Assert.False((await probe.StartedAsync()).IsContinuation);
         await probe.ExecuteAsync("INSERT INTO a VALUES (2)");
@@ -89,7 +91,11 @@ public sealed class ReplicationFaultTests(ReplicationDatabase server) : IClassFi
         await probe.StopAsync();
 
         await using var next = probe.Again();
-        await next.BeginAsync(o => Persistent(o, probe.Name) with { Resume = new ResumePoint(started.SystemIdentifier, timeline, stored.EndLsn) });
+        await next.BeginAsync(o => Persistent(o, probe.Name) with
+        {
+            Resume = new ResumePoint(
+            started.SystemIdentifier, timeline, stored.EndLsn)
+        });
         var resumed = await next.StartedAsync();
         Assert.True(resumed.IsContinuation);
         Assert.Equal(stored.EndLsn, resumed.From);
@@ -109,7 +115,11 @@ public sealed class ReplicationFaultTests(ReplicationDatabase server) : IClassFi
         await server.ExecuteAsync($"SELECT pg_replication_slot_advance('{probe.Name}', pg_current_wal_lsn())");
 
         await using var next = probe.Again();
-        await next.BeginAsync(o => Persistent(o, probe.Name) with { Resume = new ResumePoint(started.SystemIdentifier, timeline, probe.LastPosition) });
+        await next.BeginAsync(o => Persistent(o, probe.Name) with
+        {
+            Resume = new ResumePoint(
+            started.SystemIdentifier, timeline, probe.LastPosition)
+        });
         Assert.False((await next.StartedAsync()).IsContinuation);
     }
 
@@ -124,7 +134,8 @@ public sealed class ReplicationFaultTests(ReplicationDatabase server) : IClassFi
             try
             {
                 await server.ExecuteAsync(
-                    $"SELECT pg_terminate_backend(active_pid, 5000) FROM pg_replication_slots WHERE slot_name = '{probe.Name}'; SELECT pg_drop_replication_slot('{probe.Name}')");
+                    $"SELECT pg_terminate_backend(active_pid, 5000) FROM pg_replication_slots WHERE slot_name = '{probe.Name}'; "
+                        + $"SELECT pg_drop_replication_slot('{probe.Name}')");
                 return true;
             }
             catch (Npgsql.PostgresException exception) when (exception.SqlState == Npgsql.PostgresErrorCodes.ObjectInUse)
@@ -133,11 +144,15 @@ public sealed class ReplicationFaultTests(ReplicationDatabase server) : IClassFi
             }
         });
         await probe.InterruptedAsync();
-        while ((await probe.NextAsync(e => e is SourceEvent.Started or SourceEvent.Interrupted)) is not SourceEvent.Started { IsContinuation: false })
+        SourceEvent seen;
+        do
         {
+            seen = await probe.NextAsync(e => e is SourceEvent.Started or SourceEvent.Interrupted);
         }
+        while (seen is not SourceEvent.Started { IsContinuation: false });
 
-        await Eventually.TrueAsync(() => Task.FromResult(probe.Log.Entries.Any(e => e.Level == LogLevel.Error && e.Text.Contains("is lost", StringComparison.Ordinal))));
+        await Eventually.TrueAsync(() => Task.FromResult(
+            probe.Log.Entries.Any(e => e.Level == LogLevel.Error && e.Text.Contains("is lost", StringComparison.Ordinal))));
     }
 
     [Fact]
@@ -164,7 +179,8 @@ public sealed class ReplicationFaultTests(ReplicationDatabase server) : IClassFi
 
         // Its own publication exists, so only the transaction is in the way.
         await using var probe = await StreamProbe.StartAsync(server, Plain);
-        await Eventually.TrueAsync(() => Task.FromResult(probe.Source.Status is { State: ReplicationState.WaitingForTransactions, Detail: not null }));
+        await Eventually.TrueAsync(() => Task.FromResult(
+            probe.Source.Status is { State: ReplicationState.WaitingForTransactions, Detail: not null }));
         Assert.Contains($"pid {blocker.ProcessID}", probe.Source.Status.Detail, StringComparison.Ordinal);
         await transaction.RollbackAsync();
         await probe.StartedAsync();
@@ -172,11 +188,13 @@ public sealed class ReplicationFaultTests(ReplicationDatabase server) : IClassFi
 
     private Task<StreamProbe> StartPersistentAsync() => StreamProbe.StartPersistentAsync(server, Plain);
 
-    private static ReplicationSourceOptions Persistent(ReplicationSourceOptions options, string slot) => options with { IsPersistent = true, SlotName = slot };
+    private static ReplicationSourceOptions Persistent(ReplicationSourceOptions options, string slot) =>
+        options with { IsPersistent = true, SlotName = slot };
 
     private async Task TerminateWalSenderAsync(StreamProbe probe)
     {
         var slot = probe.Source.Status.SlotName;
-        Assert.True(await server.ScalarAsync<bool>($"SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '{slot}'"));
+        Assert.True(await server.ScalarAsync<bool>(
+            $"SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '{slot}'"));
     }
 }

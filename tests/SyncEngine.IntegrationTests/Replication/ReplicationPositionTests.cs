@@ -4,7 +4,7 @@ using Xunit;
 
 namespace SyncEngine.IntegrationTests.Replication;
 
-/// <summary>How far the stream says it is.</summary>
+/// <summary>The positions of the stream.</summary>
 public sealed class ReplicationPositionTests(ReplicationDatabase server) : IClassFixture<ReplicationDatabase>
 {
     [Fact]
@@ -50,7 +50,9 @@ public sealed class ReplicationPositionTests(ReplicationDatabase server) : IClas
                 await using var connection = await server.OpenAsync();
                 for (var i = 0; i < 150; i++)
                 {
-                    var sql = i % 2 == 0 ? $"INSERT INTO {probe.Name}.a VALUES ({(writer * 1000) + i})" : $"INSERT INTO {elsewhere} VALUES ({i})";
+                    var sql = i % 2 == 0
+                        ? $"INSERT INTO {probe.Name}.a VALUES ({(writer * 1000) + i})"
+                        : $"INSERT INTO {elsewhere} VALUES ({i})";
                     await using var command = new Npgsql.NpgsqlCommand(sql, connection);
                     await command.ExecuteNonQueryAsync();
                 }
@@ -70,12 +72,12 @@ public sealed class ReplicationPositionTests(ReplicationDatabase server) : IClas
     }
 
     [Fact]
-    public async Task A_nudge_brings_an_empty_transaction_with_its_message()
+    public async Task A_progress_message_brings_an_empty_transaction_with_its_message()
     {
         await using var probe = await StreamProbe.StartAsync(server, "CREATE TABLE a (id int PRIMARY KEY)");
         await probe.StartedAsync();
         var before = await server.ScalarAsync<string>("SELECT pg_current_wal_insert_lsn()::text");
-        probe.Source.Nudge();
+        probe.Source.EmitProgressMessage();
         var seen = await probe.TransactionAsync();
         Assert.Equal(["message syncengine "], seen.Changes);
         Assert.Empty(seen.Touched);
@@ -83,13 +85,13 @@ public sealed class ReplicationPositionTests(ReplicationDatabase server) : IClas
     }
 
     [Fact]
-    public async Task Nudges_coalesce()
+    public async Task Progress_messages_coalesce()
     {
         await using var probe = await StreamProbe.StartAsync(server, "CREATE TABLE a (id int PRIMARY KEY)");
         await probe.StartedAsync();
         for (var i = 0; i < 1000; i++)
         {
-            probe.Source.Nudge();
+            probe.Source.EmitProgressMessage();
         }
 
         await probe.TransactionAsync();
@@ -106,7 +108,8 @@ public sealed class ReplicationPositionTests(ReplicationDatabase server) : IClas
     [Fact]
     public async Task Acknowledged_positions_reach_the_server_while_the_queue_is_full()
     {
-        await using var probe = await StreamProbe.StartAsync(server, "CREATE TABLE a (id int PRIMARY KEY)", o => o with { QueueCapacity = 1 });
+        await using var probe = await StreamProbe.StartAsync(
+            server, "CREATE TABLE a (id int PRIMARY KEY)", o => o with { QueueCapacity = 1 });
         await probe.StartedAsync();
         await probe.ExecuteAsync("INSERT INTO a VALUES (1)");
         var first = await probe.TransactionAsync();
@@ -115,7 +118,7 @@ public sealed class ReplicationPositionTests(ReplicationDatabase server) : IClas
             await probe.ExecuteAsync($"INSERT INTO a VALUES ({i})");
         }
 
-        // Nobody takes from the queue now.
+        // The queue is not read now.
         probe.Source.Acknowledge(first.EndLsn);
         var slot = probe.Source.Status.SlotName;
         await Eventually.TrueAsync(() => server.ScalarAsync<bool>(

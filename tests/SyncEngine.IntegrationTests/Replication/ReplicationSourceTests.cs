@@ -6,7 +6,7 @@ using Xunit;
 
 namespace SyncEngine.IntegrationTests.Replication;
 
-/// <summary>What the stream says of each kind of change.</summary>
+/// <summary>The events of each kind of change.</summary>
 public sealed class ReplicationSourceTests(ReplicationDatabase server) : IClassFixture<ReplicationDatabase>
 {
     private const string Plain = "CREATE TABLE a (id int PRIMARY KEY, body text)";
@@ -19,7 +19,8 @@ public sealed class ReplicationSourceTests(ReplicationDatabase server) : IClassF
         var started = await probe.StartedAsync();
         Assert.False(started.IsContinuation);
         await probe.ExecuteAsync(
-            "BEGIN; INSERT INTO a VALUES (1, 'x'), (2, NULL); UPDATE a SET body = 'ü' WHERE id = 2; UPDATE a SET id = 3 WHERE id = 2; DELETE FROM a WHERE id = 1; COMMIT");
+            "BEGIN; INSERT INTO a VALUES (1, 'x'), (2, NULL); UPDATE a SET body = 'ü' WHERE id = 2; UPDATE a SET id = 3 WHERE id = 2; "
+                + "DELETE FROM a WHERE id = 1; COMMIT");
         var seen = await probe.TransactionAsync();
         Assert.Equal(
             [ARelation, "insert a (1,x)", "insert a (2,NULL)", "update a (2,ü)", "update a Key (2,NULL) -> (3,ü)", "delete a Key (1,NULL)"],
@@ -50,7 +51,11 @@ public sealed class ReplicationSourceTests(ReplicationDatabase server) : IClassF
         Assert.Equal(
             [
                 "relation f(id! body!) Full", "insert f (1,NULL)", "update f Full (1,NULL) -> (1,b)", "delete f Full (1,b)",
-                "relation i(id code! body) Index", "insert i (1,c,b)", "update i (1,c,x)", "update i Key (NULL,c,NULL) -> (1,d,x)", "delete i Key (NULL,d,NULL)",
+                "relation i(id code! body) Index",
+                "insert i (1,c,b)",
+                "update i (1,c,x)",
+                "update i Key (NULL,c,NULL) -> (1,d,x)",
+                "delete i Key (NULL,d,NULL)",
                 "relation n(id) Nothing", "insert n (1)",
             ],
             (await probe.TransactionAsync()).Changes);
@@ -62,7 +67,9 @@ public sealed class ReplicationSourceTests(ReplicationDatabase server) : IClassF
     public async Task A_large_value_that_did_not_change_is_not_sent()
     {
         await using var probe = await StreamProbe.StartAsync(
-            server, "CREATE TABLE a (id int PRIMARY KEY, body text, note text); ALTER TABLE a ALTER body SET STORAGE EXTERNAL; INSERT INTO a VALUES (1, repeat('x', 10000), 'n')");
+            server,
+            "CREATE TABLE a (id int PRIMARY KEY, body text, note text); ALTER TABLE a ALTER body SET STORAGE EXTERNAL; "
+                + "INSERT INTO a VALUES (1, repeat('x', 10000), 'n')");
         await probe.StartedAsync();
         await probe.ExecuteAsync("UPDATE a SET note = 'm'");
         await probe.ExecuteAsync("UPDATE a SET id = 2");
@@ -90,7 +97,8 @@ public sealed class ReplicationSourceTests(ReplicationDatabase server) : IClassF
         await using var probe = await StreamProbe.StartAsync(server, Plain);
         await probe.StartedAsync();
         await probe.ExecuteAsync(
-            "BEGIN; INSERT INTO a VALUES (1, 'x'); ALTER TABLE a ADD c int DEFAULT 7; INSERT INTO a VALUES (2, 'y'); ALTER TABLE a DROP body; INSERT INTO a VALUES (3, 9); COMMIT");
+            "BEGIN; INSERT INTO a VALUES (1, 'x'); ALTER TABLE a ADD c int DEFAULT 7; INSERT INTO a VALUES (2, 'y'); "
+                + "ALTER TABLE a DROP body; INSERT INTO a VALUES (3, 9); COMMIT");
         Assert.Equal(
             [ARelation, "insert a (1,x)", "relation a(id! body c) Default", "insert a (2,y,7)", "relation a(id! c) Default", "insert a (3,9)"],
             (await probe.TransactionAsync()).Changes);
@@ -102,7 +110,9 @@ public sealed class ReplicationSourceTests(ReplicationDatabase server) : IClassF
         await using var probe = await StreamProbe.StartAsync(server, Plain);
         await probe.StartedAsync();
         await probe.ExecuteAsync("BEGIN; INSERT INTO a VALUES (1, 'lost'); ROLLBACK");
-        await probe.ExecuteAsync("BEGIN; INSERT INTO a VALUES (2, 'x'); SAVEPOINT s; INSERT INTO a VALUES (3, 'lost'); ROLLBACK TO s; INSERT INTO a VALUES (4, 'y'); COMMIT");
+        await probe.ExecuteAsync(
+            "BEGIN; INSERT INTO a VALUES (2, 'x'); SAVEPOINT s; INSERT INTO a VALUES (3, 'lost'); ROLLBACK TO s; "
+                + "INSERT INTO a VALUES (4, 'y'); COMMIT");
         Assert.Equal([ARelation, "insert a (2,x)", "insert a (4,y)"], (await probe.TransactionAsync()).Changes);
     }
 
@@ -152,7 +162,8 @@ public sealed class ReplicationSourceTests(ReplicationDatabase server) : IClassF
         await using var probe = await StreamProbe.StartAsync(server, Plain);
         await probe.StartedAsync();
         await probe.ExecuteAsync(
-            "BEGIN; INSERT INTO a VALUES (1, 'x'); SELECT pg_logical_emit_message(true, 'mark', 'inside'); SELECT pg_logical_emit_message(false, 'mark', 'at once'); COMMIT");
+            "BEGIN; INSERT INTO a VALUES (1, 'x'); SELECT pg_logical_emit_message(true, 'mark', 'inside'); "
+                + "SELECT pg_logical_emit_message(false, 'mark', 'at once'); COMMIT");
         var message = await probe.MessageAsync();
         Assert.Equal(("mark", "at once"), (message.Prefix, System.Text.Encoding.UTF8.GetString(message.Content)));
         var seen = await probe.TransactionAsync();
@@ -166,7 +177,9 @@ public sealed class ReplicationSourceTests(ReplicationDatabase server) : IClassF
         await using var probe = await StreamProbe.StartAsync(server, Plain + "; CREATE TABLE b (id int PRIMARY KEY)", watchAll: false);
         await probe.StartedAsync();
         var oids = await probe.OidsAsync();
-        const string Write = "BEGIN; INSERT INTO a SELECT coalesce(max(id), 0) + 1, 'x' FROM a; INSERT INTO b SELECT coalesce(max(id), 0) + 1 FROM b; COMMIT";
+        const string Write =
+            "BEGIN; INSERT INTO a SELECT coalesce(max(id), 0) + 1, 'x' FROM a; INSERT INTO b SELECT coalesce(max(id), 0) + 1 FROM b; "
+                + "COMMIT";
         await probe.ExecuteAsync(Write);
         var before = await probe.TransactionAsync();
         Assert.Equal([ARelation, "relation b(id!) Default"], before.Changes);
@@ -188,7 +201,8 @@ public sealed class ReplicationSourceTests(ReplicationDatabase server) : IClassF
         try
         {
             await File.WriteAllBytesAsync(Path.Combine(directory, "left.spill"), [1, 2, 3]);
-            await using (var probe = await StreamProbe.StartAsync(server, Plain, o => o with { MemoryBudgetBytes = 256 * 1024, SpillDirectory = directory }))
+            await using (var probe = await StreamProbe.StartAsync(
+                server, Plain, o => o with { MemoryBudgetBytes = 256 * 1024, SpillDirectory = directory }))
             {
                 await probe.StartedAsync();
                 Assert.Empty(Directory.EnumerateFiles(directory));
@@ -214,7 +228,9 @@ public sealed class ReplicationSourceTests(ReplicationDatabase server) : IClassF
                 await probe.ExecuteAsync("INSERT INTO a VALUES (0, 'after')");
 
                 // The server describes a table again whenever its statistics have been renewed.
-                Assert.Equal(["insert a (0,after)"], (await probe.TransactionAsync()).Changes.Where(change => !change.StartsWith("relation", StringComparison.Ordinal)));
+                Assert.Equal(
+                    ["insert a (0,after)"],
+                    (await probe.TransactionAsync()).Changes.Where(change => !change.StartsWith("relation", StringComparison.Ordinal)));
             }
         }
         finally
@@ -277,7 +293,8 @@ public sealed class ReplicationSourceTests(ReplicationDatabase server) : IClassF
         public OtherSource(ReplicationDatabase server, StreamProbe probe, string publication)
         {
             Source = new ReplicationSource(
-                new ReplicationSourceOptions { ConnectionString = server.ConnectionString, Publication = publication }, TimeProvider.System, probe.Log);
+                new ReplicationSourceOptions { ConnectionString = server.ConnectionString, Publication = publication }, TimeProvider.System,
+                probe.Log);
             running = Source.RunAsync(stop.Token);
         }
 

@@ -9,12 +9,16 @@ using Xunit;
 namespace SyncEngine.IntegrationTests.Replication;
 
 /// <summary>One transaction as a test reads it: each change as a line of text.</summary>
-public sealed record SeenTransaction(ulong Xid, Lsn CommitLsn, Lsn EndLsn, IReadOnlyList<uint> Touched, long WatchVersion, IReadOnlyList<string> Changes, bool WasSpilled);
+public sealed record SeenTransaction(
+    ulong Xid, Lsn CommitLsn, Lsn EndLsn, IReadOnlyList<uint> Touched, long WatchVersion, IReadOnlyList<string> Changes, bool WasSpilled);
 
-/// <summary>A running source with a table space, publication and consumer of its own. It keeps every event, decoded, and drops what it made in the database.</summary>
+/// <summary>
+/// A running source with a table space, publication and consumer of its own. It keeps every event, decoded, and drops what it made in the
+/// database.
+/// </summary>
 public sealed class StreamProbe : IAsyncDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan timeout = TimeSpan.FromSeconds(10);
 
     private readonly ReplicationDatabase server;
     private readonly CancellationTokenSource stop = new();
@@ -42,10 +46,13 @@ public sealed class StreamProbe : IAsyncDisposable
     public Lsn LastPosition { get; private set; }
 
     public static async Task<StreamProbe> StartAsync(
-        ReplicationDatabase server, string tables, Func<ReplicationSourceOptions, ReplicationSourceOptions>? configure = null, bool watchAll = true)
+        ReplicationDatabase server, string tables, Func<ReplicationSourceOptions, ReplicationSourceOptions>? configure = null,
+        bool watchAll = true)
     {
         var probe = new StreamProbe(server, $"t_{Guid.NewGuid():N}"[..20], ownsSchema: true);
-        await server.ExecuteAsync($"CREATE SCHEMA {probe.Name}; SET search_path = {probe.Name}; {tables}; CREATE PUBLICATION {probe.Name} FOR TABLES IN SCHEMA {probe.Name}");
+        await server.ExecuteAsync(
+            $"CREATE SCHEMA {probe.Name}; SET search_path = {probe.Name}; {tables}; "
+                + $"CREATE PUBLICATION {probe.Name} FOR TABLES IN SCHEMA {probe.Name}");
         await probe.BeginAsync(configure, watchAll);
         return probe;
     }
@@ -53,7 +60,9 @@ public sealed class StreamProbe : IAsyncDisposable
     public static Task<StreamProbe> StartPersistentAsync(ReplicationDatabase server, string tables) =>
         StartAsync(server, tables, o => o with { IsPersistent = true, SlotName = $"{o.Publication}" });
 
-    /// <summary>Another consumer of the same schema and publication, as a second process would be; started by <see cref="BeginAsync"/>.</summary>
+    /// <summary>
+    /// Another consumer of the same schema and publication, as a second process would be; started by <see cref="BeginAsync"/>.
+    /// </summary>
     public StreamProbe Again() => new(server, Name, ownsSchema: false);
 
     /// <summary>Starts a source, or another after <see cref="StopAsync"/>.</summary>
@@ -76,13 +85,15 @@ public sealed class StreamProbe : IAsyncDisposable
     }
 
     public async Task<uint[]> OidsAsync() => await server.ScalarAsync<uint[]>(
-        $"SELECT coalesce(array_agg(oid ORDER BY relname), '{{}}') FROM pg_class WHERE relnamespace = '{Name}'::regnamespace AND relkind IN ('r', 'p')");
+        $"SELECT coalesce(array_agg(oid ORDER BY relname), '{{}}') FROM pg_class WHERE relnamespace = '{Name}'::regnamespace AND "
+            + "relkind IN ('r', 'p')");
 
     public Task ExecuteAsync(string sql) => server.ExecuteAsync($"SET search_path = {Name}; {sql}");
 
     public async Task<SourceEvent.Started> StartedAsync() => (SourceEvent.Started)await NextAsync(e => e is SourceEvent.Started);
 
-    public async Task<SourceEvent.Interrupted> InterruptedAsync() => (SourceEvent.Interrupted)await NextAsync(e => e is SourceEvent.Interrupted);
+    public async Task<SourceEvent.Interrupted> InterruptedAsync() =>
+        (SourceEvent.Interrupted)await NextAsync(e => e is SourceEvent.Interrupted);
 
     public async Task<SourceEvent.Message> MessageAsync() => (SourceEvent.Message)await NextAsync(e => e is SourceEvent.Message);
 
@@ -110,17 +121,18 @@ public sealed class StreamProbe : IAsyncDisposable
     /// <summary>The next event that fits; positions and transactions passed over are seen to, others fail.</summary>
     public async Task<SourceEvent> NextAsync(Func<SourceEvent, bool> fits)
     {
-        using var patience = new CancellationTokenSource(Patience);
+        using var limit = new CancellationTokenSource(timeout);
         while (true)
         {
             SourceEvent happened;
             try
             {
-                happened = await Source.Events.ReadAsync(patience.Token);
+                happened = await Source.Events.ReadAsync(limit.Token);
             }
             catch (OperationCanceledException exception)
             {
-                throw new TimeoutException($"nothing that fits came; {Source.Status}; logged: {string.Join(" | ", Log.Entries)}", exception);
+                throw new TimeoutException(
+                    $"nothing that fits came; {Source.Status}; logged: {string.Join(" | ", Log.Entries)}", exception);
             }
 
             switch (happened)
@@ -190,12 +202,15 @@ public sealed class StreamProbe : IAsyncDisposable
             }
         }
 
-        return new SeenTransaction(committed.Xid, committed.CommitLsn, committed.EndLsn, committed.Touched, committed.WatchVersion, changes, chunks > 1);
+        return new SeenTransaction(
+            committed.Xid, committed.CommitLsn, committed.EndLsn, committed.Touched, committed.WatchVersion, changes, chunks > 1);
     }
 
     private static string Describe(ChangeReader change) => change.Kind switch
     {
-        ChangeKind.Relation => $"relation {change.Relation.Name}({string.Join(' ', change.Relation.Columns.Select(c => c.IsKey ? c.Name + "!" : c.Name))}) {change.Relation.Identity}",
+        ChangeKind.Relation =>
+            $"relation {change.Relation.Name}({string.Join(' ', change.Relation.Columns.Select(c => c.IsKey ? c.Name + "!" : c.Name))}) "
+                + $"{change.Relation.Identity}",
         ChangeKind.Insert => $"insert {change.Relation.Name} {Row(change.New)}",
         ChangeKind.Update when change.OldKind == OldTupleKind.None => $"update {change.Relation.Name} {Row(change.New)}",
         ChangeKind.Update => $"update {change.Relation.Name} {change.OldKind} {Row(change.Old)} -> {Row(change.New)}",
@@ -236,6 +251,7 @@ public sealed class CapturingLogger : ILogger<ReplicationSource>
 
     public bool IsEnabled(LogLevel logLevel) => true;
 
-    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+    public void Log<TState>(
+        LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
         entries.Enqueue((logLevel, formatter(state, exception)));
 }

@@ -23,11 +23,22 @@ public sealed class TransactionAssemblerTests : IDisposable
     {
         using var assembly = new Assembly(directory, long.MaxValue);
         using var transaction = assembly.Transaction(
-            100, 742, Relation(Watched, "public", "a", 'd'), Insert(Watched, "1"), Relation(Unwatched, "public", "b", 'd'), Insert(Unwatched, "2"), Insert(Watched, "3"), Type(1, "a", "b"),
+            100,
+            742,
+            Relation(Watched, "public", "a", 'd'),
+            Insert(Watched, "1"),
+            Relation(Unwatched, "public", "b", 'd'),
+            Insert(Unwatched, "2"),
+            Insert(Watched, "3"),
+            Type(1, "a", "b"),
             Truncate(0, Watched, 9), Message(true, 1, "p", []));
         Assert.Equal([Watched, Unwatched, 9], transaction.Touched);
-        Assert.Equal([ChangeKind.Relation, ChangeKind.Insert, ChangeKind.Relation, ChangeKind.Insert, ChangeKind.Truncate, ChangeKind.Message], Kinds(transaction));
-        Assert.Equal((742UL, new Lsn(100), new Lsn(110), 1L), (transaction.Xid, transaction.CommitLsn, transaction.EndLsn, transaction.WatchVersion));
+        Assert.Equal(
+            [ChangeKind.Relation, ChangeKind.Insert, ChangeKind.Relation, ChangeKind.Insert, ChangeKind.Truncate, ChangeKind.Message],
+            Kinds(transaction));
+        Assert.Equal(
+            (742UL, new Lsn(100), new Lsn(110), 1L),
+            (transaction.Xid, transaction.CommitLsn, transaction.EndLsn, transaction.WatchVersion));
     }
 
     [Fact]
@@ -48,7 +59,8 @@ public sealed class TransactionAssemblerTests : IDisposable
     public void Many_relations_are_each_named_once()
     {
         using var assembly = new Assembly(directory, long.MaxValue);
-        using var transaction = assembly.Transaction(100, 1, [.. Enumerable.Range(0, 300).Select(i => Insert((uint)(100 + (i % 100)), "x"))]);
+        using var transaction = assembly.Transaction(
+            100, 1, [.. Enumerable.Range(0, 300).Select(i => Insert((uint)(100 + (i % 100)), "x"))]);
         Assert.Equal(Enumerable.Range(100, 100).Select(i => (uint)i), transaction.Touched);
     }
 
@@ -57,7 +69,13 @@ public sealed class TransactionAssemblerTests : IDisposable
     {
         using var assembly = new Assembly(directory, long.MaxValue);
         assembly.Assembler.Reset(new Lsn(110), Lsn.Zero);
-        Assert.Null(assembly.FeedAll(Begin(100, 1), Relation(Watched, "public", "a", 'd'), Insert(Watched, "1"), Truncate(0, Watched), Message(true, 1, "p", []), Commit(100, 110)));
+        Assert.Null(assembly.FeedAll(
+            Begin(100, 1),
+            Relation(Watched, "public", "a", 'd'),
+            Insert(Watched, "1"),
+            Truncate(0, Watched),
+            Message(true, 1, "p", []),
+            Commit(100, 110)));
         using var next = assembly.Transaction(110, 2, Insert(Watched, "2"));
         Assert.Equal([ChangeKind.Relation, ChangeKind.Insert], Kinds(next));
         Assert.Equal([Watched], next.Touched);
@@ -74,7 +92,7 @@ public sealed class TransactionAssemblerTests : IDisposable
         Assert.Null(assembly.Feed(Message(false, 50, "p", [])));
         Assert.NotNull(assembly.Feed(Message(false, 51, "p", [])));
 
-        // The position was told, the message was not.
+        // The position was delivered, the message was not.
         assembly.Assembler.Reset(new Lsn(60), new Lsn(51));
         Assert.NotNull(assembly.Feed(Message(false, 60, "p", [])));
     }
@@ -116,7 +134,9 @@ public sealed class TransactionAssemblerTests : IDisposable
                     }
 
                     // One buffer over, which holds one message at least.
-                    Assert.True(assembly.Memory.HeldBytes <= Math.Max(budget, 64 * 1024) + 512 * 1024L || budget == long.MaxValue, $"seed {seed}: {assembly.Memory.HeldBytes} held");
+                    Assert.True(
+                        assembly.Memory.HeldBytes <= Math.Max(budget, 64 * 1024) + 512 * 1024L || budget == long.MaxValue,
+                        $"seed {seed}: {assembly.Memory.HeldBytes} held");
                 }
 
                 while (held.Count > 0)
@@ -151,7 +171,8 @@ public sealed class TransactionAssemblerTests : IDisposable
     [Fact]
     public void Messages_out_of_place_are_refused()
     {
-        byte[][] homeless = [Insert(Watched, "1"), Commit(1, 2), Relation(Watched, "a", "b", 'd'), Truncate(0), Message(true, 1, "p", []), Type(1, "a", "b"), Origin(1, "o"), [(byte)'S', 0], []];
+        byte[][] homeless =
+            [Insert(Watched, "1"), Commit(1, 2), Relation(Watched, "a", "b", 'd'), Truncate(0), Message(true, 1, "p", []), Type(1, "a", "b"), Origin(1, "o"), [(byte)'S', 0], []];
         foreach (var message in homeless)
         {
             using var assembly = new Assembly(directory, long.MaxValue);
@@ -247,7 +268,8 @@ public sealed class TransactionAssemblerTests : IDisposable
 
         public SourceEvent? FeedAll(params byte[][] messages) => messages.Select(Feed).ToList()[^1];
 
-        public CommittedTransaction Commit(ulong lsn) => Assert.IsType<SourceEvent.Transaction>(Feed(PgOutputBytes.Commit(lsn, lsn + 10))).Committed;
+        public CommittedTransaction Commit(ulong lsn) =>
+            Assert.IsType<SourceEvent.Transaction>(Feed(PgOutputBytes.Commit(lsn, lsn + 10))).Committed;
 
         public CommittedTransaction Transaction(ulong lsn, uint xid, params byte[][] messages)
         {

@@ -13,7 +13,7 @@ sealed class ModelSource(ModelDatabase database, Random random) : IChangeSource
     private HashSet<uint> watched = [];
     private long version;
     private int next;
-    private bool isNudged;
+    private bool isProgressWanted;
 
     public ChannelReader<SourceEvent> Events => events.Reader;
 
@@ -35,7 +35,7 @@ sealed class ModelSource(ModelDatabase database, Random random) : IChangeSource
 
     public void Acknowledge(Lsn position) => Acknowledged = position;
 
-    public void Nudge() => isNudged = true;
+    public void EmitProgressMessage() => isProgressWanted = true;
 
     public void Connect(bool isContinuation)
     {
@@ -76,14 +76,14 @@ sealed class ModelSource(ModelDatabase database, Random random) : IChangeSource
             return;
         }
 
-        if (isNudged || mayTellPosition)
+        if (isProgressWanted || mayTellPosition)
         {
-            if (isNudged)
+            if (isProgressWanted)
             {
                 database.Write();
             }
 
-            isNudged = false;
+            isProgressWanted = false;
             Delivered = database.InsertPosition;
             events.Writer.TryWrite(new SourceEvent.Position(Delivered));
         }

@@ -2,7 +2,7 @@ import { useEffect, useState } from "react";
 import type { TabProps } from "../shell/Tabs.tsx";
 import { Markdown } from "./Markdown.tsx";
 
-// The project's own pages, built in, so that they are here without a network. Each is a chunk that is loaded when it is opened.
+// The project's own pages, built in, so that they need no network. Each is a chunk that is loaded when it is opened.
 const pages = Object.entries(import.meta.glob<string>("../../../../docs/*.md", { query: "?raw", import: "default" }))
   .map(([path, load]) => ({ name: path.slice(path.lastIndexOf("/") + 1, -".md".length), load }))
   .sort((left, right) => left.name.localeCompare(right.name));

@@ -28,7 +28,7 @@ function blocks(lines: readonly string[]): ReactNode[] {
     } else if (heading) {
       at++;
       const Heading = `h${heading[1]!.length + 1}` as "h2" | "h3" | "h4" | "h5";
-      nodes.push(<Heading key={key}>{inline(heading[2]!)}</Heading>);
+      nodes.push(<Heading key={key} id={slug(heading[2]!)}>{inline(heading[2]!)}</Heading>);
     } else if (line.startsWith("|")) {
       nodes.push(<Table key={key} lines={take((next) => next.startsWith("|"))} />);
     } else if (isItem(line)) {
@@ -89,14 +89,34 @@ function inline(text: string): ReactNode[] {
     if (part.startsWith("`") && part.length > 2) return <code key={index}>{part.slice(1, -1)}</code>;
     if (part.startsWith("**") && part.length > 4) return <b key={index}>{inline(part.slice(2, -2))}</b>;
     const link = /^\[([^\]]+)\]\(([^)\s]+)\)$/.exec(part);
-    if (link) return <a key={index} href={destination(link[2]!)}>{inline(link[1]!)}</a>;
+    if (link) return link[2]!.startsWith("#") ? <SectionLink key={index} slug={link[2]!.slice(1)} text={link[1]!} /> : <a key={index} href={destination(link[2]!)}>{inline(link[1]!)}</a>;
     return part;
   });
 }
 
-/** Pages link to one another by file; here they are at a hash. Anything that is no web address or place on the page leads nowhere. */
+/** A link to a heading of the same page. The hash belongs to the tab, so it stays. */
+function SectionLink({ slug, text }: { slug: string; text: string }) {
+  return (
+    <a
+      href={location.hash}
+      onClick={(event) => {
+        event.preventDefault();
+        document.getElementById(slug)?.scrollIntoView();
+      }}
+    >
+      {inline(text)}
+    </a>
+  );
+}
+
+/** The id of a heading, made as GitHub makes it. */
+function slug(heading: string): string {
+  return heading.toLowerCase().replace(/[^\w\s-]/g, "").replaceAll(" ", "-");
+}
+
+/** Links between pages become hashes. A target that is not a page or a web address has no link. */
 function destination(target: string): string | undefined {
   const page = /^(?:\.\/)?([\w-]+)\.md/.exec(target);
   if (page) return `#/docs?${page[1]}`;
-  return /^(https?:|#)/.test(target) ? target : undefined;
+  return /^https?:/.test(target) ? target : undefined;
 }

@@ -9,7 +9,7 @@ import { writeMessage } from "./demoWrite.ts";
 
 const longestBody = 500;
 
-/** A chat whose messages are seen before the server has them. */
+/** A chat whose messages are shown before the server has them. */
 export function OptimisticTab({ isShown }: TabProps) {
   return <SyncProvider client={client}>{isShown && <Chat />}</SyncProvider>;
 }
@@ -42,7 +42,7 @@ function Chat() {
   return (
     <section className="chat" aria-label="Optimistic chat">
       <p>
-        What you say is shown at once, greyed while the server does not have it, and becomes the row itself at the very cut that holds it. When it is rejected, it goes.
+        A message is shown at once, in grey while the server does not have it. It becomes the row at the cut that holds it. A rejected message disappears.
       </p>
       <form onSubmit={say}>
         <input type="text" aria-label="Message" placeholder="Say something" maxLength={longestBody} value={body} onChange={(event) => setBody(event.target.value)} />

@@ -8,12 +8,12 @@ import { useChannel } from "./useChannel.ts";
 const longestUnfolded = 240;
 
 interface ChannelListenerProps {
-  /** Empty for none yet. */
+  /** Empty for none. */
   readonly channel: string;
   readonly onChannel: (channel: string) => void;
 }
 
-/** Takes the name of a channel, and shows its messages as they come. */
+/** Asks for the name of a channel, and shows its messages as they arrive. */
 export function ChannelListener({ channel, onChannel }: ChannelListenerProps) {
   const [name, setName] = useState(channel || "room:1");
   const listen = (event: FormEvent) => {
@@ -49,10 +49,10 @@ function Messages({ channel }: { channel: string }) {
         <b data-testid="channel-status">{status}</b> {channel}
       </p>
       {error !== null && <p className="notice error" role="alert">{error}</p>}
-      {hasGap && <p className="hint">Some messages that came while the connection was away are not held any more.</p>}
+      {hasGap && <p className="hint">Some messages that were sent while the connection was lost are no longer held.</p>}
       {messages.length === 0 && (
         <>
-          <p className="hint">Nothing yet. In psql, in the database of the outbox (the engine's own one is named where it was started, in the line “Database:”):</p>
+          <p className="hint">No messages yet. In psql, in the database of the outbox (for the embedded one, see the line “Database:” of the engine's output):</p>
           <CopyableText text={insertInto(channel)} />
         </>
       )}
@@ -78,7 +78,7 @@ function Message({ message: { id, name, data, timestamp, extras } }: { message: 
   );
 }
 
-/** Long data is folded to its beginning. */
+/** Long data is folded. */
 function MessageData({ text, headers }: { text: string; headers: string }) {
   if (text.length <= longestUnfolded) return <code className="message-data" title={headers}>{text}</code>;
   return (

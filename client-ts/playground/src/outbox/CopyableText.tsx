@@ -1,6 +1,6 @@
 import { useRef, useState } from "react";
 
-/** A command or a statement, and the way to take it along. */
+/** A command or a statement with a button to copy it. */
 export function CopyableText({ text }: { text: string }) {
   const [copied, setCopied] = useState<string | null>(null);
   const place = useRef<HTMLPreElement>(null);
@@ -10,7 +10,7 @@ export function CopyableText({ text }: { text: string }) {
       await navigator.clipboard.writeText(text);
       setCopied(text);
     } catch {
-      // Pages that are not served over TLS or from localhost have no clipboard: what is selected can be copied by hand.
+      // Pages that are not served over TLS or from localhost have no clipboard. The text is selected, to be copied by hand.
       getSelection()?.selectAllChildren(place.current!);
     }
   };

@@ -4,33 +4,33 @@ import { usePolled } from "../shell/polling.ts";
 import type { TabProps } from "../shell/Tabs.tsx";
 import { ChannelListener } from "./ChannelListener.tsx";
 import { CopyableText } from "./CopyableText.tsx";
-import { glanceOf, outOfSight, rateOf, withSample, type Glance, type Sample, type TargetGlance } from "./glance.ts";
+import { outboxStatusOf, unknownStatus, rateOf, withSample, type OutboxStatus, type Sample, type TargetStatus } from "./outboxStatus.ts";
 import { insertInto } from "./messages.ts";
 
 const server = "dotnet run --project src/SyncEngine.Server --";
 const toTheHub = "--SyncEngine:Outbox:Targets:0:Target=hub";
 
-const ask = async (signal: AbortSignal): Promise<Glance> => {
+const ask = async (signal: AbortSignal): Promise<OutboxStatus> => {
   const [health, metrics] = await Promise.all([request("/health/ready", { signal }), request("/metrics", { signal })]);
-  return glanceOf(health, String(metrics.body));
+  return outboxStatusOf(health, String(metrics.body));
 };
 
-/** How the outbox does, and what its channels say. */
+/** The state of the outbox, and the messages of its channels. */
 export function OutboxTab({ search, onSearch, isShown }: TabProps) {
   const channel = new URLSearchParams(search).get("channel") ?? "";
   const listen = (name: string) => onSearch(name === "" ? "" : new URLSearchParams({ channel: name }).toString());
   return (
     <section className="outbox" aria-label="Outbox">
-      <p>A backend writes an event into a table, in the transaction of its data; the engine publishes it, per channel in the order in which rows became visible.</p>
+      <p>A backend writes an event into a table, in the transaction of its data. The engine publishes it, per channel in the order in which rows became visible.</p>
       {isShown && <Outbox channel={channel} onChannel={listen} />}
     </section>
   );
 }
 
 function Outbox({ channel, onChannel }: { channel: string; onChannel: (channel: string) => void }) {
-  const [glance] = usePolled(ask, outOfSight, 1_000);
-  if (glance === null) return null;
-  switch (glance.state) {
+  const [outbox] = usePolled(ask, unknownStatus, 1_000);
+  if (outbox === null) return null;
+  switch (outbox.state) {
     case "unreachable":
       return <p className="notice passing">The engine does not answer. It is asked every second.</p>;
     case "closed":
@@ -38,10 +38,10 @@ function Outbox({ channel, onChannel }: { channel: string; onChannel: (channel: 
     case "open":
       return (
         <>
-          <Figures glance={glance} />
+          <Figures outbox={outbox} />
           <ChannelListener channel={channel} onChannel={onChannel} />
-          {!glance.targets.some(({ name }) => name === "hub") && (
-            <p className="hint">Channels go to {glance.targets.map(({ name }) => name).join(" and ")}; here you hear those that SyncEngine:Outbox:Targets sends to the hub.</p>
+          {!outbox.targets.some(({ name }) => name === "hub") && (
+            <p className="hint">Channels go to {outbox.targets.map(({ name }) => name).join(" and ")}; this page receives those that SyncEngine:Outbox:Targets sends to the hub.</p>
           )}
         </>
       );
@@ -51,18 +51,18 @@ function Outbox({ channel, onChannel }: { channel: string; onChannel: (channel: 
 function Invitation() {
   return (
     <div className="invitation" data-testid="outbox-closed">
-      <p>The outbox is not open on this engine. Stop it and start it like this, and it makes the tables that it needs in its own PostgreSQL and publishes to the hub, so that you can listen here:</p>
+      <p>The outbox is not open on this engine. Stop the engine and start it with this option. It then creates the tables in its own PostgreSQL and publishes to the hub, and you can listen here:</p>
       <CopyableText text={`${server} ${toTheHub}`} />
-      <p>Then write a message, in psql at the address that its line “Database:” names, and see it arrive in this tab:</p>
+      <p>Then write a message in psql, at the address in the line “Database:” of its output. It arrives in this tab:</p>
       <CopyableText text={insertInto("room:1")} />
       <p>On a database of your own, run the command “setup” with the same option first, and write the message there.</p>
     </div>
   );
 }
 
-function Figures({ glance }: { glance: Glance }) {
-  const { mode, targets, remarks, held, waiting, published, deadLetters } = glance;
-  const rate = useRate(glance);
+function Figures({ outbox }: { outbox: OutboxStatus }) {
+  const { mode, targets, remarks, blocked, waiting, published, deadLetters } = outbox;
+  const rate = useRate(outbox);
   return (
     <>
       <dl className="figures">
@@ -82,14 +82,14 @@ function Figures({ glance }: { glance: Glance }) {
           <b>{name}</b> {status === "up" ? "" : status} {detail}
         </p>
       ))}
-      {held !== "" && (
-        <p className="notice passing" data-testid="held">
-          {held}
+      {blocked !== "" && (
+        <p className="notice passing" data-testid="blocked">
+          {blocked}
         </p>
       )}
       {deadLetters > 0 && (
         <div className="notice passing">
-          <p>What a target refused for good is in sync.dead_letters, with the reason. This puts it back; give it the options that the engine was started with.</p>
+          <p>Messages that a target refused for good are in sync.dead_letters, with the reason. This command puts them back; start it with the options of the engine.</p>
           <CopyableText text={`${server} replay-dead-letters --all${targets.every(({ name }) => name === "hub") ? ` ${toTheHub}` : ""}`} />
         </div>
       )}
@@ -106,7 +106,7 @@ function Figure({ name, value, id }: { name: string; value: string; id: string }
   );
 }
 
-function Target({ target: { name, status, reason, published } }: { target: TargetGlance }) {
+function Target({ target: { name, status, reason, published } }: { target: TargetStatus }) {
   return (
     <li>
       <span className={`dot dot-${{ up: "ready", starting: "asking" }[status] ?? "error"}`} aria-hidden="true" />
@@ -118,9 +118,9 @@ function Target({ target: { name, status, reason, published } }: { target: Targe
   );
 }
 
-/** Each glance is an object of its own, taken when it was first shown. */
-function useRate(glance: Glance): number | null {
-  const seen = useRef<{ readonly glance: Glance | null; readonly samples: readonly Sample[] }>({ glance: null, samples: [] });
-  if (seen.current.glance !== glance) seen.current = { glance, samples: withSample(seen.current.samples, { at: performance.now(), published: glance.published }) };
+/** Takes one sample per status object. */
+function useRate(outbox: OutboxStatus): number | null {
+  const seen = useRef<{ readonly outbox: OutboxStatus | null; readonly samples: readonly Sample[] }>({ outbox: null, samples: [] });
+  if (seen.current.outbox !== outbox) seen.current = { outbox, samples: withSample(seen.current.samples, { at: performance.now(), published: outbox.published }) };
   return rateOf(seen.current.samples);
 }

@@ -1,4 +1,4 @@
-/** The series of one family: labels as they are written between the braces, and the value. */
+/** A series of a family: its labels as written between the braces, and its value. */
 export interface Series {
   readonly labels: string;
   readonly value: number;
@@ -14,5 +14,5 @@ export function seriesOf(text: string, family: string): readonly Series[] {
 
 export const sumOf = (text: string, family: string): number => seriesOf(text, family).reduce((sum, { value }) => sum + value, 0);
 
-/** The value of one label, without the escapes that names of ours do not need. */
+/** The value of one label. The engine's own labels need no escapes. */
 export const labelOf = ({ labels }: Series, name: string): string | undefined => new RegExp(`(?:^|,)${name}="([^"]*)"`).exec(labels)?.[1];

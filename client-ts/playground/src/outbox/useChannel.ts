@@ -1,33 +1,33 @@
 import { useEffect, useState } from "react";
 import { client } from "../engine.ts";
-import { hear, silence, textOf, type Heard } from "./messages.ts";
+import { append, emptyLog, textOf, type ChannelLog } from "./messages.ts";
 
-/** Listens to a channel for as long as the component is mounted; after a lost connection it goes on after the last message. */
-export function useChannel(channel: string): Heard {
-  const [heard, setHeard] = useState(silence);
+/** Listens to a channel while the component is mounted. After a lost connection it resumes after the last message. */
+export function useChannel(channel: string): ChannelLog {
+  const [log, setLog] = useState(emptyLog);
 
   useEffect(() => {
-    let now = silence;
+    let now = emptyLog;
     let stop = () => {};
-    const tell = (next: Heard) => setHeard((now = next));
-    tell(silence);
-    const release = client.hold({
+    const show = (next: ChannelLog) => setLog((now = next));
+    show(emptyLog);
+    const release = client.keepConnected({
       opened: () => {
         stop();
-        tell({ ...now, status: "connecting", hasGap: false, error: null });
+        show({ ...now, status: "connecting", hasGap: false, error: null });
         stop = client.channel(channel, now.from, {
-          item: (item) => tell(hear(now, item)),
+          item: (item) => show(append(now, item)),
           ended: (error) => {
-            // A connection that is lost says so itself; an error that came as an item is told already.
-            if (error !== null && error.code !== "network_error") tell({ ...now, status: "ended", error: textOf(error) });
+            // A lost connection calls `lost`, and an error that came as an item is shown already.
+            if (error !== null && error.code !== "network_error") show({ ...now, status: "ended", error: textOf(error) });
           },
         });
       },
       lost: (error) => {
         stop();
-        tell({ ...now, status: "connecting", error: error === undefined ? null : textOf(error) });
+        show({ ...now, status: "connecting", error: error === undefined ? null : textOf(error) });
       },
-      refused: (error) => tell({ ...now, status: "ended", error: textOf(error) }),
+      refused: (error) => show({ ...now, status: "ended", error: textOf(error) }),
     });
     return () => {
       stop();
@@ -35,5 +35,5 @@ export function useChannel(channel: string): Heard {
     };
   }, [channel]);
 
-  return heard;
+  return log;
 }

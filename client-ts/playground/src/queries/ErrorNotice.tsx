@@ -5,12 +5,12 @@ interface ErrorNoticeProps {
   readonly problem: SyncError;
   /** The query as it was sent. */
   readonly sql: string;
-  /** True while the engine or the client tries again by itself, and rows of an earlier cut are still shown. */
+  /** True while the engine or the client tries again by itself. Rows of an earlier cut are still shown. */
   readonly isPassing: boolean;
   readonly onPosition: (offset: number) => void;
 }
 
-/** What went wrong and what to do about it; for a mistake in the query, the place. */
+/** An error with its hint and, for a mistake in the query, its place. */
 export function ErrorNotice({ problem, sql, isPassing, onPosition }: ErrorNoticeProps) {
   const { code, message, detail, hint, sqlstate, position } = problem;
   return (
@@ -18,7 +18,7 @@ export function ErrorNotice({ problem, sql, isPassing, onPosition }: ErrorNotice
       <p className="notice-title">
         <code data-testid="code">{code}</code>
         {sqlstate && <span className="sqlstate">SQLSTATE {sqlstate}</span>}
-        {isPassing && <span>Being tried again; until then, rows are those of an earlier cut.</span>}
+        {isPassing && <span>It is tried again. Until then the rows are those of an earlier cut.</span>}
       </p>
       <p data-testid="message">{message}</p>
       {position !== undefined && <Excerpt sql={sql} position={position} onPosition={onPosition} />}
@@ -39,7 +39,7 @@ function Excerpt({ sql, position, onPosition }: { sql: string; position: number;
       <pre className="excerpt" data-testid="excerpt" aria-hidden="true" tabIndex={-1}>
         {lineText}
         {"\n"}
-        {/* The same text, unseen, brings the caret under its place whatever the width of the characters. */}
+        {/* The same text, invisible, puts the caret at its place for any width of characters. */}
         <span className="unseen">{before}</span>
         <span className="caret" data-testid="caret">
           ^

@@ -3,7 +3,7 @@ import { client } from "../engine.ts";
 import { Dialog } from "../shell/Dialog.tsx";
 import type { RunQuery } from "./paneState.ts";
 
-/** The whole plan of the running query, asked for when it is wanted. */
+/** The plan of the running query in full, loaded on request. */
 export function PlanDetails({ run }: { run: RunQuery | null }) {
   const [shown, setShown] = useState<{ text: string } | "asking" | null>(null);
   if (run === null) return null;

@@ -15,7 +15,7 @@ export function QueriesTab({ search, onSearch, isShown }: TabProps) {
   const at = Math.max(0, panes.findIndex(({ id }) => id === current));
   const write = (index: number) => pane(index)?.querySelector("textarea")?.focus();
 
-  // A pane that was just added is where one wants to write; beside the last one that was closed, the neighbour takes the focus.
+  // A new pane takes the focus. When the focused pane was closed, its neighbour takes it.
   const count = useRef(panes.length);
   useEffect(() => {
     const before = count.current;

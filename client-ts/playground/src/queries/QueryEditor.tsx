@@ -5,13 +5,13 @@ import { sqlTokens } from "./sqlTokens.ts";
 interface QueryEditorProps {
   readonly label: string;
   readonly sql: string;
-  /** Where the engine found a mistake in this very text: in characters, from 1. */
+  /** The position of a mistake in this text, in characters, from 1. */
   readonly position: number | null;
   readonly onChange: (sql: string) => void;
   readonly ref: Ref<HTMLTextAreaElement>;
 }
 
-/** A text area over a coloured copy of its text. The copy gives it its height, so that a query is seen whole. */
+/** A text area over a coloured copy of its text. The copy sets the height, so that the whole query is visible. */
 export function QueryEditor({ label, sql, position, onChange, ref }: QueryEditorProps) {
   const tokens = useMemo(() => sqlTokens(sql), [sql]);
   const mistake = position === null ? null : wordAt(sql, position);

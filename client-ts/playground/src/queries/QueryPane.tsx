@@ -32,7 +32,7 @@ interface QueryPaneProps {
   readonly onCurrent: (id: number) => void;
 }
 
-/** One query: its text and parameters, what the engine says of it, and its rows. */
+/** One query: its text and parameters, its status and plan, and its rows. */
 export const QueryPane = memo(function QueryPane({ state, number, dispatch, onCurrent }: QueryPaneProps) {
   const { id, sql, parameters, run } = state;
   const editor = useRef<HTMLTextAreaElement>(null);
@@ -137,10 +137,10 @@ export const QueryPane = memo(function QueryPane({ state, number, dispatch, onCu
           <span className="left">−{marks.left}</span>
         </span>
         <span className="spring" />
-        <span title="Commit → screen: from the commit in Postgres to the painted rows; median of the last 50 diffs, and the last">
+        <span title="Commit → screen: from the commit in PostgreSQL to the painted rows; median of the last 50 diffs, and the last">
           commit → screen <b data-testid="latency-median">{milliseconds(medianOf(latency))}</b> p50 · <b data-testid="latency-last">{milliseconds(lastOf(latency))}</b> last
         </span>
-        <span title="The position in the write-ahead log that these rows are of">
+        <span title="The position in the write-ahead log at which the result has these rows">
           cut <code data-testid="cut">{result.cut ?? "–"}</code>
         </span>
       </footer>

@@ -7,7 +7,7 @@ import type { LiveResult, ResultStatus } from "./useLiveResult.ts";
 /** Rows drawn at once; more on request, since a browser lays out a table whole. */
 const pageSize = 500;
 
-/** The rows as they are, with what has just happened to them. */
+/** The rows with their marks. */
 export function ResultTable({ label, result, marks }: { label: string; result: LiveResult; marks: RowMarks }) {
   const [limit, setLimit] = useState(pageSize);
   const { columns } = result;
@@ -35,7 +35,7 @@ export function ResultTable({ label, result, marks }: { label: string; result: L
           ))}
         </tbody>
       </table>
-      {marks.shown.length === 0 && <p className="no-rows">{result.status === "live" ? "No rows at this cut. They appear here as soon as there are some." : emptyWords[result.status]}</p>}
+      {marks.shown.length === 0 && <p className="no-rows">{result.status === "live" ? "No rows at this cut. New rows appear here." : emptyWords[result.status]}</p>}
       {more > 0 && (
         <button type="button" className="more" onClick={() => setLimit(limit + pageSize)}>
           Show {Math.min(more, pageSize)} more of {more.toLocaleString("en")}
@@ -50,7 +50,7 @@ const emptyWords: Record<ResultStatus, string> = {
   connecting: "Connecting to the engine…",
   snapshot: "Reading the rows…",
   live: "This result has no columns.",
-  reconnecting: "The engine is not reached. Trying again…",
+  reconnecting: "The engine cannot be reached. Trying again…",
   stale: "No rows yet.",
   error: "No rows.",
 };
@@ -61,7 +61,7 @@ const Row = memo(function Row({ shown: { row, mark }, columns }: { shown: ShownR
       {columns.map(({ name, type }, index) => {
         const change = mark?.columns.get(name);
         const text = cellText(row[name]);
-        // A cell that changes while it still flashes is a new element, so that it flashes again.
+        // A cell that changes while it flashes becomes a new element, so that it flashes again.
         return (
           <td
             key={`${index} ${change ?? ""}`}

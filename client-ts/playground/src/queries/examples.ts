@@ -10,7 +10,7 @@ export interface Example {
   readonly values: readonly Json[];
 }
 
-/** On the demo schema: rooms, messages, orders, stock. They walk from one table to what Postgres must run again. */
+/** Examples on the demo schema: rooms, messages, orders, stock. The first run inside the engine, the last are run by PostgreSQL. */
 const onDemo: readonly Example[] = [
   {
     title: "Messages of a room",
@@ -43,8 +43,8 @@ const onDemo: readonly Example[] = [
     values: ["20"],
   },
   {
-    title: "Rooms and their last word",
-    about: "A lateral join, by which the tiers differ: see the plan",
+    title: "Rooms and their last message",
+    about: "A lateral join: see its plan",
     sql: "SELECT r.id, r.name, last.author, last.body\nFROM rooms r\nLEFT JOIN LATERAL (\n  SELECT author, body FROM messages m\n  WHERE m.room_id = r.id\n  ORDER BY m.id DESC LIMIT 1\n) last ON true",
     values: [],
   },
@@ -52,10 +52,10 @@ const onDemo: readonly Example[] = [
 
 const relationsShown = 5;
 
-/** What is one click away, once it is known which database this is. */
+/** The examples of this database; empty before `chooseExamples`. */
 export let examples: readonly Example[] = [];
 
-/** The demo's examples on the demo; elsewhere the newest rows of a few tables that the caller may read. Nothing when the engine does not say. */
+/** Chooses the demo's examples on the demo, elsewhere the newest rows of a few readable tables. */
 export async function chooseExamples(ask: typeof request): Promise<void> {
   try {
     const signal = AbortSignal.timeout(2_000);
@@ -63,12 +63,12 @@ export async function chooseExamples(ask: typeof request): Promise<void> {
     if (isObject(demo.body) && demo.body["available"] === true) examples = onDemo;
     else examples = onTables((await ask("/schema", { signal })).body);
   } catch {
-    // The page says by itself that the engine is not reached.
+    // The status bar shows that the engine cannot be reached.
     examples = onDemo;
   }
 }
 
-/** Of the answer of `GET /schema`: tables that can be followed and have a primary key to order by. */
+/** Examples from the answer of `GET /schema`: live tables with a primary key. */
 export function onTables(schema: unknown): readonly Example[] {
   const relations = isObject(schema) && Array.isArray(schema["relations"]) ? schema["relations"].filter(isObject) : [];
   return relations

@@ -19,7 +19,7 @@ export function medianOf(latency: Latency): number | undefined {
   return sorted[Math.ceil(sorted.length / 2) - 1];
 }
 
-/** Three figures are enough to see; below a millisecond they would be noise of the clock. */
+/** At most three digits; more would be noise of the clock. */
 export function milliseconds(value: number | undefined): string {
   if (value === undefined) return "–";
   if (value >= 9_950) return `${(value / 1000).toFixed(1)} s`;

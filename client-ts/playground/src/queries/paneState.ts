@@ -3,7 +3,7 @@ import { isObject } from "../json.ts";
 import { parameterOf, parameterValues, type Parameter } from "./parameters.ts";
 import { parameterCount } from "./sqlTokens.ts";
 
-/** What a pane holds of itself: the text being written and the query that was last run. */
+/** The state of a pane: its text and the query that was last run. */
 export interface PaneState {
   readonly id: number;
   readonly sql: string;
@@ -11,7 +11,7 @@ export interface PaneState {
   readonly run: RunQuery | null;
 }
 
-/** A query that was run. Running again makes a new object, also of the same text. */
+/** A query that was run. Running it again makes a new object, also for the same text. */
 export interface RunQuery {
   readonly sql: string;
   readonly values: readonly Json[];
@@ -28,7 +28,7 @@ export function hashOf(panes: readonly PaneState[]): string {
   return search.toString();
 }
 
-/** The panes that a hash describes; null when it describes none. What is broken in it is left out. */
+/** The panes of a hash; null for none. Malformed parts are left out. */
 export function panesOf(search: string): Pick<PaneState, "sql" | "parameters">[] | null {
   const panes: { sql: string; parameters: readonly Parameter[] }[] = [];
   for (const [name, value] of new URLSearchParams(search)) {
@@ -39,7 +39,7 @@ export function panesOf(search: string): Pick<PaneState, "sql" | "parameters">[]
   return panes.length > 0 ? panes : null;
 }
 
-// JSON that does not parse yet is kept as the object {"json": text}: it is being written.
+// JSON that does not parse yet is saved as the object {"json": text}.
 function savedValues(parameters: readonly Parameter[], count: number): Json[] {
   return Array.from({ length: count }, (_, index) => {
     const parameter = parameters[index];

@@ -1,9 +1,9 @@
 import type { Json } from "@syncengine/client";
 
-/** How the text in a parameter's field becomes its value. Postgres gives it its type. */
+/** The way in which a field's text becomes a value. PostgreSQL decides the type. */
 export type ParameterForm = "value" | "json" | "null";
 
-/** One parameter as the reader typed it. */
+/** One parameter as it was typed. */
 export interface Parameter {
   readonly form: ParameterForm;
   readonly text: string;
@@ -11,13 +11,13 @@ export interface Parameter {
 
 export const emptyParameter: Parameter = { form: "value", text: "" };
 
-/** The parameters padded to `count`; those beyond it are kept, so that a `$2` deleted and typed again finds its value. */
+/** The parameters padded to `count`. Further ones are kept, so that a `$2` that is deleted and typed again has its value. */
 export function padded(parameters: readonly Parameter[], count: number): readonly Parameter[] {
   if (parameters.length >= count) return parameters;
   return [...parameters, ...Array<Parameter>(count - parameters.length).fill(emptyParameter)];
 }
 
-/** What is sent: a string as typed, a JSON document, or null. Throws a SyntaxError naming the parameter when its JSON is none. */
+/** The values to send: a string as typed, a JSON document, or null. Throws a SyntaxError that names the parameter with malformed JSON. */
 export function parameterValues(parameters: readonly Parameter[], count: number): Json[] {
   return padded(parameters, count)
     .slice(0, count)

@@ -1,15 +1,15 @@
-/** Where in a text something is, for people. */
+/** A position in a text, as line and column. */
 export interface TextPosition {
   /** From 1. */
   readonly line: number;
   /** In characters, from 1. */
   readonly column: number;
   readonly lineText: string;
-  /** What stands before it in its line. */
+  /** The text before it in its line. */
   readonly before: string;
 }
 
-/** The index into the string of a position as Postgres counts it: in characters, from 1. A string counts an emoji as two. */
+/** The index into the string of a position as PostgreSQL counts it: in characters, from 1. A string counts an emoji as two. */
 export function characterOffset(text: string, position: number): number {
   let offset = 0;
   for (const character of text) {
@@ -19,7 +19,7 @@ export function characterOffset(text: string, position: number): number {
   return offset;
 }
 
-/** The word, or else the one sign, that begins at a position; at the end of the text, the last one before it. */
+/** The word or the sign at a position; at the end of the text, the last one before it. */
 export function wordAt(text: string, position: number): { readonly start: number; readonly end: number } {
   const offset = characterOffset(text, position);
   const start = offset < text.length ? offset : Math.max(0, text.trimEnd().length - 1);

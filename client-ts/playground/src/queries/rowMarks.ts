@@ -1,25 +1,25 @@
 /** A row of a result, by column name. */
 export type ResultRow = Readonly<Record<string, unknown>>;
 
-/** How long a change stays to be seen, in milliseconds; the style sheet's animations take as long. */
+/** How long a change stays visible, in milliseconds; the style sheet's animations take as long. */
 export const markLifetime = 1600;
 
-/** A row as it is shown: also one that has left, for as long as its leaving is to be seen. */
+/** A row as it is shown, also one that has left recently. */
 export interface ShownRow {
   readonly key: string;
   readonly row: ResultRow;
   readonly mark: RowMark | null;
 }
 
-/** What has just happened to a row. `until` is when it stops being news. */
+/** A recent change of a row. `until` is when its mark ends. */
 export interface RowMark {
   readonly kind: "entered" | "changed" | "left";
   readonly until: number;
-  /** For `changed`: the columns, each with the number of the change, by which a second flash is told from the first. */
+  /** For `changed`: the columns, each with the number of the change, so that a second flash differs from the first. */
   readonly columns: ReadonlyMap<string, number>;
 }
 
-/** The shown rows and what they were made from. */
+/** The shown rows and the rows that they were made from. */
 export interface RowMarks {
   readonly rows: readonly ResultRow[] | null;
   readonly shown: readonly ShownRow[];
@@ -31,7 +31,7 @@ export interface RowMarks {
 
 export const noRowMarks: RowMarks = { rows: null, shown: [], entered: 0, changed: 0, left: 0, step: 0 };
 
-/** A result as it has arrived. Of one that is not ordered, the page may choose the order. */
+/** A result as it arrived. The page chooses the order of one that is not ordered. */
 export interface ArrivedRows {
   readonly rows: readonly ResultRow[];
   readonly ordered: boolean;
@@ -39,9 +39,8 @@ export interface ArrivedRows {
 }
 
 /**
- * The next picture: `rows` compared by key with what is shown. The first rows of a result are no news.
- * A row that left stays behind the row that it followed. Without an order, rows stay where they are and new ones come on top,
- * where they are seen.
+ * Compares `rows` with the shown rows by key, and marks what changed. The first rows of a result get no mark.
+ * A row that left stays behind the row that it followed. Without an order, rows keep their places and new ones come on top.
  */
 export function marked(marks: RowMarks, { rows, ordered, keyOf }: ArrivedRows, now: number): RowMarks {
   if (rows === marks.rows) return marks;
@@ -55,7 +54,7 @@ export function marked(marks: RowMarks, { rows, ordered, keyOf }: ArrivedRows, n
   const counts = { entered: 0, changed: 0, left: 0 };
   const until = now + markLifetime;
 
-  // Those that are gone, by the key of the last row before them that is still there.
+  // Rows that left, by the key of the last remaining row before them.
   const gone = new Map<string | null, ShownRow[]>();
   let anchor: string | null = null;
   for (const shown of marks.shown) {
@@ -96,7 +95,7 @@ export function marked(marks: RowMarks, { rows, ordered, keyOf }: ArrivedRows, n
   };
 }
 
-/** The picture without what is no longer news. */
+/** The rows without marks that have ended. */
 export function withoutOldMarks(marks: RowMarks, now: number): RowMarks {
   if (!marks.shown.some((shown) => shown.mark !== null && shown.mark.until <= now)) return marks;
   const shown = marks.shown

@@ -1,4 +1,4 @@
-/** What a stretch of SQL text is. Enough to colour it and to find its parameters; the engine alone decides what it means. */
+/** The kinds of SQL tokens, as far as colours and parameters need them. The engine alone decides the meaning. */
 export type SqlTokenKind = "keyword" | "text" | "string" | "number" | "parameter" | "comment";
 
 export interface SqlToken {
@@ -13,7 +13,7 @@ const keywords = new Set(
    TRUE UNBOUNDED UNION USING VALUES WHEN WHERE WINDOW WITH`.split(/\s+/),
 );
 
-// In the order in which they are tried. A string or comment without its end runs to the end of the text, as it does for Postgres.
+// In the order in which they are tried. A string or comment without its end runs to the end of the text, as it does for PostgreSQL.
 const patterns: readonly (readonly [SqlTokenKind, RegExp])[] = [
   ["comment", /--[^\n]*/y],
   ["string", /[eE]'(?:[^'\\]|\\.|'')*'?/sy],
@@ -26,7 +26,7 @@ const patterns: readonly (readonly [SqlTokenKind, RegExp])[] = [
   ["text", /[^]/y],
 ];
 
-/** The text cut into tokens; put together again they are the text. */
+/** The tokens of a text; joined they are the text again. */
 export function sqlTokens(sql: string): SqlToken[] {
   const tokens: SqlToken[] = [];
   let at = 0;
@@ -48,7 +48,7 @@ export function parameterCount(sql: string): number {
   const numbers = sqlTokens(sql)
     .filter((token) => token.kind === "parameter")
     .map((token) => Number(token.text.slice(1)))
-    // Beyond this the number is a slip of the keyboard (Postgres itself stops at 65535); the engine says so when asked.
+    // A higher number is a typing error (PostgreSQL stops at 65535). The engine reports it.
     .filter((number) => number <= 99);
   return Math.max(0, ...numbers);
 }
@@ -57,7 +57,7 @@ export function parameterCount(sql: string): number {
 export const hasNoOrder = (sql: string): boolean =>
   !sqlTokens(sql).some((token) => token.kind === "keyword" && token.text.toUpperCase() === "ORDER");
 
-// Block comments nest in Postgres, which no regular expression follows.
+// Block comments nest in PostgreSQL, which no regular expression can follow.
 function blockComment(sql: string, at: number): SqlToken | undefined {
   if (!sql.startsWith("/*", at)) return undefined;
   let depth = 0;

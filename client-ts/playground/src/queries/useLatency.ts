@@ -21,7 +21,7 @@ export function useLatency(run: RunQuery | null): Latency {
       setState((state) => ({ of: run, latency: samples.reduce(withSample, state.of === run ? state.latency : noLatency) }));
     };
 
-    // The pane renders in the frame after the change, and so does the call that is asked for here.
+    // The pane renders in the frame after the change, and so does this call.
     const end = client.liveQuery(run.sql, run.values).onFrame((observation) => {
       if (observation.type !== "diff" || observation.commitTime === null) return;
       waiting.push(Date.parse(observation.commitTime));

@@ -5,7 +5,7 @@ import type { RunQuery } from "./paneState.ts";
 import type { ResultRow } from "./rowMarks.ts";
 import { hasNoOrder } from "./sqlTokens.ts";
 
-/** The client's statuses, and the one it tells beside them: the rows are of an earlier cut. */
+/** The client's statuses, and `stale` while the rows are those of an earlier cut. */
 export type ResultStatus = LiveStatus | "stale";
 
 /** A running query as a pane shows it. */
@@ -17,22 +17,21 @@ export interface LiveResult {
   readonly keyOf: (row: ResultRow) => string;
   readonly plan: Plan | null;
   readonly cut: string | null;
-  /** What is wrong: the query has ended, fails at present, or waits for the engine. */
+  /** The error: the query has ended, fails at present, or waits for the engine. */
   readonly problem: SyncError | null;
 }
 
 const idle: LiveState = { rows: [], status: "idle", error: null, stale: null, plan: null, columns: [], cut: null };
 
-/** Follows the query that is run, and nothing while there is none. */
+/** Follows the query that is run, if any. */
 export function useLiveResult(run: RunQuery | null): LiveResult {
   const live = useMemo(() => (run === null ? null : client.liveQuery(run.sql, run.values)), [run]);
 
-  // The store itself and not the client's hook: a pane under a stream of thousands of changes a second renders once per frame,
-  // which is as often as anybody sees it.
+  // The store and not the client's hook: with thousands of changes a second a pane still renders once per frame.
   const subscribe = useCallback((listener: () => void) => (live === null ? () => {} : onceAFrame(live.subscribe, listener)), [live]);
   const state = useSyncExternalStore(subscribe, () => live?.state ?? idle);
 
-  // Running the same text again means: try again.
+  // Running the same text again tries again.
   useEffect(() => {
     if (live?.status === "error") live.retry();
   }, [live]);
@@ -52,7 +51,7 @@ export function useLiveResult(run: RunQuery | null): LiveResult {
   );
 }
 
-/** A change is told in the next frame, before its paint; those that come until then are told with it. */
+/** Calls the listener once in the next frame, before its paint, for all changes until then. */
 function onceAFrame(subscribe: (listener: () => void) => () => void, listener: () => void): () => void {
   let frame = 0;
   const end = subscribe(() => {

@@ -19,7 +19,7 @@ interface Panes {
   readonly nextId: number;
 }
 
-/** The panes, kept in `search` by `onSearch`; another `search` from outside (a link, the Back key) replaces them. */
+/** The panes, written to `search` by `onSearch`. Another `search` from outside (a link, the Back key) replaces them. */
 export function usePanes(search: string, onSearch: (search: string) => void): readonly [readonly PaneState[], (action: PaneAction) => void] {
   const [{ panes }, dispatch] = useReducer(step, search, opened);
 
@@ -43,10 +43,10 @@ export function usePanes(search: string, onSearch: (search: string) => void): re
   return [panes, useCallback((action: PaneAction) => dispatch(action), [])];
 }
 
-/** The examples that an empty link opens: one that is maintained from the stream, and one that Postgres answers. */
+/** The examples that an empty link opens: an incremental one and a requery. */
 const opensFirst: readonly number[] = [0, 2];
 
-/** A pane runs when it is opened, from a link or an example: what it shows is what the link is for. */
+/** A pane that is opened from a link or an example runs at once. */
 function opened(search: string): Panes {
   const saved = panesOf(search);
   if (saved === null) return examples.filter((_, index) => opensFirst.includes(index)).reduce<Panes>((panes, example) => added(panes, example), { panes: [], nextId: 1 });
@@ -89,7 +89,7 @@ const changed = (state: Panes, id: number, change: (pane: PaneState) => PaneStat
   panes: state.panes.map((pane) => (pane.id === id ? change(pane) : pane)),
 });
 
-/** A pane without text has nothing to run; one whose JSON does not parse says so itself and keeps what runs. */
+/** A pane without text runs nothing. A pane with malformed JSON shows that, and keeps the query that runs. */
 function run(pane: PaneState): PaneState {
   if (pane.sql.trim() === "") return { ...pane, run: null };
   try {

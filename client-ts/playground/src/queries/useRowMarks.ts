@@ -4,8 +4,8 @@ import { marked, nextMarkEnd, noRowMarks, withoutOldMarks, type RowMarks } from 
 import type { LiveResult } from "./useLiveResult.ts";
 
 /**
- * The rows of a running query with their marks. A query that is run anew begins with rows that are no news.
- * While rows are being read again, the picture stays as it was; then it shows what is different.
+ * The rows of a running query with their marks. A query that is run again begins with unmarked rows.
+ * While rows are read again, the old rows stay; then the differences are marked.
  */
 export function useRowMarks({ status, rows, ordered, keyOf }: LiveResult, run: RunQuery | null): RowMarks {
   const [{ of, marks }, setState] = useState<{ of: RunQuery | null; marks: RowMarks }>({ of: run, marks: noRowMarks });
@@ -25,9 +25,9 @@ export function useRowMarks({ status, rows, ordered, keyOf }: LiveResult, run: R
     const end = nextMarkEnd(marks);
     if (end === null) return;
     const timer = setTimeout(
-      // A timer may fire a moment early; the end that it was set for has come all the same.
+      // A timer may fire a moment early, so the time is at least the end that it was set for.
       () => setState((state) => ({ ...state, marks: withoutOldMarks(state.marks, Math.max(performance.now(), end)) })),
-      // Under a stream of changes some mark ends at every moment; a tenth of a second is soon enough.
+      // With many changes some mark ends at every moment; a tenth of a second is soon enough.
       Math.max(100, end - performance.now()),
     );
     return () => clearTimeout(timer);

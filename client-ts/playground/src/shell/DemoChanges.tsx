@@ -16,7 +16,7 @@ const ask = async (signal: AbortSignal): Promise<DemoState> => {
   return status === 200 && isObject(body) ? { available: body["available"] === true, running: body["running"] === true } : unavailable;
 };
 
-/** Has the engine write a stream of changes into the demo tables. Nothing at all on a database that is not the demo's. */
+/** Starts and stops a stream of changes in the demo tables. Shows nothing on any other database. */
 export function DemoChanges() {
   const [state, askAgain] = usePolled(ask, unavailable, 5_000);
   const [asked, setAsked] = useState<"nothing" | "waiting" | { refused: string }>("nothing");

@@ -1,6 +1,6 @@
 import { useEffect, useRef, type ReactNode } from "react";
 
-/** A modal dialog of the browser's own: it holds the focus, closes on Escape, and gives the focus back. */
+/** A modal dialog of the browser. It keeps the focus, closes on Escape, and returns the focus. */
 export function Dialog({ title, onClose, children }: { title: string; onClose: () => void; children: ReactNode }) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {

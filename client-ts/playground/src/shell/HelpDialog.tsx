@@ -1,7 +1,7 @@
 import { Dialog } from "./Dialog.tsx";
 import { editingShortcuts, singleKeyShortcuts, useSingleKeys, type Shortcut } from "./shortcuts.ts";
 
-/** The keys, and how to read the page. */
+/** The keys and the colours of the page. */
 export function HelpDialog({ onClose }: { onClose: () => void }) {
   const [singleKeys, setSingleKeys] = useSingleKeys();
   return (
@@ -18,10 +18,8 @@ export function HelpDialog({ onClose }: { onClose: () => void }) {
       <dl className="legend">
         <dt className="chip chip-incremental">incremental</dt>
         <dd>inside the engine, from the change itself</dd>
-        <dt className="chip chip-probe">probe</dt>
-        <dd>Postgres is asked about the changed keys only</dd>
         <dt className="chip chip-requery">requery</dt>
-        <dd>Postgres runs the query again when something it reads has changed</dd>
+        <dd>PostgreSQL runs the query again when a table that it reads has changed</dd>
       </dl>
       <h3>What the rows show</h3>
       <dl className="legend">
@@ -33,8 +31,8 @@ export function HelpDialog({ onClose }: { onClose: () => void }) {
         <dd>a row that is no longer in the result</dd>
       </dl>
       <p>
-        <b>Commit → screen</b> is the time from the commit in Postgres to the painted row, by the two machines' own clocks. Over a network it holds
-        as far as they agree.
+        <b>Commit → screen</b> is the time from the commit in PostgreSQL to the painted row, by the clocks of the two machines. Over a network it is as exact
+        as these clocks agree.
       </p>
     </Dialog>
   );

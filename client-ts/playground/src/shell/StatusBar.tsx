@@ -5,7 +5,7 @@ import { usePolled } from "./polling.ts";
 
 const ask = async (signal: AbortSignal) => healthOf(await request("/health/ready", { signal }));
 
-/** The engine's version and readiness, and the ways to its other doors. */
+/** The engine's version and readiness, and links to its other endpoints. */
 export function StatusBar() {
   const [health] = usePolled(ask, unreachable, 5_000);
   const state = health?.state ?? "asking";

@@ -1,6 +1,6 @@
 import { useRef, type ComponentType, type KeyboardEvent } from "react";
 
-/** What a tab is given: its part of the hash, how to write it, and whether it is the one that is seen. */
+/** The properties of a tab: its part of the hash, a function to write it, and whether the tab is shown. */
 export interface TabProps {
   readonly search: string;
   readonly onSearch: (search: string) => void;
@@ -14,7 +14,7 @@ export interface Tab {
   readonly Panel: ComponentType<TabProps>;
 }
 
-/** The row of tabs, by the keys that ARIA gives it: arrows, Home and End. */
+/** The row of tabs, with ARIA's keys: arrows, Home and End. */
 export function TabList({ tabs, current, onSelect }: { tabs: readonly Tab[]; current: string; onSelect: (id: string) => void }) {
   const list = useRef<HTMLDivElement>(null);
 

@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { Dialog } from "./Dialog.tsx";
 
-/** Takes the bearer token under which everything on the page is asked. */
+/** Asks for the bearer token that the page sends with every request. */
 export function TokenDialog({ token, onToken, onClose }: { token: string; onToken: (token: string) => void; onClose: () => void }) {
   const [text, setText] = useState(token);
   const use = (chosen: string) => {

@@ -1,7 +1,7 @@
 import type { Answer } from "../engine.ts";
 import { isObject } from "../json.ts";
 
-/** What GET /health/ready says. */
+/** The answer of GET /health/ready. */
 export interface Health {
   readonly state: "ready" | "not ready" | "unreachable";
   readonly version: string | null;
@@ -13,7 +13,7 @@ export interface HealthPart {
   readonly name: string;
   readonly status: string;
   readonly about: string;
-  /** What it says about its status; empty for nothing. */
+  /** The detail of its status; empty for none. */
   readonly detail: string;
 }
 
@@ -42,7 +42,7 @@ function healthPart(name: string, part: unknown): HealthPart {
     .filter(([, value]) => value !== null && value !== "" && typeof value !== "object")
     .map(([member, value]) => `${member} ${String(value)}`);
   const detail = typeof others["detail"] === "string" ? others["detail"] : "";
-  // Nothing is broken, so such a part is up for whoever watches over the engine; who looks at it sees that it does nothing.
+  // Such a part is up for monitoring, because nothing is broken. This page shows that it is off.
   const isOff = detail.startsWith("not configured");
   return { name, status: isOff ? "off" : String(status ?? ""), about: about.join(", "), detail };
 }

@@ -1,12 +1,12 @@
 import { useCallback, useEffect, useState } from "react";
 
-/** Where the page is: a tab, and that tab's own part of the hash. `#/tab?search`. */
+/** The place of the page: a tab and its part of the hash, `#/tab?search`. */
 export interface Place {
   readonly tab: string;
   readonly search: string;
 }
 
-/** The place in the URL's hash, and the way to another one. Writing replaces the entry: typing is no navigation. */
+/** The place in the URL's hash, and a function that changes it. It replaces the history entry, because typing is no navigation. */
 export function usePlace(): readonly [Place, (place: Place) => void] {
   const [place, setPlace] = useState(read);
   useEffect(() => {

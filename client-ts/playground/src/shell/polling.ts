@@ -1,8 +1,8 @@
 import { useCallback, useEffect, useRef, useState } from "react";
 
 /**
- * Asks again and again, `interval` milliseconds after each answer, for as long as the component is mounted and the page is visible.
- * `again` asks at once. A request that throws counts as the answer `failed`.
+ * Repeats a request `interval` milliseconds after each answer, while the component is mounted and the page is visible.
+ * The second result repeats it at once. A request that throws counts as the answer `failed`.
  */
 export function usePolled<T>(ask: (signal: AbortSignal) => Promise<T>, failed: T, interval: number): readonly [T | null, () => void] {
   const [answer, setAnswer] = useState<T | null>(null);
@@ -17,7 +17,7 @@ export function usePolled<T>(ask: (signal: AbortSignal) => Promise<T>, failed: T
       clearTimeout(timer);
       const mine = ++asked;
       const next = await ask(ended.signal).catch(() => failed);
-      // A round that was overtaken has nothing to say any more.
+      // A later round has begun, so this answer is out of date.
       if (ended.signal.aborted || mine !== asked) return;
       setAnswer(next);
       timer = setTimeout(visibleRound, interval);

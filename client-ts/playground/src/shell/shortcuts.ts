@@ -1,22 +1,22 @@
 import { useEffect, useEffectEvent, useSyncExternalStore } from "react";
 
-/** A key and what it does, as the help lists it. */
+/** A key and its action, as the help lists it. */
 export interface Shortcut {
   readonly keys: string;
   readonly does: string;
 }
 
-/** The key that commands are given with on this machine. */
+/** The modifier key of commands on this machine. */
 export const commandKey = /Mac|iPhone|iPad/.test(navigator.platform) ? "⌘" : "Ctrl";
 
-/** While a text is being written. They cannot be switched off: they need a modifier or do nothing else. */
+/** Keys in a text field. They cannot be switched off: they need a modifier or have no other use. */
 export const editingShortcuts: readonly Shortcut[] = [
   { keys: `${commandKey} Enter`, does: "Run the query" },
   { keys: "Esc", does: "Leave the field, so that single keys work" },
-  { keys: "Tab", does: "Go on to parameters, buttons and rows" },
+  { keys: "Tab", does: "Go to parameters, buttons and rows" },
 ];
 
-/** Anywhere else. */
+/** Keys outside text fields. */
 export const singleKeyShortcuts: readonly Shortcut[] = [
   { keys: "?", does: "This help" },
   { keys: "n", does: "New query beside the others" },
@@ -29,8 +29,8 @@ export const singleKeyShortcuts: readonly Shortcut[] = [
 ];
 
 /**
- * Calls `run` when the key is pressed outside of a text field and with no modifier, unless the reader has switched single keys off
- * (speech input and shaky hands press them unasked).
+ * Calls `run` when the key is pressed outside a text field and without a modifier, unless single keys are switched off.
+ * Speech input and tremor press keys unintentionally.
  */
 export function useShortcut(keys: string, run: (key: string) => void): void {
   const pressed = useEffectEvent((event: KeyboardEvent) => {
@@ -47,7 +47,7 @@ export function useShortcut(keys: string, run: (key: string) => void): void {
   }, []);
 }
 
-/** Whether single keys are on, and the switch. Kept for the next visit. */
+/** The setting of single keys, and a function that changes it. It is stored for the next visit. */
 export function useSingleKeys(): readonly [boolean, (on: boolean) => void] {
   return [useSyncExternalStore(subscribe, singleKeysAreOn), setSingleKeys];
 }

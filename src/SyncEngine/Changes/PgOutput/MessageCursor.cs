@@ -25,8 +25,6 @@ internal ref struct MessageCursor
         rest = message[1..];
     }
 
-    public readonly bool IsAtEnd => rest.IsEmpty;
-
     public byte Byte() => Take(1)[0];
 
     public short Int16() => BinaryPrimitives.ReadInt16BigEndian(Take(2));

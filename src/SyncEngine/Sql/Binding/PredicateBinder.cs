@@ -84,14 +84,16 @@ sealed class PredicateBinder(TableScope scope, OperandBinder operands)
         return new DistinctPredicate(column.Number, operands.Bind(operand, column));
     }
 
-    private static (ColumnReference Column, Expression Operand, bool IsFlipped) Sides(
-        Expression left, Expression right, Expression whole) => (left, right) switch
+    private static (ColumnReference Column, Expression Operand, bool IsFlipped) Sides(Expression left, Expression right, Expression whole)
     {
-        (ColumnReference, ColumnReference) => throw Refuse("comparisons between columns are answered by PostgreSQL", whole),
-        (ColumnReference column, _) => (column, right, false),
-        (_, ColumnReference column) => (column, left, true),
-        _ => throw Refuse("comparisons without a column are answered by PostgreSQL", whole),
-    };
+        return (left, right) switch
+        {
+            (ColumnReference, ColumnReference) => throw Refuse("comparisons between columns are answered by PostgreSQL", whole),
+            (ColumnReference column, _) => (column, right, false),
+            (_, ColumnReference column) => (column, left, true),
+            _ => throw Refuse("comparisons without a column are answered by PostgreSQL", whole),
+        };
+    }
 
     private static ColumnReference Column(Expression expression) =>
         expression as ColumnReference ?? throw Refuse("comparisons without a column are answered by PostgreSQL", expression);

@@ -1,8 +1,11 @@
 using System.Globalization;
+using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
 using SyncEngine.Connectors.Hub;
 using SyncEngine.Connectors.Targets;
 using SyncEngine.Postgres.Administration;
 using SyncEngine.Postgres.Channels;
+using SyncEngine.Postgres.Notifications;
 using SyncEngine.Postgres.Sessions;
 using Xunit;
 
@@ -12,6 +15,7 @@ namespace SyncEngine.IntegrationTests.Connectors.Hub;
 public sealed class HubDatabase(PostgresFixture postgres) : IAsyncLifetime
 {
     private readonly List<string> roles = [];
+    private readonly List<NotificationListener> listeners = [];
     private int channels;
 
     public static readonly string Sql = SqlScripts.Read("sync/schema.sql") + SqlScripts.Read("outbox/channel_messages.sql");
@@ -30,14 +34,26 @@ public sealed class HubDatabase(PostgresFixture postgres) : IAsyncLifetime
         Target = new HubTarget(Messages, TimeProvider.System);
     }
 
-    public static ChannelMessages Over(Npgsql.NpgsqlDataSource source, TimeSpan? retention = null) =>
+    public static ChannelMessages Over(NpgsqlDataSource source, TimeSpan? retention = null) =>
         new(source, new QuerySessionOptions(), retention ?? TimeSpan.FromMinutes(10));
 
-    public ChannelFeed Feed(Npgsql.NpgsqlDataSource? source = null, TimeSpan? recheck = null, int streams = 1000) =>
+    public ChannelFeed Feed(NpgsqlDataSource? source = null, TimeSpan? recheck = null, int streams = 1000) =>
         new(
             Over(source ?? Database.DataSource),
+            Listener(source ?? Database.DataSource),
             recheck is { } interval ? new ChannelFeedOptions(streams, 4) { Recheck = interval } : new ChannelFeedOptions(streams, 4),
             TimeProvider.System);
+
+    /// <summary>A listener whose session has the name of the source's other sessions.</summary>
+    private NotificationListener Listener(NpgsqlDataSource source)
+    {
+        var defaults = new NotificationListenerOptions();
+        var name = new NpgsqlConnectionStringBuilder(source.ConnectionString).ApplicationName ?? defaults.ApplicationName;
+        var options = defaults with { ApplicationName = name };
+        var listener = new NotificationListener(source, options, TimeProvider.System, NullLogger<NotificationListener>.Instance);
+        listeners.Add(listener);
+        return listener;
+    }
 
     public string NewChannel() => $"channel {Interlocked.Increment(ref channels).ToString(CultureInfo.InvariantCulture)}";
 
@@ -77,6 +93,11 @@ public sealed class HubDatabase(PostgresFixture postgres) : IAsyncLifetime
     public async ValueTask DisposeAsync()
     {
         await Target.DisposeAsync();
+        foreach (var listener in listeners)
+        {
+            await listener.DisposeAsync();
+        }
+
         foreach (var role in roles)
         {
             await Database.ExecuteAsync($"DROP OWNED BY {role}; DROP ROLE {role}");

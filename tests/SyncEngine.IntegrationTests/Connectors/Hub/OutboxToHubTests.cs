@@ -6,6 +6,8 @@ using SyncEngine.Connectors.Outbox;
 using SyncEngine.IntegrationTests.Connectors.Outbox;
 using SyncEngine.Permissions;
 using SyncEngine.Postgres.Administration;
+using SyncEngine.Postgres.Notifications;
+using SyncEngine.Postgres.Sessions;
 using Xunit;
 
 namespace SyncEngine.IntegrationTests.Connectors.Hub;
@@ -107,18 +109,21 @@ public sealed class OutboxToHubTests(PostgresFixture postgres)
         private readonly CancellationTokenSource crashing = new();
         private readonly OutboxMetrics metrics = new();
         private readonly NpgsqlDataSource database;
+        private readonly NotificationListener listener;
         private readonly HubTarget target;
         private readonly Task running;
 
         public Node(OutboxDatabase outbox)
         {
             database = NpgsqlDataSource.Create(SessionSettings.Apply(new NpgsqlConnectionStringBuilder(outbox.Database.ConnectionString)));
+            listener = new NotificationListener(
+                database, new NotificationListenerOptions(), TimeProvider.System, NullLogger<NotificationListener>.Instance);
             var messages = HubDatabase.Over(database);
             target = new HubTarget(messages, TimeProvider.System);
-            Feed = new ChannelFeed(messages, new ChannelFeedOptions(1_000, 4), TimeProvider.System);
+            Feed = new ChannelFeed(messages, listener, new ChannelFeedOptions(1_000, 4), TimeProvider.System);
             var connector = new OutboxConnector(
                 outbox.Options,
-                new OutboxConnections(database, [new TargetRoute("*", target)], CommitOrder: null),
+                new OutboxConnections(database, listener, [new TargetRoute("*", target)], CommitOrder: null),
                 new OutboxInstruments(new OutboxHealth(TimeProvider.System), metrics),
                 TimeProvider.System,
                 NullLoggerFactory.Instance)
@@ -143,6 +148,7 @@ public sealed class OutboxToHubTests(PostgresFixture postgres)
             await running;
             await target.DisposeAsync();
             await Feed.DisposeAsync();
+            await listener.DisposeAsync();
             await database.DisposeAsync();
             metrics.Dispose();
             stopping.Dispose();

@@ -4,7 +4,9 @@ using Npgsql;
 using SyncEngine.Connectors.Outbox;
 using SyncEngine.Connectors.Targets;
 using SyncEngine.Postgres.Administration;
+using SyncEngine.Postgres.Notifications;
 using SyncEngine.Postgres.Outbox;
+using SyncEngine.Postgres.Sessions;
 
 namespace SyncEngine.IntegrationTests.Connectors.Outbox;
 
@@ -128,6 +130,7 @@ sealed class TestNode : IAsyncDisposable
     private readonly CancellationTokenSource crashing = new();
     private readonly OutboxMetrics metrics = new();
     private readonly NpgsqlDataSource database;
+    private readonly NotificationListener listener;
     private readonly Task running;
 
     public TestNode(string address, OutboxOptions options, IMessageTarget target, ICommitOrder? order)
@@ -135,9 +138,11 @@ sealed class TestNode : IAsyncDisposable
         Target = target;
         database = NpgsqlDataSource.Create(SessionSettings.Apply(
             new NpgsqlConnectionStringBuilder(address) { MaxPoolSize = 20, Timeout = 5, CommandTimeout = 10, ApplicationName = "node" }));
+        listener = new NotificationListener(
+            database, new NotificationListenerOptions(), TimeProvider.System, NullLogger<NotificationListener>.Instance);
         var connector = new OutboxConnector(
             options,
-            new OutboxConnections(database, [new TargetRoute("*", target)], order),
+            new OutboxConnections(database, listener, [new TargetRoute("*", target)], order),
             new OutboxInstruments(Health, metrics),
             TimeProvider.System,
             NullLoggerFactory.Instance)
@@ -170,6 +175,7 @@ sealed class TestNode : IAsyncDisposable
     {
         await StopAsync();
         await Target.DisposeAsync();
+        await listener.DisposeAsync();
         await database.DisposeAsync();
         metrics.Dispose();
         stopping.Dispose();

@@ -3,6 +3,7 @@ using SyncEngine.IntegrationTests.Connectors.Ably;
 using SyncEngine.IntegrationTests.Replication;
 using SyncEngine.Postgres.Administration;
 using SyncEngine.Postgres.Outbox;
+using SyncEngine.Postgres.Sessions;
 using Xunit;
 
 namespace SyncEngine.IntegrationTests.Connectors.Outbox;

@@ -40,7 +40,8 @@ public sealed class SnapshotReaderTests(PostgresFixture postgres) : IAsyncLifeti
     [Fact]
     public async Task Values_arrive_as_PostgreSQL_prints_them_and_null_stays_null()
     {
-        var read = await ReadAsync(Request("SELECT id, name, price, flag, made, padded, NULL, '' FROM item WHERE id <= $1 ORDER BY id", "2"));
+        var read = await ReadAsync(Request(
+            "SELECT id, name, price, flag, made, padded, NULL, '' FROM item WHERE id <= $1 ORDER BY id", "2"));
 
         Assert.Equal(
             ["1|item 1|0.10000000000000000000|f|2024-01-01 00:00:01+00|ab  |<null>|", "2|item 2|0.20000000000000000000|t|2024-01-01 00:00:02+00|ab  |<null>|"],
@@ -52,7 +53,10 @@ public sealed class SnapshotReaderTests(PostgresFixture postgres) : IAsyncLifeti
     {
         var before = Changes.Lsn.Parse((await database.ScalarAsync<string>("SELECT pg_current_wal_insert_lsn()::text"))!);
         var read = await ReadAsync(
-            Request("SELECT pg_current_snapshot()"), Request("SELECT count(*) FROM item"), Request("SELECT pg_current_snapshot()"), Request("SELECT id FROM item WHERE false"));
+            Request("SELECT pg_current_snapshot()"),
+            Request("SELECT count(*) FROM item"),
+            Request("SELECT pg_current_snapshot()"),
+            Request("SELECT id FROM item WHERE false"));
 
         Assert.Equal(RowsOf(read, 0), RowsOf(read, 2));
         Assert.Equal($"{read.Snapshot.Xmin}", RowsOf(read, 0)[0].Split(':')[0]);
@@ -64,7 +68,8 @@ public sealed class SnapshotReaderTests(PostgresFixture postgres) : IAsyncLifeti
     public async Task A_query_that_fails_is_answered_with_its_error_and_the_others_are_read()
     {
         var read = await ReadAsync(
-            Request("SELECT 1"), Request("SELECT 1 / (id - 1) FROM item"), Request("SELECT name FROM item WHERE id = $1", "2"), Request("SELECT nope FROM item"));
+            Request("SELECT 1"), Request("SELECT 1 / (id - 1) FROM item"), Request(
+                "SELECT name FROM item WHERE id = $1", "2"), Request("SELECT nope FROM item"));
 
         Assert.Equal(["1"], RowsOf(read, 0));
         Assert.Equal((ErrorCode.QueryFailed, "22012"), (read.Results[1].Error!.Code, read.Results[1].Error!.SqlState!));
@@ -101,7 +106,8 @@ public sealed class SnapshotReaderTests(PostgresFixture postgres) : IAsyncLifeti
     {
         var session = new QuerySessionOptions { StatementTimeout = TimeSpan.FromMilliseconds(150) };
         var reader = new SnapshotReader(database.DataSource, catalog, session, new SnapshotOptions());
-        var read = await reader.ReadAsync([Request("SELECT 1"), Request("SELECT pg_sleep(60)"), Request("SELECT 2")], Principal.Engine, CancellationToken.None);
+        var read = await reader.ReadAsync(
+            [Request("SELECT 1"), Request("SELECT pg_sleep(60)"), Request("SELECT 2")], Principal.Engine, CancellationToken.None);
 
         Assert.Equal(ErrorCode.QueryTimeout, read.Results[1].Error!.Code);
         Assert.Equal(["2"], RowsOf(read, 2));
@@ -154,7 +160,9 @@ public sealed class SnapshotReaderTests(PostgresFixture postgres) : IAsyncLifeti
             var item = await database.OidAsync("item");
             var reader = new SnapshotReader(database.As("lock_engine"), catalog, new QuerySessionOptions(), new SnapshotOptions());
             var read = await reader.ReadAsync(
-                [Request("SELECT count(*) FROM item") with { LockTables = [item] }], new Principal(null, null, "lock_reader", null, null), CancellationToken.None);
+                [Request("SELECT count(*) FROM item") with { LockTables = [item] }],
+                new Principal(null, null, "lock_reader", null, null),
+                CancellationToken.None);
 
             Assert.Equal(["3"], RowsOf(read, 0));
         }
@@ -177,11 +185,18 @@ public sealed class SnapshotReaderTests(PostgresFixture postgres) : IAsyncLifeti
         try
         {
             var principal = new Principal("i", "s", "snapshot_reader", """{"item": 2, "quote": "it's \\ a trap"}""", null);
-            var read = await ReadAsync(new SnapshotOptions(), principal, Request("SELECT id FROM item"), Request("SELECT current_user, current_setting('request.jwt.claims')::json ->> 'quote'"));
+            var read = await ReadAsync(
+                new SnapshotOptions(),
+                principal,
+                Request("SELECT id FROM item"),
+                Request("SELECT current_user, current_setting('request.jwt.claims')::json ->> 'quote'"));
 
             Assert.Equal(["2"], RowsOf(read, 0));
             Assert.Equal([@"snapshot_reader|it's \ a trap"], RowsOf(read, 1));
-            Assert.Equal([$"3|{EmbeddedPostgres.UserName}|{{}}"], RowsOf(await ReadAsync(Request("SELECT count(*), current_user, current_setting('request.jwt.claims', true) FROM item")), 0));
+            Assert.Equal(
+                [$"3|{EmbeddedPostgres.UserName}|{{}}"],
+                RowsOf(
+                    await ReadAsync(Request("SELECT count(*), current_user, current_setting('request.jwt.claims', true) FROM item")), 0));
         }
         finally
         {
@@ -196,7 +211,8 @@ public sealed class SnapshotReaderTests(PostgresFixture postgres) : IAsyncLifeti
     [InlineData(EmbeddedPostgres.UserName)]
     public async Task Roles_that_do_not_exist_or_escape_policies_are_refused(string role)
     {
-        var error = await Assert.ThrowsAsync<SyncException>(() => ReadAsync(new SnapshotOptions(), new Principal(null, null, role, null, null), Request("SELECT 1")));
+        var error = await Assert.ThrowsAsync<SyncException>(() => ReadAsync(
+            new SnapshotOptions(), new Principal(null, null, role, null, null), Request("SELECT 1")));
 
         Assert.Equal(ErrorCode.PermissionDenied, error.Code);
     }
@@ -206,7 +222,9 @@ public sealed class SnapshotReaderTests(PostgresFixture postgres) : IAsyncLifeti
     {
         await ReadAsync(Request("SELECT 1"));
         await using var admin = await postgres.CreateDatabaseAsync();
-        await admin.ExecuteAsync("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND datname = '" + DatabaseName + "'");
+        await admin.ExecuteAsync(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() "
+                + "AND datname = '" + DatabaseName + "'");
 
         Assert.Equal(["2"], RowsOf(await ReadAsync(Request("SELECT 2")), 0));
     }
@@ -216,7 +234,8 @@ public sealed class SnapshotReaderTests(PostgresFixture postgres) : IAsyncLifeti
     {
         await using var away = Npgsql.NpgsqlDataSource.Create("Host=127.0.0.1;Port=1;Username=nobody;Database=nothing");
         var reader = new SnapshotReader(away, catalog, new QuerySessionOptions(), new SnapshotOptions());
-        var error = await Assert.ThrowsAsync<SyncException>(() => reader.ReadAsync([Request("SELECT 1")], Principal.Engine, CancellationToken.None));
+        var error = await Assert.ThrowsAsync<SyncException>(() => reader.ReadAsync(
+            [Request("SELECT 1")], Principal.Engine, CancellationToken.None));
 
         Assert.Equal(ErrorCode.SourceUnavailable, error.Code);
     }
@@ -233,7 +252,8 @@ public sealed class SnapshotReaderTests(PostgresFixture postgres) : IAsyncLifeti
     [Fact]
     public async Task Ten_thousand_rows_are_read_within_sixty_milliseconds()
     {
-        await database.ExecuteAsync("CREATE TABLE many AS SELECT n AS id, 'row number ' || n AS body, now() AS made FROM generate_series(1, 10000) n");
+        await database.ExecuteAsync(
+            "CREATE TABLE many AS SELECT n AS id, 'row number ' || n AS body, now() AS made FROM generate_series(1, 10000) n");
         var request = Request("SELECT id, body, made FROM many");
         var best = TimeSpan.MaxValue;
         for (var i = 0; i < 20; i++)
@@ -253,7 +273,8 @@ public sealed class SnapshotReaderTests(PostgresFixture postgres) : IAsyncLifeti
     private Task<SnapshotRead> ReadAsync(params SnapshotRequest[] requests) => ReadAsync(new SnapshotOptions(), Principal.Engine, requests);
 
     private Task<SnapshotRead> ReadAsync(SnapshotOptions options, Principal principal, params SnapshotRequest[] requests) =>
-        new SnapshotReader(database.DataSource, catalog, new QuerySessionOptions(), options).ReadAsync(requests, principal, CancellationToken.None);
+        new SnapshotReader(
+            database.DataSource, catalog, new QuerySessionOptions(), options).ReadAsync(requests, principal, CancellationToken.None);
 
     private async Task UntilAsync(string condition)
     {

@@ -31,14 +31,17 @@ public sealed class DatabaseAddressTests : IDisposable
     public void Every_form_of_address_is_read(string text, string host, int port, string? user, string? password, string? database)
     {
         var address = DatabaseAddress.Parse($" {text}\n");
-        Assert.Equal((host, port, user, password, database), (address.Host, address.Port, address.Username, address.Password, address.Database));
+        Assert.Equal(
+            (host, port, user, password, database), (address.Host, address.Port, address.Username, address.Password, address.Database));
     }
 
     [Fact]
     public void Parameters_of_the_URL_reach_the_driver()
     {
         File.WriteAllText(file, authority.Pem);
-        var address = DatabaseAddress.Parse($"postgres://h/d?sslmode=verify-full&sslrootcert={Uri.EscapeDataString(file)}&connect_timeout=7&options=-c%20work_mem%3D8MB&target_session_attrs=primary&Maximum%20Pool%20Size=7");
+        var address = DatabaseAddress.Parse(
+            $"postgres://h/d?sslmode=verify-full&sslrootcert={Uri.EscapeDataString(file)}&connect_timeout=7"
+                + "&options=-c%20work_mem%3D8MB&target_session_attrs=primary&Maximum%20Pool%20Size=7");
         Assert.Equal(SslMode.VerifyFull, address.SslMode);
         Assert.Equal(file, address.RootCertificate);
         Assert.Equal(7, address.Timeout);
@@ -64,17 +67,22 @@ public sealed class DatabaseAddressTests : IDisposable
     {
         var address = DatabaseAddress.Parse($"postgres://h/d?sslmode=verify-ca&sslrootcert={Uri.EscapeDataString(authority.Pem)}");
         Assert.Equal(authority.Pem, File.ReadAllText(address.RootCertificate!));
-        Assert.Equal(authority.Pem, File.ReadAllText(DatabaseAddress.Parse($"host=h sslmode=verify-ca sslrootcert='{authority.Pem.Replace("\n", "\\\\n", StringComparison.Ordinal)}'").RootCertificate!));
+        Assert.Equal(
+            authority.Pem,
+            File.ReadAllText(DatabaseAddress.Parse(
+                $"host=h sslmode=verify-ca sslrootcert='{authority.Pem.Replace("\n", "\\\\n", StringComparison.Ordinal)}'").RootCertificate!));
     }
 
     [Theory]
     [InlineData("sslmode=verify-ca", "need sslrootcert")]
     [InlineData("sslmode=verify-full", "need sslrootcert")]
-    [InlineData("sslmode=require&sslrootcert=%2Fnowhere.pem", "sslrootcert must be a file with a certificate in PEM; \"/nowhere.pem\" is not one")]
+    [InlineData(
+        "sslmode=require&sslrootcert=%2Fnowhere.pem", "sslrootcert must be a file with a certificate in PEM; \"/nowhere.pem\" is not one")]
     [InlineData("sslmode=require&sslrootcert=-----BEGIN%20CERTIFICATE-----nonsense", "sslrootcert is not the PEM text of a certificate")]
     public void Verification_needs_a_root_certificate_that_is_one(string parameters, string expected)
     {
-        var problem = Assert.Throws<OperatorException>(() => DatabaseAddress.Parse($"postgres://u:secret@h/d?{parameters}", "A_KEY")).Message;
+        var problem = Assert.Throws<OperatorException>(() => DatabaseAddress.Parse(
+            $"postgres://u:secret@h/d?{parameters}", "A_KEY")).Message;
         Assert.Contains(expected, problem, StringComparison.Ordinal);
         Assert.Contains("(A_KEY)", problem, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', problem);
@@ -101,7 +109,7 @@ public sealed class DatabaseAddressTests : IDisposable
     [InlineData("host=h wings=secret")]
     [InlineData("Host=h;Wings=secret")]
     [InlineData("secret")]
-    public void What_cannot_be_read_is_told_in_one_line_without_the_password(string text)
+    public void An_unreadable_address_is_an_error_of_one_line_without_the_password(string text)
     {
         var problem = Assert.Throws<OperatorException>(() => DatabaseAddress.Parse(text));
         Assert.StartsWith("the database address cannot be read: ", problem.Message, StringComparison.Ordinal);
