@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using SyncEngine.Server.Commands;
 using SyncEngine.Server.Hosting;
 
@@ -7,14 +8,12 @@ Console.CancelKeyPress += (_, pressed) =>
     pressed.Cancel = true;
     stopping.Cancel();
 };
-using var terminate = System.Runtime.InteropServices.PosixSignalRegistration.Create(
-    System.Runtime.InteropServices.PosixSignal.SIGTERM,
-    signal =>
-    {
-        signal.Cancel = true;
-        stopping.Cancel();
-    });
+using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal =>
+{
+    signal.Cancel = true;
+    stopping.Cancel();
+});
 
-var commandLine = new CommandLine(CommandParts.Default, Console.Out, Console.Error, TimeProvider.System);
+var commandLine = new CommandLine(Console.Out, Console.Error, TimeProvider.System);
 var outcome = await commandLine.RunAsync(args, stopping.Token);
-return outcome.ExitCode ?? await ServerHost.RunAsync(outcome.ServerArguments, Console.Out, Console.Error, stopping.Token);
+return outcome.ExitCode ?? await new ServerHost(Console.Out, Console.Error).RunAsync(outcome.ServerArguments, stopping.Token);

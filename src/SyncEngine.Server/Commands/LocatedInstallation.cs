@@ -4,18 +4,25 @@ using SyncEngine.Postgres.Administration;
 
 namespace SyncEngine.Server.Commands;
 
-/// <summary>A part that may be in another database than the rest, and under another role: its lines begin with where it is, and what stops it names that, too.</summary>
-/// <param name="name">The part, as a line begins with it.</param>
-/// <param name="origin">Where the address was given, for errors.</param>
+/// <summary>
+/// A part that may be in another database than the rest, and under another role. Its first line, and an error that stops it, name the
+/// database.
+/// </summary>
+/// <param name="name">The part, as its lines name it.</param>
+/// <param name="origin">The key that gave the address, for errors.</param>
 sealed class LocatedInstallation(IInstallation part, string name, NpgsqlConnectionStringBuilder address, string origin) : IInstallation
 {
-    public IAsyncEnumerable<Finding> CheckAsync(CancellationToken cancellationToken) => LocatedAsync(part.CheckAsync(cancellationToken), cancellationToken);
+    public IAsyncEnumerable<Finding> CheckAsync(CancellationToken cancellationToken) =>
+        LocatedAsync(part.CheckAsync(cancellationToken), cancellationToken);
 
-    public IAsyncEnumerable<Finding> InstallAsync(CancellationToken cancellationToken) => LocatedAsync(part.InstallAsync(cancellationToken), cancellationToken);
+    public IAsyncEnumerable<Finding> InstallAsync(CancellationToken cancellationToken) =>
+        LocatedAsync(part.InstallAsync(cancellationToken), cancellationToken);
 
-    public IAsyncEnumerable<Finding> UninstallAsync(CancellationToken cancellationToken) => LocatedAsync(part.UninstallAsync(cancellationToken), cancellationToken);
+    public IAsyncEnumerable<Finding> UninstallAsync(CancellationToken cancellationToken) =>
+        LocatedAsync(part.UninstallAsync(cancellationToken), cancellationToken);
 
-    private async IAsyncEnumerable<Finding> LocatedAsync(IAsyncEnumerable<Finding> findings, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private async IAsyncEnumerable<Finding> LocatedAsync(
+        IAsyncEnumerable<Finding> findings, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         yield return new Finding(FindingKind.Good, $"{name}: {DatabaseAddress.Describe(address)}");
         await using var each = findings.GetAsyncEnumerator(cancellationToken);
@@ -25,7 +32,7 @@ sealed class LocatedInstallation(IInstallation part, string name, NpgsqlConnecti
         }
     }
 
-    /// <exception cref="OperatorException">What the database says, with the part and its role.</exception>
+    /// <exception cref="OperatorException">The database refuses; the line names the part and its role.</exception>
     private async ValueTask<bool> MoveAsync(IAsyncEnumerator<Finding> each)
     {
         try

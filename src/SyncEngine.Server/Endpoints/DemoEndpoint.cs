@@ -1,7 +1,7 @@
 using SyncEngine.Errors;
 using SyncEngine.Postgres.Embedded;
 using SyncEngine.Server.Authentication;
-using SyncEngine.Server.Commands;
+using SyncEngine.Server.Databases;
 
 namespace SyncEngine.Server.Endpoints;
 

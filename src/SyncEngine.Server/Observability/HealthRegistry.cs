@@ -1,12 +1,11 @@
 using System.Collections.Concurrent;
-using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using SyncEngine.Observability;
 
 namespace SyncEngine.Server.Observability;
 
-/// <summary>Every part that must work before the server is ready. Parts may be added while it runs.</summary>
+/// <summary>Holds every part that must work before the server is ready. Parts may be added while it runs.</summary>
 sealed class HealthRegistry
 {
     private readonly ConcurrentDictionary<string, IHealthPart> parts = new(StringComparer.Ordinal);
@@ -52,9 +51,4 @@ sealed record HealthReport(HealthStatus Status, string Version, IReadOnlyDiction
     };
 
     public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, json);
-}
-
-static class ServerVersion
-{
-    public static string Text { get; } = typeof(ServerVersion).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
 }

@@ -5,30 +5,39 @@ using SyncEngine.Server.Options;
 
 namespace SyncEngine.Server.Observability;
 
-/// <summary>What composes health and metrics into the host.</summary>
+/// <summary>Composes health and metrics into the host.</summary>
 static class ObservabilityExtensions
 {
-    /// <summary>Needs a <see cref="TimeProvider"/> beside it. Every <see cref="IHealthPart"/> among the services is part of readiness.</summary>
-    /// <exception cref="OperatorException">The address of the collector is none.</exception>
+    /// <summary>
+    /// Needs a <see cref="TimeProvider"/> beside it. Every <see cref="IHealthPart"/> among the services is part of readiness.
+    /// </summary>
+    /// <exception cref="OperatorException">The collector's address is not a URL.</exception>
     public static IServiceCollection AddSyncObservability(this IServiceCollection services, IConfiguration configuration)
     {
-        services
+        var collector = CollectorOf(configuration);
+        return services
             .AddSingleton<HealthRegistry>()
             .AddSingleton<ProcessMetrics>()
-            .AddSingleton(provider => new PrometheusText(provider.GetRequiredService<ILogger<PrometheusText>>()))
-            .AddHostedService<MetricsStart>();
-        var endpoint = OptionsBinder.Bind<OtlpOptions>(configuration, OtlpOptions.Section).Endpoint ?? configuration["OTEL_EXPORTER_OTLP_ENDPOINT"];
-        if (!string.IsNullOrWhiteSpace(endpoint))
-        {
-            var address = Uri.TryCreate(endpoint, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" ? uri
-                : throw new OperatorException($"{OtlpOptions.Section}:{nameof(OtlpOptions.Endpoint)} must be an http or https URL");
-            services.AddHostedService(_ => new OtlpExport(address));
-        }
-
-        return services;
+            .AddSingleton<TelemetryWarnings>()
+            .AddSingleton(provider =>
+            {
+                // The listener and the instruments of the process live as long as what reads them.
+                provider.GetRequiredService<TelemetryWarnings>();
+                provider.GetRequiredService<ProcessMetrics>();
+                return new MetricsService(collector);
+            })
+            .AddHostedService(provider => provider.GetRequiredService<MetricsService>());
     }
 
-    /// <summary><c>GET /health/live</c> and <c>GET /health/ready</c>, for anybody.</summary>
+    /// <summary>Needs a data source beside it.</summary>
+    public static IServiceCollection AddDatabaseHealth(this IServiceCollection services) => services
+        .AddKeyedSingleton(
+            DatabaseHealth.PartName,
+            (provider, _) => new HealthPart(DatabaseHealth.PartName, provider.GetRequiredService<TimeProvider>()))
+        .AddSingleton<IHealthPart>(provider => provider.GetRequiredKeyedService<HealthPart>(DatabaseHealth.PartName))
+        .AddHostedService<DatabaseHealth>();
+
+    /// <summary>Maps <c>GET /health/live</c> and <c>GET /health/ready</c>, which need no token.</summary>
     public static IEndpointRouteBuilder MapSyncHealth(this IEndpointRouteBuilder endpoints)
     {
         endpoints.MapGet("/health/live", () => Results.Text("{\"status\":\"up\"}", "application/json"));
@@ -36,29 +45,33 @@ static class ObservabilityExtensions
         {
             var report = registry.Report();
             context.Response.Headers.CacheControl = "no-store";
-            context.Response.StatusCode = report.Status == HealthStatus.Up ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
+            context.Response.StatusCode = report.Status == HealthStatus.Up
+                ? StatusCodes.Status200OK
+                : StatusCodes.Status503ServiceUnavailable;
             context.Response.ContentType = "application/json";
             return context.Response.Body.WriteAsync(report.ToJson(), context.RequestAborted).AsTask();
         });
         return endpoints;
     }
 
-    /// <summary><c>GET /metrics</c>, for anybody.</summary>
+    /// <summary>Maps <c>GET /metrics</c>, which needs no token.</summary>
     public static IEndpointRouteBuilder MapSyncMetrics(this IEndpointRouteBuilder endpoints)
     {
-        endpoints.MapGet("/metrics", (PrometheusText metrics) => Results.Text(metrics.Write(), PrometheusText.ContentType, Encoding.UTF8));
+        endpoints.MapGet("/metrics", (MetricsService metrics) => Results.Text(metrics.Scrape(), PrometheusText.ContentType, Encoding.UTF8));
         return endpoints;
     }
 
-    /// <summary>Makes both before the first request: a listener hears nothing from before it was made.</summary>
-    private sealed class MetricsStart(PrometheusText listener, ProcessMetrics process) : IHostedService
+    private static Uri? CollectorOf(IConfiguration configuration)
     {
-        public Task StartAsync(CancellationToken cancellationToken)
+        var options = OptionsBinder.Bind<OtlpOptions>(configuration, OtlpOptions.Section);
+        var endpoint = options.Endpoint ?? configuration["OTEL_EXPORTER_OTLP_ENDPOINT"];
+        if (string.IsNullOrWhiteSpace(endpoint))
         {
-            GC.KeepAlive((listener, process));
-            return Task.CompletedTask;
+            return null;
         }
 
-        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+        return Uri.TryCreate(endpoint, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https"
+            ? uri
+            : throw new OperatorException($"{OtlpOptions.Section}:{nameof(OtlpOptions.Endpoint)} must be an http or https URL");
     }
 }

@@ -1,106 +1,135 @@
-using System.Collections.Concurrent;
-using System.Diagnostics.Metrics;
+using System.Globalization;
 using System.Text;
-using SyncEngine.Observability;
+using OpenTelemetry;
+using OpenTelemetry.Metrics;
 
 namespace SyncEngine.Server.Observability;
 
-/// <summary>Listens to the meters whose name begins with <c>SyncEngine</c> and writes them in the text format of Prometheus.</summary>
-/// <remarks>
-/// Source: https://prometheus.io/docs/instrumenting/exposition_formats/. Counters without <c>_total</c> get it. Instruments of one name are one family, of the
-/// kind of the first. Stored: one number per series since the start; a series is at most forgotten when an observable instrument stops naming it.
-/// </remarks>
-sealed partial class PrometheusText : IDisposable
+/// <summary>Writes metrics in the text format of Prometheus: families by name, the series of a family by their labels.</summary>
+/// <remarks>Source: https://prometheus.io/docs/instrumenting/exposition_formats/.</remarks>
+static class PrometheusText
 {
     public const string ContentType = "text/plain; version=0.0.4; charset=utf-8";
 
-    private readonly ConcurrentDictionary<string, MetricFamily> families = new(StringComparer.Ordinal);
-    private readonly MeterListener listener = new();
-    private readonly Lock scrape = new(); // observable instruments are asked by one reader at a time
-    private readonly ILogger<PrometheusText> logger;
+    /// <summary>
+    /// The SDK's label of the series that takes the values of all series beyond the bound. It is written as <c>overflow</c>.
+    /// </summary>
+    private const string SdkOverflow = "otel.metric.overflow";
 
-    /// <param name="meters">What the names of the meters begin with.</param>
-    public PrometheusText(ILogger<PrometheusText> logger, string meters = EngineMetrics.MeterName)
+    public static string Write(IEnumerable<MetricFamily> families, IReadOnlyCollection<Metric> metrics)
     {
-        this.logger = logger;
-        listener.InstrumentPublished = (instrument, listener) =>
+        var byName = metrics.ToLookup(NameOf, StringComparer.Ordinal);
+        var text = new StringBuilder();
+        foreach (var family in families.OrderBy(family => family.Name, StringComparer.Ordinal))
         {
-            if (instrument.Meter.Name.StartsWith(meters, StringComparison.Ordinal))
+            WriteHeader(text, family);
+            var series = byName[family.Name].SelectMany(metric => SeriesOf(family, metric));
+            foreach (var (_, lines) in series.OrderBy(series => series.Labels, StringComparer.Ordinal))
             {
-                listener.EnableMeasurementEvents(instrument, FamilyOf(instrument));
+                text.Append(lines);
             }
-        };
-        listener.SetMeasurementEventCallback<double>((_, value, tags, family) => Record(value, tags, family));
-        listener.SetMeasurementEventCallback<float>((_, value, tags, family) => Record(value, tags, family));
-        listener.SetMeasurementEventCallback<decimal>((_, value, tags, family) => Record((double)value, tags, family));
-        listener.SetMeasurementEventCallback<long>((_, value, tags, family) => Record(value, tags, family));
-        listener.SetMeasurementEventCallback<int>((_, value, tags, family) => Record(value, tags, family));
-        listener.SetMeasurementEventCallback<short>((_, value, tags, family) => Record(value, tags, family));
-        listener.SetMeasurementEventCallback<byte>((_, value, tags, family) => Record(value, tags, family));
-        listener.Start();
-    }
-
-    public string Write()
-    {
-        lock (scrape)
-        {
-            foreach (var family in families.Values)
-            {
-                family.Forget();
-            }
-
-            try
-            {
-                listener.RecordObservableInstruments();
-            }
-            catch (AggregateException exception)
-            {
-                // One gauge failed; the others have been asked.
-                Log.GaugeFailed(logger, exception);
-            }
-
-            var text = new StringBuilder();
-            foreach (var (_, family) in families.OrderBy(one => one.Key, StringComparer.Ordinal))
-            {
-                family.Write(text);
-            }
-
-            return text.ToString();
-        }
-    }
-
-    public void Dispose() => listener.Dispose();
-
-    private static void Record(double value, ReadOnlySpan<KeyValuePair<string, object?>> tags, object? family) => ((MetricFamily)family!).Record(value, tags);
-
-    private MetricFamily FamilyOf(Instrument instrument)
-    {
-        var kind = instrument.GetType().GetGenericTypeDefinition();
-        var isCounter = kind == typeof(Counter<>) || kind == typeof(ObservableCounter<>);
-        var name = MetricFamily.Clean(instrument.Name);
-        if (isCounter && !name.EndsWith("_total", StringComparison.Ordinal))
-        {
-            name += "_total";
         }
 
-        return families.GetOrAdd(
-            name,
-            _ => kind == typeof(Histogram<>)
-                ? new HistogramFamily(name, instrument.Description, Boundaries(instrument) ?? HistogramFamily.DefaultBoundaries)
-                : new NumberFamily(name, instrument.Description, isCounter, instrument.IsObservable, isSum: !instrument.IsObservable && kind != typeof(Gauge<>)));
+        return text.ToString();
     }
 
-    private static IReadOnlyList<double>? Boundaries(Instrument instrument) => instrument switch
+    private static string NameOf(Metric metric) =>
+        MetricFamily.NameOf(metric.Name, metric.MetricType is MetricType.LongSum or MetricType.DoubleSum);
+
+    private static void WriteHeader(StringBuilder text, MetricFamily family)
     {
-        Histogram<double> histogram => histogram.Advice?.HistogramBucketBoundaries,
-        Histogram<long> histogram => histogram.Advice?.HistogramBucketBoundaries?.Select(boundary => (double)boundary).ToList(),
-        Histogram<int> histogram => histogram.Advice?.HistogramBucketBoundaries?.Select(boundary => (double)boundary).ToList(),
-        _ => null,
+        if (!string.IsNullOrEmpty(family.Help))
+        {
+            var help = family.Help.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
+            text.Append("# HELP ").Append(family.Name).Append(' ').Append(help).Append('\n');
+        }
+
+        text.Append("# TYPE ").Append(family.Name).Append(' ').Append(family.Type).Append('\n');
+    }
+
+    private static List<(string Labels, string Lines)> SeriesOf(MetricFamily family, Metric metric)
+    {
+        var series = new List<(string Labels, string Lines)>();
+        foreach (ref readonly var point in metric.GetMetricPoints())
+        {
+            var labels = LabelsOf(point.Tags);
+            var lines = new StringBuilder();
+            if (metric.MetricType == MetricType.Histogram)
+            {
+                WriteHistogram(lines, family.Name, labels, point);
+            }
+            else
+            {
+                WriteLine(lines, family.Name, labels, ValueOf(metric.MetricType, point));
+            }
+
+            series.Add((labels, lines.ToString()));
+        }
+
+        return series;
+    }
+
+    private static double ValueOf(MetricType type, in MetricPoint point) => type switch
+    {
+        MetricType.LongSum or MetricType.LongSumNonMonotonic => point.GetSumLong(),
+        MetricType.DoubleSum or MetricType.DoubleSumNonMonotonic => point.GetSumDouble(),
+        MetricType.LongGauge => point.GetGaugeLastValueLong(),
+        MetricType.DoubleGauge => point.GetGaugeLastValueDouble(),
+        _ => throw new NotSupportedException($"no metric of type {type} is configured"),
     };
 
-    private static partial class Log
+    private static void WriteHistogram(StringBuilder text, string name, string labels, in MetricPoint point)
     {
-        [LoggerMessage(1401, LogLevel.Warning, "A gauge could not be read")]
-        public static partial void GaugeFailed(ILogger logger, Exception exception);
+        var separator = labels.Length > 0 ? "," : "";
+        long count = 0;
+        foreach (var bucket in point.GetHistogramBuckets())
+        {
+            count += bucket.BucketCount;
+            WriteLine(text, $"{name}_bucket", $"{labels}{separator}le=\"{Number(bucket.ExplicitBound)}\"", count);
+        }
+
+        WriteLine(text, $"{name}_sum", labels, point.GetHistogramSum());
+        WriteLine(text, $"{name}_count", labels, count);
     }
+
+    private static void WriteLine(StringBuilder text, string name, string labels, double value)
+    {
+        text.Append(name);
+        if (labels.Length > 0)
+        {
+            text.Append('{').Append(labels).Append('}');
+        }
+
+        text.Append(' ').Append(Number(value)).Append('\n');
+    }
+
+    private static string Number(double value) => value switch
+    {
+        double.PositiveInfinity => "+Inf",
+        double.NegativeInfinity => "-Inf",
+        _ => value.ToString("R", CultureInfo.InvariantCulture),
+    };
+
+    private static string LabelsOf(ReadOnlyTagCollection tags)
+    {
+        var sorted = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        foreach (var (key, value) in tags)
+        {
+            if (key == SdkOverflow)
+            {
+                sorted["overflow"] = "true";
+            }
+            else
+            {
+                sorted[key] = Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
+            }
+        }
+
+        return string.Join(',', sorted.Select(label => $"{MetricFamily.Clean(label.Key)}=\"{Escape(label.Value)}\""));
+    }
+
+    private static string Escape(string value) => value
+        .Replace("\\", "\\\\", StringComparison.Ordinal)
+        .Replace("\"", "\\\"", StringComparison.Ordinal)
+        .Replace("\n", "\\n", StringComparison.Ordinal);
 }

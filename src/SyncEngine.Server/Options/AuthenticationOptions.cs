@@ -1,3 +1,5 @@
+using System.ComponentModel.DataAnnotations;
+
 namespace SyncEngine.Server.Options;
 
 /// <summary>Keys and roles of callers. Any of the four keys turns authentication on; several may be given side by side.</summary>
@@ -24,7 +26,7 @@ sealed record AuthenticationOptions
     public string? Audience { get; init; }
 
     /// <summary>By how much the issuer's clock may differ from ours. Default 0 s.</summary>
-    [Duration("0 s", "10 min")]
+    [Range(typeof(TimeSpan), "0 s", "10 min")]
     public TimeSpan ClockSkew { get; init; }
 
     /// <summary>The claim that names the PostgreSQL role: a claim of that name, else, with dots, a member of nested objects. Default <c>role</c>.</summary>

@@ -8,7 +8,8 @@ sealed record DatabaseOptions
     public const string Section = "SyncEngine:Database";
 
     /// <summary>
-    /// Its address, as a postgres:// URL, libpq's or Npgsql's key-value string. Default: DATABASE_URL; without that either, the engine starts a PostgreSQL of its own.
+    /// The address, as a postgres:// URL, libpq's or Npgsql's key-value string. Default: DATABASE_URL.
+    /// Without that either, the engine starts a PostgreSQL of its own.
     /// </summary>
     public string? Url { get; init; }
 

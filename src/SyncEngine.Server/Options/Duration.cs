@@ -1,4 +1,3 @@
-using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 
 namespace SyncEngine.Server.Options;
@@ -9,8 +8,18 @@ namespace SyncEngine.Server.Options;
 /// </summary>
 static class Duration
 {
-    private static readonly (string Unit, TimeSpan Length)[] units =
-        [("d", TimeSpan.FromDays(1)), ("h", TimeSpan.FromHours(1)), ("min", TimeSpan.FromMinutes(1)), ("m", TimeSpan.FromMinutes(1)), ("ms", TimeSpan.FromMilliseconds(1)), ("s", TimeSpan.FromSeconds(1))];
+    /// <summary>From large to small; of two names of a unit the first is written.</summary>
+    private static readonly (string Name, TimeSpan Length)[] units =
+    [
+        ("d", TimeSpan.FromDays(1)),
+        ("h", TimeSpan.FromHours(1)),
+        ("min", TimeSpan.FromMinutes(1)),
+        ("m", TimeSpan.FromMinutes(1)),
+        ("s", TimeSpan.FromSeconds(1)),
+        ("ms", TimeSpan.FromMilliseconds(1)),
+    ];
+
+    private static readonly TimeSpan longest = TimeSpan.FromDays(10_000);
 
     public static bool TryParse(string text, out TimeSpan duration)
     {
@@ -20,48 +29,31 @@ static class Duration
             return TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out duration);
         }
 
-        var digits = text.AsSpan().IndexOfAnyExcept("0123456789.");
         duration = default;
-        if (digits <= 0 || !double.TryParse(text.AsSpan(0, digits), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number))
+        var end = text.AsSpan().IndexOfAnyExcept("0123456789.");
+        if (end <= 0 || !double.TryParse(text.AsSpan(0, end), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number))
         {
             return false;
         }
 
-        var name = text[digits..].TrimStart();
-        foreach (var (unit, length) in units)
+        var name = text[end..].TrimStart();
+        var length = units.FirstOrDefault(unit => string.Equals(unit.Name, name, StringComparison.OrdinalIgnoreCase)).Length;
+        if (length == default || number * length.TotalDays >= longest.TotalDays)
         {
-            if (string.Equals(unit, name, StringComparison.OrdinalIgnoreCase) && number * length.TotalDays < 10_000)
-            {
-                duration = number * length;
-                return true;
-            }
+            return false;
         }
 
-        return false;
+        duration = number * length;
+        return true;
     }
 
-    public static TimeSpan Parse(string text) => TryParse(text, out var duration) ? duration : throw new FormatException($"\"{text}\" is not a duration");
-
-    /// <summary>In the largest unit that leaves a whole number.</summary>
+    /// <summary>Writes a duration in the largest unit that leaves a whole number; shorter than a second, in milliseconds.</summary>
     public static string Format(TimeSpan duration)
     {
-        foreach (var (unit, length) in units)
-        {
-            if (!string.Equals(unit, "m", StringComparison.Ordinal) && !string.Equals(unit, "ms", StringComparison.Ordinal) && duration != TimeSpan.Zero && duration.Ticks % length.Ticks == 0)
-            {
-                return $"{duration.Ticks / length.Ticks} {unit}";
-            }
-        }
-
-        return duration == TimeSpan.Zero ? "0 s" : $"{duration.TotalMilliseconds} ms";
+        var second = TimeSpan.FromSeconds(1);
+        var (name, length) = units.FirstOrDefault(unit => unit.Length >= second && duration.Ticks % unit.Length.Ticks == 0);
+        return duration == TimeSpan.Zero ? "0 s"
+            : name is null ? $"{duration.TotalMilliseconds} ms"
+            : $"{duration.Ticks / length.Ticks} {name}";
     }
-}
-
-/// <summary>The bounds of a duration, both allowed, written as in <see cref="Duration"/>.</summary>
-[AttributeUsage(AttributeTargets.Property)]
-sealed class DurationAttribute(string least, string most) : ValidationAttribute
-{
-    public override bool IsValid(object? value) => value is TimeSpan duration && duration >= Duration.Parse(least) && duration <= Duration.Parse(most);
-
-    public override string FormatErrorMessage(string name) => $"must be between {least} and {most}";
 }

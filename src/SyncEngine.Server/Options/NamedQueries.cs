@@ -43,11 +43,13 @@ sealed class NamedQueries
 
     internal static NamedQuery Read(string name, string text)
     {
-        var firstLine = text.AsSpan(0, text.AsSpan().IndexOfAny('\r', '\n') is >= 0 and var end ? end : text.Length).Trim();
+        var lineEnd = text.AsSpan().IndexOfAny('\r', '\n');
+        var firstLine = (lineEnd < 0 ? text : text.AsSpan(0, lineEnd)).Trim();
         var parameters = firstLine.StartsWith(ParametersPrefix, StringComparison.OrdinalIgnoreCase)
-            ? firstLine[ParametersPrefix.Length..].ToString().Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
-            : [];
-        return new NamedQuery(name, text, [.. parameters]);
+            ? firstLine[ParametersPrefix.Length..].ToString()
+            : "";
+        const StringSplitOptions Names = StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries;
+        return new NamedQuery(name, text, [.. parameters.Split(',', Names)]);
     }
 
     /// <summary>The query's SQL, and the given values in the order of $1, $2 …; a parameter that is not given is null.</summary>

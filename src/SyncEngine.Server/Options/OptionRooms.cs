@@ -7,30 +7,60 @@ using SyncEngine.Postgres.Embedded;
 namespace SyncEngine.Server.Options;
 
 /// <summary>One room of the configuration: a section and the record that it is bound to.</summary>
-/// <param name="SetByHost">A property that is no option.</param>
-sealed record OptionRoom(string Section, Type Type, string? SetByHost = null)
+abstract record OptionRoom(string Section, Type Type)
 {
-    public IEnumerable<PropertyInfo> Options => OptionsBinder.Properties(Type).Where(property => !property.Name.Equals(SetByHost, StringComparison.Ordinal));
+    /// <summary>A property that is not an option.</summary>
+    public string? SetByHost { get; init; }
+
+    public IEnumerable<PropertyInfo> Options =>
+        OptionsBinder.Properties(Type).Where(property => !property.Name.Equals(SetByHost, StringComparison.Ordinal));
+
+    /// <summary>A room whose record is known at run time only.</summary>
+    public static OptionRoom Of(string section, Type type) =>
+        (OptionRoom)Activator.CreateInstance(typeof(OptionRoom<>).MakeGenericType(type), section)!;
+
+    /// <inheritdoc cref="OptionsBinder.Bind{T}"/>
+    public abstract object Bind(IConfiguration configuration);
 }
 
-/// <summary>Every room there is. What is under <c>SyncEngine:</c> and not here gives a warning at start.</summary>
+/// <inheritdoc/>
+sealed record OptionRoom<T>(string Section) : OptionRoom(Section, typeof(T))
+    where T : class, new()
+{
+    public override object Bind(IConfiguration configuration) => OptionsBinder.Bind<T>(configuration, Section);
+}
+
+/// <summary>Lists every room. A key under <c>SyncEngine:</c> that is in none of them gives a warning at start.</summary>
 static class OptionRooms
 {
     public const string Root = "SyncEngine";
 
     public static IReadOnlyList<OptionRoom> All { get; } =
     [
-        new(DatabaseOptions.Section, typeof(DatabaseOptions)),
-        new(EmbeddedPostgresOptions.Section, typeof(EmbeddedPostgresOptions), nameof(EmbeddedPostgresOptions.ContentRoot)),
-        new(ReplicationOptions.Section, typeof(ReplicationOptions)),
-        new(AuthenticationOptions.Section, typeof(AuthenticationOptions)),
-        new(LimitOptions.Section, typeof(LimitOptions)),
-        new(DeliveryOptions.Section, typeof(DeliveryOptions)),
-        new(SubscriptionOptions.Section, typeof(SubscriptionOptions)),
-        new(QueryOptions.Section, typeof(QueryOptions)),
-        new(CorsOptions.Section, typeof(CorsOptions)),
-        new(OtlpOptions.Section, typeof(OtlpOptions)),
-        new(OutboxOptions.Section, typeof(OutboxOptions)),
-        .. TargetCatalog.All.Where(kind => kind.HasOptions).Select(kind => new OptionRoom(kind.Section!, kind.OptionsType!)),
+        new OptionRoom<DatabaseOptions>(DatabaseOptions.Section),
+        new OptionRoom<EmbeddedPostgresOptions>(EmbeddedPostgresOptions.Section)
+        {
+            SetByHost = nameof(EmbeddedPostgresOptions.ContentRoot),
+        },
+        new OptionRoom<ReplicationOptions>(ReplicationOptions.Section),
+        new OptionRoom<AuthenticationOptions>(AuthenticationOptions.Section),
+        new OptionRoom<LimitOptions>(LimitOptions.Section),
+        new OptionRoom<DeliveryOptions>(DeliveryOptions.Section),
+        new OptionRoom<SubscriptionOptions>(SubscriptionOptions.Section),
+        new OptionRoom<QueryOptions>(QueryOptions.Section),
+        new OptionRoom<CorsOptions>(CorsOptions.Section),
+        new OptionRoom<OtlpOptions>(OtlpOptions.Section),
+        new OptionRoom<OutboxOptions>(OutboxOptions.Section),
+        .. TargetCatalog.All.Where(kind => kind.HasOptions).Select(kind => OptionRoom.Of(kind.Section!, kind.OptionsType!)),
     ];
+
+    /// <summary>Reads every room and drops the result, so that a wrong value ends the start before anything is opened or created.</summary>
+    /// <exception cref="OperatorException">A value that cannot be read, or is out of its bounds.</exception>
+    public static void Validate(IConfiguration configuration)
+    {
+        foreach (var room in All)
+        {
+            room.Bind(configuration);
+        }
+    }
 }

@@ -3,25 +3,32 @@ using SyncEngine.Postgres.Administration;
 
 namespace SyncEngine.Server.Options;
 
-/// <summary>The rooms as services, read once and checked at start.</summary>
+/// <summary>Adds the rooms as services, read once and validated.</summary>
 static partial class OptionsExtensions
 {
-    /// <summary>Adds the records of limits, delivery, subscriptions and queries, the named queries, and <see cref="EngineOptions"/>.</summary>
+    /// <summary>The rooms that hold the options of the engine itself, under the names of <see cref="EngineOptions"/>.</summary>
+    public static IReadOnlyList<string> EngineSections { get; } =
+        [LimitOptions.Section, DeliveryOptions.Section, SubscriptionOptions.Section];
+
+    /// <summary>
+    /// Adds the records of limits, delivery, subscriptions and queries, the named queries, and <see cref="EngineOptions"/>.
+    /// </summary>
     /// <exception cref="OperatorException">A value that cannot be read, or is out of its bounds.</exception>
     public static IServiceCollection AddSyncOptions(this IServiceCollection services, IConfiguration configuration, string contentRoot)
     {
-        var limits = OptionsBinder.Bind<LimitOptions>(configuration, LimitOptions.Section);
-        var delivery = OptionsBinder.Bind<DeliveryOptions>(configuration, DeliveryOptions.Section);
-        var subscriptions = OptionsBinder.Bind<SubscriptionOptions>(configuration, SubscriptionOptions.Section);
         var queries = OptionsBinder.Bind<QueryOptions>(configuration, QueryOptions.Section);
         return services
-            .AddSingleton(limits)
-            .AddSingleton(delivery)
-            .AddSingleton(subscriptions)
+            .AddSingleton(OptionsBinder.Bind<LimitOptions>(configuration, LimitOptions.Section))
+            .AddSingleton(OptionsBinder.Bind<DeliveryOptions>(configuration, DeliveryOptions.Section))
+            .AddSingleton(OptionsBinder.Bind<SubscriptionOptions>(configuration, SubscriptionOptions.Section))
             .AddSingleton(queries)
             .AddSingleton(NamedQueries.Load(queries, contentRoot))
-            .AddSingleton(ToEngineOptions(limits, delivery, subscriptions));
+            .AddSingleton(ReadEngineOptions(configuration));
     }
+
+    /// <summary>Binds the engine's own record to its rooms. The rooms' records have the bounds.</summary>
+    public static EngineOptions ReadEngineOptions(IConfiguration configuration) =>
+        OptionsBinder.BindAll<EngineOptions>(configuration, EngineSections);
 
     /// <summary>Warns of keys under <c>SyncEngine:</c> that nothing reads.</summary>
     public static void WarnOfUnknownKeys(this IConfiguration configuration, ILogger logger)
@@ -31,24 +38,6 @@ static partial class OptionsExtensions
             Log.UnknownKey(logger, line);
         }
     }
-
-    public static EngineOptions ToEngineOptions(LimitOptions limits, DeliveryOptions delivery, SubscriptionOptions subscriptions) => new()
-    {
-        CutInterval = delivery.CutInterval,
-        MaxQueuedBytes = delivery.MaxQueuedBytes,
-        ChunkBytes = delivery.ChunkBytes,
-        StallTimeout = delivery.StallTimeout,
-        MaxHold = delivery.MaxHold,
-        Unattended = subscriptions.Unattended,
-        ReplayWindow = subscriptions.ReplayWindow,
-        ReplayBytes = subscriptions.ReplayBytes,
-        ClockInterval = subscriptions.ClockInterval,
-        AuditInterval = subscriptions.AuditInterval,
-        ScannedQueriesPerTable = subscriptions.ScannedQueriesPerTable,
-        ConcurrentReads = limits.ConcurrentReads,
-        RowsPerResult = limits.RowsPerResult,
-        SubscriptionsPerPrincipal = limits.SubscriptionsPerPrincipal,
-    };
 
     private static partial class Log
     {

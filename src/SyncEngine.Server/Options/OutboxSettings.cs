@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Net;
 using System.Text;
 using Npgsql;
 using SyncEngine.Connectors;
@@ -17,16 +15,20 @@ sealed record ConfiguredTarget(TargetKind Kind, object? Options);
 /// <summary>The outbox as configured, and checked: what belongs together fits together.</summary>
 /// <param name="Address">The outbox's own database; null for the main one.</param>
 /// <param name="Rules">In order; the first whose pattern fits a channel decides.</param>
-/// <param name="HealthAddress">Null where adbc's doors are not wanted.</param>
-/// <param name="AdbcFile">The file of adbc's that was read, if any.</param>
+/// <param name="HealthAddress">Null where adbc's addresses are not served.</param>
+/// <param name="AdbcFile">The configuration file of adbc that was read, if any.</param>
 sealed record OutboxSettings(
-    OutboxOptions Options, NpgsqlConnectionStringBuilder? Address, IReadOnlyList<(string Pattern, ConfiguredTarget Target)> Rules, HealthAddress? HealthAddress, string? AdbcFile)
+    OutboxOptions Options,
+    NpgsqlConnectionStringBuilder? Address,
+    IReadOnlyList<(string Pattern, ConfiguredTarget Target)> Rules,
+    HealthAddress? HealthAddress,
+    string? AdbcFile)
 {
     private const string Section = OutboxOptions.Section;
 
     public const string DatabaseKey = $"{Section}:{nameof(OutboxOptions.Database)}";
 
-    /// <summary>Where the address was given, for errors.</summary>
+    /// <summary>The key that gave the address, for errors.</summary>
     public string AddressOrigin { get; init; } = DatabaseKey;
 
     /// <summary>Some channels go to the engine's own hub.</summary>
@@ -34,7 +36,7 @@ sealed record OutboxSettings(
 
     public OutboxNames Names => new(Options.Schema, Options.Table, Options.NodesSchema, Options.NodesTable);
 
-    /// <summary>The address that stands in for the main database where none is configured: text, as <see cref="Commands.MainDatabase"/> wants it.</summary>
+    /// <summary>The address, as text, that stands in for the main database where none is configured.</summary>
     public static string? FallbackAddress(IConfiguration configuration) => configuration[DatabaseKey];
 
     /// <returns>Null when no key of the outbox is set: the part is closed.</returns>
@@ -53,42 +55,57 @@ sealed record OutboxSettings(
             CheckTimes(options);
             CheckNames(options);
             var address = string.IsNullOrWhiteSpace(options.Database) ? null : DatabaseAddress.Parse(options.Database, DatabaseKey);
-            if (isAdbc && address is null && string.IsNullOrWhiteSpace(OptionsReader.Database(configuration).Url) && string.IsNullOrWhiteSpace(configuration["DATABASE_URL"]))
+            if (isAdbc && address is null && !HasMainDatabase(configuration))
             {
                 throw Wrong(nameof(options.Database), "is needed: the postgres:// URI of the outbox's database");
             }
 
-            return new OutboxSettings(options, address, ReadRules(options, configuration), ReadHealthAddress(options), file) { AddressOrigin = AdbcSource.NameOf(DatabaseKey, configuration) };
+            return new OutboxSettings(options, address, ReadRules(options, configuration), ReadHealthAddress(options), file)
+            {
+                AddressOrigin = AdbcSource.NameOf(DatabaseKey, configuration),
+            };
         }
         catch (OperatorException error)
         {
-            throw AdbcSource.InTheirWords(error, configuration);
+            throw AdbcSource.WithGivenNames(error, configuration);
         }
     }
 
+    private static bool HasMainDatabase(IConfiguration configuration) =>
+        !string.IsNullOrWhiteSpace(OptionsReader.Database(configuration).Url) || !string.IsNullOrWhiteSpace(configuration["DATABASE_URL"]);
+
     private static void CheckTimes(OutboxOptions options)
     {
-        // A node must have said that it lives, and given up, before another takes its channels.
+        // A node must have renewed its lease, or stopped sending, before another node takes its channels.
         if (options.Heartbeat >= options.NodeExpiry)
         {
-            throw Wrong(nameof(options.Heartbeat), $"must be shorter than {nameof(options.NodeExpiry)} ({Duration.Format(options.NodeExpiry)})");
+            throw Wrong(nameof(options.Heartbeat), $"must be shorter than {Named(nameof(options.NodeExpiry), options.NodeExpiry)}");
         }
 
         if (options.NodeExpiry > options.LockDuration)
         {
-            throw Wrong(nameof(options.NodeExpiry), $"must not be longer than {nameof(options.LockDuration)} ({Duration.Format(options.LockDuration)})");
+            throw Wrong(nameof(options.NodeExpiry), $"must not be longer than {Named(nameof(options.LockDuration), options.LockDuration)}");
         }
 
         if (options.RetryDelay > options.MaxRetryDelay)
         {
-            throw Wrong(nameof(options.RetryDelay), $"must not be longer than {nameof(options.MaxRetryDelay)} ({Duration.Format(options.MaxRetryDelay)})");
+            var bound = Named(nameof(options.MaxRetryDelay), options.MaxRetryDelay);
+            throw Wrong(nameof(options.RetryDelay), $"must not be longer than {bound}");
         }
+
+        static string Named(string name, TimeSpan value) => $"{name} ({Duration.Format(value)})";
     }
 
     private static void CheckNames(OutboxOptions options)
     {
-        foreach (var (key, name) in ((string, string)[])[
-            (nameof(options.Schema), options.Schema), (nameof(options.Table), options.Table), (nameof(options.NodesSchema), options.NodesSchema), (nameof(options.NodesTable), options.NodesTable)])
+        (string Key, string Name)[] names =
+        [
+            (nameof(options.Schema), options.Schema),
+            (nameof(options.Table), options.Table),
+            (nameof(options.NodesSchema), options.NodesSchema),
+            (nameof(options.NodesTable), options.NodesTable),
+        ];
+        foreach (var (key, name) in names)
         {
             if (Encoding.UTF8.GetByteCount(name) > OutboxNames.MaxBytes || name.Contains('\0', StringComparison.Ordinal))
             {
@@ -104,10 +121,11 @@ sealed record OutboxSettings(
 
     private static List<(string Pattern, ConfiguredTarget Target)> ReadRules(OutboxOptions options, IConfiguration configuration)
     {
-        var known = TargetCatalog.All.ToDictionary(kind => kind.Name, kind => new ConfiguredTarget(kind, kind.HasOptions ? OptionsBinder.Bind(configuration, kind.Section!, kind.OptionsType!) : null), StringComparer.OrdinalIgnoreCase);
+        var known = TargetCatalog.All.ToDictionary(
+            kind => kind.Name, kind => ReadTarget(kind, configuration), StringComparer.OrdinalIgnoreCase);
         if (options.Targets.Count == 0)
         {
-            return [("*", known.Values.First(target => target.Kind.IsConfigured(target.Options)) is var first && first.Kind.Problem(first.Options) is { } problem ? throw new OperatorException(problem) : first)];
+            return [("*", Usable(known.Values.First(target => target.Kind.IsConfigured(target.Options))))];
         }
 
         var rules = new List<(string Pattern, ConfiguredTarget Target)>();
@@ -115,50 +133,35 @@ sealed record OutboxSettings(
         {
             if (!known.TryGetValue(rule.Target, out var target))
             {
-                throw Wrong($"{nameof(options.Targets)}:{at}:{nameof(rule.Target)}", $"must be one of {string.Join(", ", known.Keys)}, not \"{rule.Target}\"");
+                throw Wrong(
+                    $"{nameof(options.Targets)}:{at}:{nameof(rule.Target)}",
+                    $"must be one of {string.Join(", ", known.Keys)}, not \"{rule.Target}\"");
             }
 
-            if (target.Kind.Problem(target.Options) is { } problem)
-            {
-                throw new OperatorException(problem);
-            }
-
-            rules.Add((rule.Channels, target));
+            rules.Add((rule.Channels, Usable(target)));
         }
 
         return rules;
     }
 
-    private static HealthAddress? ReadHealthAddress(OutboxOptions options) => string.IsNullOrWhiteSpace(options.HealthAddress)
-        ? null
-        : HealthAddress.TryParse(options.HealthAddress, out var address) ? address : throw Wrong(nameof(options.HealthAddress), "must be HOST:PORT or :PORT, HOST an IP address or localhost");
+    private static ConfiguredTarget ReadTarget(TargetKind kind, IConfiguration configuration) =>
+        new(kind, kind.HasOptions ? OptionRoom.Of(kind.Section!, kind.OptionsType!).Bind(configuration) : null);
 
-    private static OperatorException Wrong(string key, string what) => new($"{Section}:{key} {what}");
-}
+    /// <exception cref="OperatorException">The target's options are not enough to send with.</exception>
+    private static ConfiguredTarget Usable(ConfiguredTarget target) =>
+        target.Kind.Problem(target.Options) is { } problem ? throw new OperatorException(problem) : target;
 
-/// <summary>Where adbc's doors are: <c>HOST:PORT</c>, or <c>:PORT</c> for every interface.</summary>
-/// <param name="Host">Null for every interface.</param>
-sealed record HealthAddress(IPAddress? Host, int Port)
-{
-    public static bool TryParse(string text, out HealthAddress? address)
+    private static HealthAddress? ReadHealthAddress(OutboxOptions options)
     {
-        address = null;
-        var colon = text.LastIndexOf(':');
-        if (colon < 0 || !ushort.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port))
+        if (string.IsNullOrWhiteSpace(options.HealthAddress))
         {
-            return false;
+            return null;
         }
 
-        var host = text[..colon].Trim('[', ']');
-        var ip = IPAddress.Loopback;
-        if (host is not ("" or "*" or "localhost") && !IPAddress.TryParse(host, out ip))
-        {
-            return false;
-        }
-
-        address = new HealthAddress(host is "" or "*" || IPAddress.Any.Equals(ip) || IPAddress.IPv6Any.Equals(ip) ? null : ip, port);
-        return true;
+        return HealthAddress.TryParse(options.HealthAddress, out var address)
+            ? address
+            : throw Wrong(nameof(options.HealthAddress), "must be HOST:PORT or :PORT, HOST an IP address or localhost");
     }
 
-    public override string ToString() => $"{(Host is null ? "" : Host.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 ? $"[{Host}]" : Host)}:{Port.ToString(CultureInfo.InvariantCulture)}";
+    private static OperatorException Wrong(string key, string problem) => new($"{Section}:{key} {problem}");
 }

@@ -4,7 +4,9 @@ using SyncEngine.Server.Options.Adbc;
 
 namespace SyncEngine.Server.Options;
 
-/// <summary>The configuration as server and commands see it: ASP.NET Core's own sources, and those of the tools that the engine replaces.</summary>
+/// <summary>
+/// Builds the configuration of server and commands: ASP.NET Core's own sources, and those of the tools that the engine replaces.
+/// </summary>
 static class ServerConfiguration
 {
     public const string TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ";
@@ -12,7 +14,7 @@ static class ServerConfiguration
     private static IEnumerable<KeyValuePair<string, string?>> LogDefaults =>
     [
         new("Logging:LogLevel:Microsoft", nameof(LogLevel.Warning)),
-        // Without a name the options of a formatter are not looked at.
+        // Without a name the options of a formatter have no effect.
         new("Logging:Console:FormatterName", "simple"),
         new("Logging:Console:FormatterOptions:TimestampFormat", TimestampFormat + " "),
         new("Logging:Console:FormatterOptions:UseUtcTimestamp", "true"),
@@ -33,8 +35,9 @@ static class ServerConfiguration
     }
 
     /// <summary>
-    /// Where the program was called from: <c>dotnet run --project</c> starts it in the project's folder, and only the shell's variable tells of the other.
-    /// Elsewhere that variable may be a forgotten one, and is not believed.
+    /// The folder that the program was called from. <c>dotnet run --project</c> starts it in the project's folder, and only the shell's
+    /// variable has the
+    /// caller's. In any other folder that variable may be a leftover, and is ignored.
     /// </summary>
     internal static string CallersFolder(string current, string? shells) =>
         File.Exists(Path.Combine(current, "SyncEngine.Server.csproj")) && Directory.Exists(shells) ? shells : current;

@@ -1,33 +1,44 @@
 using System.ComponentModel.DataAnnotations;
+using SyncEngine.Options;
 
 namespace SyncEngine.Server.Options;
 
-/// <summary>How long subscriptions live, what is held for clients that come back, and how results are checked.</summary>
+/// <summary>How long subscriptions live, what is kept for clients that come back, and how results are checked.</summary>
 sealed record SubscriptionOptions
 {
     public const string Section = "SyncEngine:Subscriptions";
 
-    /// <summary>A subscription that nobody streams is dropped after this. Default 2 min.</summary>
-    [Duration("1 s", "1 d")]
-    public TimeSpan Unattended { get; init; } = TimeSpan.FromMinutes(2);
+    private static readonly EngineOptions engine = new();
 
-    /// <summary>How long diffs are held for clients that come back; after a longer absence they get a new snapshot. Default 2 min.</summary>
-    [Duration("0 s", "1 d")]
-    public TimeSpan ReplayWindow { get; init; } = TimeSpan.FromMinutes(2);
+    /// <summary>A subscription without a stream is dropped after this. Default 2 min.</summary>
+    [Range(typeof(TimeSpan), "1 s", "1 d")]
+    public TimeSpan Unattended { get; init; } = engine.Unattended;
 
-    /// <summary>Bytes of diffs held per result; older ones go first. Default 1 MiB.</summary>
+    /// <summary>
+    /// How long diffs are kept for clients that come back; after a longer absence they get a new snapshot. Default 2 min.
+    /// </summary>
+    [Range(typeof(TimeSpan), "0 s", "1 d")]
+    public TimeSpan ReplayWindow { get; init; } = engine.ReplayWindow;
+
+    /// <summary>Bytes of diffs kept per result; older ones go first. Default 1 MiB.</summary>
     [Range(0, 1024 * 1024 * 1024)]
-    public int ReplayBytes { get; init; } = 1024 * 1024;
+    public int ReplayBytes { get; init; } = engine.ReplayBytes;
 
-    /// <summary>How often queries that read the clock are looked at again. Default 1 s.</summary>
-    [Duration("100 ms", "1 h")]
-    public TimeSpan ClockInterval { get; init; } = TimeSpan.FromSeconds(1);
+    /// <summary>Bytes of diffs kept over all results; the oldest go first. Default 64 MiB.</summary>
+    [Range(0, 64L * 1024 * 1024 * 1024)]
+    public long ReplayTotalBytes { get; init; } = engine.ReplayTotalBytes;
 
-    /// <summary>How often one live result, picked in turn, is read again, compared and mended; 0 s for never. Default 30 s.</summary>
-    [Duration("0 s", "1 d")]
-    public TimeSpan AuditInterval { get; init; } = TimeSpan.FromSeconds(30);
+    /// <summary>How often queries that read the clock are evaluated again. Default 1 s.</summary>
+    [Range(typeof(TimeSpan), "100 ms", "1 h")]
+    public TimeSpan ClockInterval { get; init; } = engine.ClockInterval;
 
-    /// <summary>Queries per table that no equality indexes, each tried against every change; later ones use requery. Default 2,000.</summary>
+    /// <summary>How often one live result, picked in turn, is read again, compared and repaired; 0 s for never. Default 30 s.</summary>
+    [Range(typeof(TimeSpan), "0 s", "1 d")]
+    public TimeSpan AuditInterval { get; init; } = engine.AuditInterval;
+
+    /// <summary>
+    /// Queries per table that no equality indexes, each tried against every change; later ones use requery. Default 2,000.
+    /// </summary>
     [Range(0, 1_000_000)]
-    public int ScannedQueriesPerTable { get; init; } = 2_000;
+    public int ScannedQueriesPerTable { get; init; } = engine.ScannedQueriesPerTable;
 }

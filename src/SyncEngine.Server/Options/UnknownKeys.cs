@@ -3,16 +3,20 @@ using SyncEngine.Server.Options.Adbc;
 
 namespace SyncEngine.Server.Options;
 
-/// <summary>Keys under <c>SyncEngine:</c> that nothing reads: most often a typing error, which would otherwise go unnoticed.</summary>
+/// <summary>
+/// Finds keys under <c>SyncEngine:</c> that nothing reads: most often a typing error, which would otherwise go unnoticed.
+/// </summary>
+/// <remarks>They are warnings, not errors, so that an older version starts with the configuration of a newer one.</remarks>
 static class UnknownKeys
 {
-    /// <summary>One line for each, with the nearest name that exists. Variables that begin as adbc's do are looked at, too.</summary>
+    /// <summary>Gives one line for each, with the nearest name that exists. Variables that begin as adbc's do are included.</summary>
     public static IEnumerable<string> Find(IConfiguration configuration)
     {
         var known = AdbcKey.All.Select(key => key.Environment).ToList();
-        foreach (var variable in configuration.GetChildren().Select(child => child.Key).Where(key => key.StartsWith("ADBC_", StringComparison.OrdinalIgnoreCase)))
+        foreach (var variable in configuration.GetChildren().Select(child => child.Key))
         {
-            if (!known.Contains(variable, StringComparer.OrdinalIgnoreCase))
+            var isAdbcs = variable.StartsWith("ADBC_", StringComparison.OrdinalIgnoreCase);
+            if (isAdbcs && !known.Contains(variable, StringComparer.OrdinalIgnoreCase))
             {
                 yield return $"the variable {variable} is not known and has no effect; did you mean {Nearest(variable, known)}?";
             }
@@ -34,7 +38,7 @@ static class UnknownKeys
         }
     }
 
-    /// <summary>In one room, and in the records of its lists.</summary>
+    /// <summary>Finds the unknown keys of one room, and of the records in its lists.</summary>
     private static IEnumerable<string> Find(IConfigurationSection section, IReadOnlyList<PropertyInfo> options)
     {
         foreach (var key in section.GetChildren())

@@ -8,7 +8,7 @@ public enum HealthStatus
 }
 
 /// <summary>The state of a part of the process.</summary>
-/// <param name="Detail">What is wrong or under way, for operators: no secrets, as anybody may read it.</param>
+/// <param name="Detail">What is wrong or under way, for operators: no secrets, as every caller may read it.</param>
 /// <param name="Since">Since when it has this status.</param>
 /// <param name="Lag">How far it is behind what it follows; null where that has no meaning.</param>
 public sealed record HealthState(HealthStatus Status, string? Detail, DateTimeOffset Since, HealthLag? Lag = null);
@@ -26,7 +26,7 @@ public interface IHealthPart
     HealthState State { get; }
 }
 
-/// <summary>A part whose owner says how it does. It begins as starting.</summary>
+/// <summary>A part whose owner sets its state. It begins as starting.</summary>
 public sealed class HealthPart(string name, TimeProvider time) : IHealthPart
 {
     private readonly Lock access = new(); // several loops of an owner may report
@@ -34,7 +34,7 @@ public sealed class HealthPart(string name, TimeProvider time) : IHealthPart
 
     public string Name => name;
 
-    /// <summary>Asked when the state is read; null for a part that follows nothing.</summary>
+    /// <summary>Called when the state is read; null for a part that follows nothing.</summary>
     public Func<HealthLag?>? Lag { get; init; }
 
     public HealthState State

@@ -50,9 +50,9 @@ public sealed record QueryPlan
 
     public ulong StreamedAfterXid => Sources.StreamedAfterXid;
 
-    public bool ReadsClock => Sources.IncludeClock;
+    public bool ReadsClock => Sources.ReadsClock;
 
-    public bool ReadsAnything => Sources.AreIncomplete;
+    public bool ReadsAnything => Sources.ReadsAnything;
 
     public string Identity => Scope.Identity;
 
@@ -88,10 +88,10 @@ public sealed record PlanSources(ImmutableArray<uint> Tables, ImmutableDictionar
     public ulong StreamedAfterXid { get; init; }
 
     /// <summary>The answer changes with the time.</summary>
-    public bool IncludeClock { get; init; }
+    public bool ReadsClock { get; init; }
 
     /// <summary>The query calls functions whose reads are not known: any change may change the answer.</summary>
-    public bool AreIncomplete { get; init; }
+    public bool ReadsAnything { get; init; }
 }
 
 /// <summary>The callers for whom the plan is valid.</summary>

@@ -79,8 +79,8 @@ public sealed class QueryPlanner(IQueryAnalyst analyst, ISchemaSource schemas, T
                     .Select(oid => schema.Tables.GetValueOrDefault(oid)?.StreamedAfterXid ?? 0)
                     .DefaultIfEmpty()
                     .Max(),
-                IncludeClock = query.ReadsClock,
-                AreIncomplete = description.HasOpaqueFunctions,
+                ReadsClock = query.ReadsClock,
+                ReadsAnything = description.HasOpaqueFunctions,
             },
             new PlanScope($"{query.Principal.Role}\n{claims}\n{statement.Text}", query.Principal, dependsOnClaims));
     }

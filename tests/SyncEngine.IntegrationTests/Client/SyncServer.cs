@@ -30,7 +30,7 @@ public sealed class SyncServer : IAsyncDisposable
             "--Logging:LogLevel:Default=None",
             .. options,
         ];
-        server.running = Task.Run(() => ServerHost.RunAsync(arguments, server.output, server.output, server.stopping.Token));
+        server.running = Task.Run(() => new ServerHost(server.output, server.output).RunAsync(arguments, server.stopping.Token));
         var announced = server.output.Address;
         if (await Task.WhenAny(announced, server.running) != announced)
         {

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
+using SyncEngine.Delivery;
 using SyncEngine.Errors;
 using SyncEngine.Observability;
 using SyncEngine.Planning;
@@ -106,14 +107,30 @@ public sealed class BodySampleTests
     /// <summary>What the samples of a snapshot, of <c>live</c> and of a diff make of a whole result.</summary>
     private static string SocketAnswer()
     {
-        var plan = ModelQuery.All[0].Plan with { Columns = [new OutputColumn("id", "int8", false), new OutputColumn("body", "text", true)], Key = ["id"], IsOrdered = true };
+        var plan = ModelQuery.All[0].Plan;
+        plan = plan with
+        {
+            Result = plan.Result with
+            {
+                Columns = [new OutputColumn("id", "int8", false), new OutputColumn("body", "text", true)],
+                Key = ["id"],
+                IsOrdered = true,
+            },
+        };
         var result = new WholeResult(plan);
         foreach (var name in (string[])["snapshot", "snapshot-last", "live"])
         {
-            result.Apply(Encoding.UTF8.GetBytes(Samples.Frame(name)));
+            Apply(result, name);
         }
 
-        return Encoding.UTF8.GetString(result.Apply(Encoding.UTF8.GetBytes(Samples.Frame("diff-ordered")))!.Value.Span);
+        return Encoding.UTF8.GetString(Apply(result, "diff-ordered")!.Value.Span);
+    }
+
+    private static ReadOnlyMemory<byte>? Apply(WholeResult result, string sample)
+    {
+        var json = Encoding.UTF8.GetBytes(Samples.Frame(sample));
+        var type = JsonElement.Parse(json).GetProperty("type").GetString();
+        return result.Apply(Enum.Parse<FrameType>(type!, ignoreCase: true), json);
     }
 
     private static string Serialized<T>(T answer) => JsonSerializer.Serialize(answer, web);

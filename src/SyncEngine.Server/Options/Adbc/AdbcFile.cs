@@ -4,25 +4,35 @@ using YamlDotNet.Core.Events;
 
 namespace SyncEngine.Server.Options.Adbc;
 
-/// <summary>A value of adbc's configuration, and where it stands, for errors.</summary>
+/// <summary>A value of adbc's configuration, with its place, for errors.</summary>
 sealed record AdbcValue(string Text, string Origin);
 
-/// <summary>adbc's YAML file. Read event by event, because a key that is unknown, doubled or of a wrong shape is to be named.</summary>
+/// <summary>Reads adbc's YAML file, event by event, so that an error names the key that is unknown, doubled or of a wrong shape.</summary>
 static class AdbcFile
 {
     private static readonly string[] names = ["adbc.yaml", ".adbc.yaml"];
 
-    /// <summary>The file that the command line names; else the first there is in the folders; else null. A relative name is looked for in the folders, too.</summary>
-    /// <exception cref="OperatorException">The named file is not there.</exception>
+    /// <summary>
+    /// The file that the command line names; else the first that exists in the folders; else null. A relative name is relative to the
+    /// folders, in order.
+    /// </summary>
+    /// <exception cref="OperatorException">The named file does not exist.</exception>
     public static string? Find(string? named, params IEnumerable<string> folders)
     {
         if (!string.IsNullOrWhiteSpace(named))
         {
-            var files = folders.Where(folder => folder.Length > 0).Select(folder => Path.GetFullPath(named, folder)).DefaultIfEmpty(named).ToList();
+            var files = folders
+                .Where(folder => folder.Length > 0)
+                .Select(folder => Path.GetFullPath(named, folder))
+                .DefaultIfEmpty(named)
+                .ToList();
             return files.Find(File.Exists) ?? throw new OperatorException($"--adbc-config: there is no file {files[0]}");
         }
 
-        return folders.Where(folder => folder.Length > 0).SelectMany(folder => names.Select(name => Path.Combine(folder, name))).FirstOrDefault(File.Exists);
+        return folders
+            .Where(folder => folder.Length > 0)
+            .SelectMany(folder => names.Select(name => Path.Combine(folder, name)))
+            .FirstOrDefault(File.Exists);
     }
 
     /// <exception cref="OperatorException">What is wrong with it, in one line that names the key.</exception>
@@ -54,14 +64,19 @@ static class AdbcFile
         }
         catch (YamlException broken)
         {
-            if (text.Split('\n').Index().FirstOrDefault(line => line.Item[..^line.Item.TrimStart().Length].Contains('\t', StringComparison.Ordinal)) is { Item: { } _, Index: var tabbed })
-            {
-                throw new OperatorException($"{file}, line {tabbed + 1}, is indented with a tab; YAML takes blanks alone", broken);
-            }
-
             // The parser's own text may quote a value, and its place is at times that of the whole document.
-            throw new OperatorException($"{file} is not YAML: see near line {Math.Max(broken.End.Line, parser.Current?.End.Line ?? 1)}", broken);
+            throw new OperatorException(
+                FirstTabbedLine(text) is { } line
+                    ? $"{file}, line {line}, is indented with a tab; YAML takes blanks alone"
+                    : $"{file} is not YAML: see near line {Math.Max(broken.End.Line, parser.Current?.End.Line ?? 1)}",
+                broken);
         }
+    }
+
+    private static int? FirstTabbedLine(string text)
+    {
+        var at = Array.FindIndex(text.Split('\n'), line => line[..^line.TrimStart().Length].Contains('\t', StringComparison.Ordinal));
+        return at < 0 ? null : at + 1;
     }
 
     private static void ReadDocument(Parser parser, Dictionary<AdbcKey, AdbcValue> values, string file)
@@ -107,14 +122,21 @@ static class AdbcFile
             {
                 ReadMapping(parser, inner, values, file);
             }
-            else if (!AdbcKey.IsSection(inner) || !parser.TryConsume<Scalar>(out var empty) || !IsNull(empty))
+            else if (!AdbcKey.IsSection(inner))
             {
-                throw new OperatorException(AdbcKey.IsSection(inner)
-                    ? $"{where}, must hold keys of its own: {string.Join(", ", AdbcKey.All.Where(one => one.Path.StartsWith(inner + ".", StringComparison.OrdinalIgnoreCase)).Select(one => one.Path))}"
-                    : $"{where}, is not a key of adbc; did you mean {UnknownKeys.Nearest(inner, AdbcKey.All.Select(one => one.Path).Concat(AdbcKey.Sections))}?");
+                var nearest = UnknownKeys.Nearest(inner, AdbcKey.All.Select(one => one.Path).Concat(AdbcKey.Sections));
+                throw new OperatorException($"{where}, is not a key of adbc; did you mean {nearest}?");
+            }
+            else if (!parser.TryConsume<Scalar>(out var empty) || !IsNull(empty))
+            {
+                var keys = AdbcKey.All
+                    .Select(one => one.Path)
+                    .Where(one => one.StartsWith(inner + ".", StringComparison.OrdinalIgnoreCase));
+                throw new OperatorException($"{where}, must hold keys of its own: {string.Join(", ", keys)}");
             }
         }
     }
 
-    private static bool IsNull(Scalar scalar) => scalar.Style == ScalarStyle.Plain && scalar.Value is "" or "~" or "null" or "Null" or "NULL";
+    private static bool IsNull(Scalar scalar) =>
+        scalar.Style == ScalarStyle.Plain && scalar.Value is "" or "~" or "null" or "Null" or "NULL";
 }

@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace SyncEngine.Server.Options.Adbc;
 
-/// <summary>What a key of adbc takes.</summary>
+/// <summary>The kind of value that a key of adbc takes.</summary>
 enum AdbcKind
 {
     Text,
@@ -15,7 +15,7 @@ enum AdbcKind
 
 /// <summary>One key of adbc's configuration.</summary>
 /// <param name="Path">As in the YAML file. The names in the environment and on the command line follow from its words.</param>
-/// <param name="Targets">Our own keys that take its value; none where it takes more than copying.</param>
+/// <param name="Targets">Our own keys that take its value; none where copying is not enough.</param>
 sealed partial record AdbcKey(string Path, AdbcKind Kind, string Description, params string[] Targets)
 {
     /// <summary>Every key that was ever documented.</summary>
@@ -35,28 +35,36 @@ sealed partial record AdbcKey(string Path, AdbcKind Kind, string Description, pa
         new("nodesTable.tableName", AdbcKind.Text, "Name of the nodes table (nodes)", "SyncEngine:Outbox:NodesTable"),
         new("nodesTable.autoCreate", AdbcKind.Boolean, "Create the nodes table at start (false)", "SyncEngine:Outbox:AutoCreateNodes"),
         new("poll.fixedRate", AdbcKind.Boolean, "Poll on a timer, without the trigger (false)", "SyncEngine:Outbox:FixedRate"),
-        new("poll.interval", AdbcKind.Duration, "Period of the timer, else the debounce of notifications (1s)", "SyncEngine:Outbox:PollInterval", "SyncEngine:Outbox:Debounce"),
+        new(
+            "poll.interval", AdbcKind.Duration, "Period of the timer, else the debounce of notifications (1s)",
+            "SyncEngine:Outbox:PollInterval", "SyncEngine:Outbox:Debounce"),
         new("heartbeat.timeout", AdbcKind.Duration, "A node silent for so long is dead (15s)", "SyncEngine:Outbox:NodeExpiry"),
         new("health.address", AdbcKind.Text, "HOST:PORT of /health and /metrics (:2259)", "SyncEngine:Outbox:HealthAddress"),
-        new("health.refreshInterval", AdbcKind.Duration, "How often the tables are looked at (5s)", "SyncEngine:Outbox:HealthRefresh"),
+        new("health.refreshInterval", AdbcKind.Duration, "How often the tables are checked (5s)", "SyncEngine:Outbox:HealthRefresh"),
         new("env", AdbcKind.Text, "development (readable logs, debug) or production (JSON logs, info)"),
         new("log.level", AdbcKind.Text, "debug, info, warn, error, fatal or panic"),
     ];
 
-    /// <summary>What holds keys in the YAML file.</summary>
-    public static IEnumerable<string> Sections => All.Where(key => key.Path.Contains('.', StringComparison.Ordinal)).Select(key => key.Path.Split('.')[0]).Distinct(StringComparer.Ordinal);
+    /// <summary>The sections of the YAML file.</summary>
+    public static IEnumerable<string> Sections => All
+        .Where(key => key.Path.Contains('.', StringComparison.Ordinal))
+        .Select(key => key.Path.Split('.')[0])
+        .Distinct(StringComparer.Ordinal);
 
     private string[] Words { get; } = [.. Word().Matches(Path).Select(word => word.Value)];
 
     public string Environment => "ADBC_" + string.Join('_', Words).ToUpperInvariant();
 
-    /// <summary>Without the two hyphens.</summary>
+    /// <summary>The name on the command line, without the two hyphens.</summary>
     public string Flag => string.Join('-', Words).ToLowerInvariant();
 
-    /// <summary>By a path of the YAML file. Case and where the words are cut into levels do not matter: <c>logLevel</c> is <c>log.level</c>.</summary>
-    public static AdbcKey? Find(string path) => All.FirstOrDefault(key => Letters(key.Path).Equals(Letters(path), StringComparison.OrdinalIgnoreCase));
+    /// <summary>
+    /// Finds a key by a path of the YAML file. Case and the division into levels do not matter: <c>logLevel</c> is <c>log.level</c>.
+    /// </summary>
+    public static AdbcKey? Find(string path) =>
+        All.FirstOrDefault(key => Letters(key.Path).Equals(Letters(path), StringComparison.OrdinalIgnoreCase));
 
-    /// <summary>Whether a path holds keys, without being one.</summary>
+    /// <summary>True for a path that holds keys and is not itself one.</summary>
     public static bool IsSection(string path) =>
         Find(path) is null && All.Any(key => Letters(key.Path).StartsWith(Letters(path), StringComparison.OrdinalIgnoreCase));
 

@@ -4,14 +4,14 @@ using SyncEngine.Postgres.Administration;
 
 namespace SyncEngine.Server.Options.Adbc;
 
-/// <summary>adbc's settings as our own keys.</summary>
+/// <summary>Maps adbc's settings to our own keys.</summary>
 static class AdbcMapping
 {
     public const string Database = "SyncEngine:Outbox:Database";
 
     private static readonly TimeSpan defaultInterval = TimeSpan.FromSeconds(1);
 
-    /// <summary>So that what is wrong with a timeout is told of the timeout.</summary>
+    /// <summary>The shortest heartbeat that our option takes, so that an error about a short timeout names the timeout.</summary>
     private static readonly TimeSpan leastHeartbeat = TimeSpan.FromMilliseconds(50);
 
     private static readonly Dictionary<string, LogLevel> levels = new(StringComparer.OrdinalIgnoreCase)
@@ -46,14 +46,16 @@ static class AdbcMapping
         ours[Database] = Address(values);
         if (Given(values, "heartbeat.timeout") is { } timeout)
         {
-            SpaceHeartbeats(ours, TimeSpan.ParseExact(Read(AdbcKey.Find("heartbeat.timeout")!, timeout), "c", CultureInfo.InvariantCulture));
+            var expiry = Read(AdbcKey.Find("heartbeat.timeout")!, timeout);
+            SpaceHeartbeats(ours, TimeSpan.ParseExact(expiry, "c", CultureInfo.InvariantCulture));
         }
 
         SetLogging(ours, Given(values, "env"), Given(values, "log.level"));
         return ours;
     }
 
-    private static AdbcValue? Given(IReadOnlyDictionary<AdbcKey, AdbcValue> values, string path) => values.GetValueOrDefault(AdbcKey.Find(path)!);
+    private static AdbcValue? Given(IReadOnlyDictionary<AdbcKey, AdbcValue> values, string path) =>
+        values.GetValueOrDefault(AdbcKey.Find(path)!);
 
     private static string Read(AdbcKey key, AdbcValue value) => key.Kind switch
     {

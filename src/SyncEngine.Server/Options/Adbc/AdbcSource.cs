@@ -5,29 +5,30 @@ using SyncEngine.Postgres.Administration;
 namespace SyncEngine.Server.Options.Adbc;
 
 /// <summary>
-/// adbc's own configuration, unchanged, as a source of ours: the environment, over it the YAML file, over it the flags. Explicit keys of ours win over all of them.
+/// Adds adbc's own configuration, unchanged, as a source of ours: the environment, over it the YAML file, over it the flags.
+/// Explicit keys of ours win over all of them.
 /// </summary>
 static class AdbcSource
 {
-    /// <summary>Where the command line puts adbc's flags, apart from everything else called <c>env</c> or <c>config</c>.</summary>
+    /// <summary>The section of adbc's flags, apart from everything else called <c>env</c> or <c>config</c>.</summary>
     public const string FlagsSection = "adbc:flags";
 
-    /// <summary>Names the file, as an option of the command line.</summary>
+    /// <summary>The option of the command line that names the file.</summary>
     public const string FileKey = "adbc-config";
 
-    /// <summary>Ours is not lowest here: appsettings.json comes with a level of its own.</summary>
+    /// <summary>The log level. It is inserted above the settings files, because appsettings.json has a level of its own.</summary>
     public const string LogLevelKey = "Logging:LogLevel:Default";
 
-    /// <summary>Set to the file that was read, or empty, when adbc's configuration is used.</summary>
+    /// <summary>The file that was read, or empty, when adbc's configuration is used.</summary>
     private const string OpenKey = "adbc:open";
 
-    /// <summary>Below it: our keys, each with what the user calls it.</summary>
+    /// <summary>The section of our keys, each with the name under which the user gave its value.</summary>
     private const string OriginSection = "adbc:origin";
 
-    /// <summary>Below it: our keys, each with adbc's value; another value is the user's under our own name.</summary>
+    /// <summary>The section of our keys, each with adbc's value. A key with another value was given under our own name.</summary>
     private const string ValueSection = "adbc:value";
 
-    /// <param name="folders">Where a file that nobody names is looked for, in order.</param>
+    /// <param name="folders">The folders that are searched for a file when none is named, in order.</param>
     /// <exception cref="OperatorException">What is wrong, in one line that names the key.</exception>
     public static void Add(ConfigurationManager configuration, params IEnumerable<string> folders)
     {
@@ -41,25 +42,31 @@ static class AdbcSource
         if (logLevel is not null)
         {
             var afterFiles = sources.ToList().FindLastIndex(source => source is JsonConfigurationSource) + 1;
-            sources.Insert(afterFiles, new MemoryConfigurationSource { InitialData = [KeyValuePair.Create(LogLevelKey, (string?)logLevel)] });
+            var level = KeyValuePair.Create(LogLevelKey, (string?)logLevel);
+            sources.Insert(afterFiles, new MemoryConfigurationSource { InitialData = [level] });
         }
 
         sources.Insert(0, new MemoryConfigurationSource { InitialData = ours });
     }
 
-    /// <summary>Whether adbc's configuration is used; <paramref name="file"/> is null when there is none among its sources.</summary>
+    /// <summary>True when adbc's configuration is used; <paramref name="file"/> is null when none of its sources is a file.</summary>
     public static bool IsOpen(IConfiguration configuration, out string? file)
     {
         file = configuration[OpenKey] is { Length: > 0 } path ? path : null;
         return configuration[OpenKey] is not null;
     }
 
-    /// <summary>An error in the words of the user: our keys as they are called where their values came from.</summary>
-    public static OperatorException InTheirWords(OperatorException error, IConfiguration configuration)
+    /// <summary>Replaces our keys in an error by the names under which the user gave their values.</summary>
+    public static OperatorException WithGivenNames(OperatorException error, IConfiguration configuration)
     {
-        foreach (var origin in configuration.GetSection(OriginSection).AsEnumerable(makePathsRelative: true).Where(one => one.Value is not null).OrderByDescending(one => one.Key.Length))
+        var origins = configuration.GetSection(OriginSection)
+            .AsEnumerable(makePathsRelative: true)
+            .Where(one => one.Value is not null)
+            .OrderByDescending(one => one.Key.Length);
+        foreach (var origin in origins)
         {
-            if (error.Message.Contains(origin.Key, StringComparison.OrdinalIgnoreCase) && configuration[origin.Key] == configuration[$"{ValueSection}:{origin.Key}"])
+            var isAdbcs = configuration[origin.Key] == configuration[$"{ValueSection}:{origin.Key}"];
+            if (isAdbcs && error.Message.Contains(origin.Key, StringComparison.OrdinalIgnoreCase))
             {
                 return new OperatorException(error.Message.Replace(origin.Key, origin.Value, StringComparison.OrdinalIgnoreCase), error);
             }
@@ -68,9 +75,11 @@ static class AdbcSource
         return error;
     }
 
-    /// <summary>What the user calls one of our keys: adbc's name where its value came from there.</summary>
+    /// <summary>The name under which the user gave the value of one of our keys: adbc's name where the value came from there.</summary>
     public static string NameOf(string key, IConfiguration configuration) =>
-        configuration[$"{OriginSection}:{key}"] is { } origin && configuration[key] == configuration[$"{ValueSection}:{key}"] ? origin : key;
+        configuration[$"{OriginSection}:{key}"] is { } origin && configuration[key] == configuration[$"{ValueSection}:{key}"]
+            ? origin
+            : key;
 
     private static (Dictionary<string, string?> Ours, string? LogLevel)? Read(IConfiguration configuration, IEnumerable<string> folders)
     {
@@ -112,13 +121,18 @@ static class AdbcSource
         }
     }
 
-    /// <remarks>Where nothing is given, the file's key stands for what is missing, without a file the variable; of the parts of an address, the first given one stands for all.</remarks>
+    /// <remarks>
+    /// Where nothing is given, the file's key stands for the missing value; without a file, the variable does. Of the parts of an address,
+    /// the first
+    /// given one stands for all.
+    /// </remarks>
     private static void AddOrigins(Dictionary<string, string?> ours, Dictionary<AdbcKey, AdbcValue> values, string? file)
     {
         foreach (var target in AdbcKey.All.SelectMany(key => key.Targets).Distinct(StringComparer.Ordinal))
         {
             var keys = AdbcKey.All.Where(key => key.Targets.Contains(target, StringComparer.Ordinal)).ToList();
-            ours[$"{OriginSection}:{target}"] = keys.Where(values.ContainsKey).Select(key => values[key].Origin).FirstOrDefault() ?? (file is null ? keys[0].Environment : $"{keys[0].Path} in {file}");
+            ours[$"{OriginSection}:{target}"] = keys.Where(values.ContainsKey).Select(key => values[key].Origin).FirstOrDefault()
+                ?? (file is null ? keys[0].Environment : $"{keys[0].Path} in {file}");
             ours[$"{ValueSection}:{target}"] = ours.GetValueOrDefault(target);
         }
     }

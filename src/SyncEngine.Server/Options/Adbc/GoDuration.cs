@@ -3,7 +3,10 @@ using System.Text.RegularExpressions;
 
 namespace SyncEngine.Server.Options.Adbc;
 
-/// <summary>Durations as Go writes them: <c>500ms</c>, <c>1s</c>, <c>1m30s</c>, <c>1.5h</c>. A bare number is refused: Go would take it for nanoseconds.</summary>
+/// <summary>
+/// Durations as Go writes them: <c>500ms</c>, <c>1s</c>, <c>1m30s</c>, <c>1.5h</c>. A bare number is refused: Go would take it for
+/// nanoseconds.
+/// </summary>
 /// <remarks>Source: https://pkg.go.dev/time#ParseDuration</remarks>
 static partial class GoDuration
 {
@@ -19,7 +22,8 @@ static partial class GoDuration
         var ticks = 0.0;
         foreach (Match part in Part().Matches(text))
         {
-            ticks += double.Parse(part.Groups[1].Value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture) * Unit(part.Groups[2].Value);
+            var number = double.Parse(part.Groups[1].Value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture);
+            ticks += number * Unit(part.Groups[2].Value);
         }
 
         if (ticks > TimeSpan.FromDays(10_000).Ticks)
@@ -41,7 +45,8 @@ static partial class GoDuration
         _ => TimeSpan.TicksPerMicrosecond,
     };
 
-    [GeneratedRegex(@"^(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)((\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h))*$", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex(
+        @"^((\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h))+$", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Form();
 
     [GeneratedRegex(@"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)", RegexOptions.CultureInvariant, 1000)]

@@ -61,8 +61,11 @@ public sealed class OddTableTests(PostgresFixture postgres)
     {
         await using var outbox = await OutboxDatabase.CreateAsync(postgres);
         await outbox.ExecuteAsync("ALTER TABLE outbox ALTER data TYPE json");
-        var target = new RecordingTarget { Before = (message, _) => Task.FromResult(
-            message.Name == "bad" ? new Refusal(RefusalKind.Never, "40009", "too large") : null) };
+        var target = new RecordingTarget
+        {
+            Before = (message, _) => Task.FromResult(
+                message.Name == "bad" ? new Refusal(RefusalKind.Never, "40009", "too large") : null),
+        };
         outbox.Start(target);
         await outbox.ExecuteAsync(
             "INSERT INTO outbox (mutation_id, channel, name, data)"
@@ -142,8 +145,11 @@ public sealed class OddTableTests(PostgresFixture postgres)
     public async Task A_target_may_ask_for_a_wait_but_not_for_months()
     {
         await using var outbox = await OutboxDatabase.CreateAsync(postgres);
-        var target = new RecordingTarget { Before = (message, _) => Task.FromResult(
-            message.Channel == "slow" ? new Refusal(RefusalKind.Retry, "42910", "slow", TimeSpan.FromDays(60)) : null) };
+        var target = new RecordingTarget
+        {
+            Before = (message, _) => Task.FromResult(
+                message.Channel == "slow" ? new Refusal(RefusalKind.Retry, "42910", "slow", TimeSpan.FromDays(60)) : null),
+        };
         var node = outbox.Start(target);
         await outbox.InsertAsync("slow", "a");
         await Eventually.TrueAsync(() => Task.FromResult(node.Health.Blocked is [{ Channel: "slow" }]));

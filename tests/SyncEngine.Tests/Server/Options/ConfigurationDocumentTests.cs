@@ -11,12 +11,17 @@ public sealed class ConfigurationDocumentTests
     [Fact]
     public void The_document_lists_every_option_with_its_default_and_effect()
     {
-        var documented = Repository.TableRows("docs/CONFIGURATION.md").ToDictionary(row => row[0].Trim('`'), row => (Default: row[1], Effect: row[2]), StringComparer.Ordinal);
-        var actual = OptionRooms.All
-            .SelectMany(room => room.Options.Select(property => (Key: $"{room.Section}:{property.Name}", Default: Text(property.Name, property.GetValue(Activator.CreateInstance(room.Type))))))
-            .ToDictionary(option => option.Key, option => option.Default, StringComparer.Ordinal);
+        var documented = Repository.TableRows("docs/CONFIGURATION.md").ToDictionary(
+            row => row[0].Trim('`'), row => (Default: row[1], Effect: row[2]), StringComparer.Ordinal);
+        var actual =
+            from room in OptionRooms.All
+            let defaults = Activator.CreateInstance(room.Type)
+            from property in room.Options
+            select $"{room.Section}:{property.Name} = {Text(property.Name, property.GetValue(defaults))}";
 
-        Assert.Equal(actual.OrderBy(option => option.Key, StringComparer.Ordinal), documented.Select(option => KeyValuePair.Create(option.Key, option.Value.Default)).OrderBy(option => option.Key, StringComparer.Ordinal));
+        Assert.Equal(
+            actual.Order(StringComparer.Ordinal),
+            documented.Select(option => $"{option.Key} = {option.Value.Default}").Order(StringComparer.Ordinal));
         Assert.All(documented.Values, option => Assert.True(option.Effect.Length > 20));
     }
 
@@ -24,7 +29,9 @@ public sealed class ConfigurationDocumentTests
     public void The_document_lists_every_key_of_adbc_under_its_three_names()
     {
         var document = Repository.Read("docs/CONFIGURATION.md");
-        Assert.All(AdbcKey.All, key => Assert.Contains($"| {key.Path} | `{key.Environment}` | `--{key.Flag}` |", document, StringComparison.Ordinal));
+        Assert.All(
+            AdbcKey.All,
+            key => Assert.Contains($"| {key.Path} | `{key.Environment}` | `--{key.Flag}` |", document, StringComparison.Ordinal));
     }
 
     private static string Text(string name, object? value) => value switch

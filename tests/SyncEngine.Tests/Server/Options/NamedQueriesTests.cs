@@ -64,9 +64,10 @@ public sealed class NamedQueriesTests
     }
 
     [Fact]
-    public void A_query_that_is_none_is_told_at_start()
+    public void A_query_without_SQL_or_with_a_repeated_parameter_ends_the_start()
     {
         Assert.Throws<OperatorException>(() => NamedQueries.Load(new() { Named = { ["q"] = new() } }, AppContext.BaseDirectory));
-        Assert.Throws<OperatorException>(() => NamedQueries.Load(new() { Named = { ["q"] = new() { Sql = "SELECT $1, $2", Parameters = ["a", "a"] } } }, AppContext.BaseDirectory));
+        var repeated = new NamedQueryOptions { Sql = "SELECT $1, $2", Parameters = ["a", "a"] };
+        Assert.Throws<OperatorException>(() => NamedQueries.Load(new() { Named = { ["q"] = repeated } }, AppContext.BaseDirectory));
     }
 }

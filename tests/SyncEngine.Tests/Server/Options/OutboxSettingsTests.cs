@@ -33,7 +33,11 @@ public sealed class OutboxSettingsTests
     [Fact]
     public void Rules_are_a_list_and_name_targets_in_any_case()
     {
-        var settings = Read(("Outbox:Targets:0:Channels", "private:*"), ("Outbox:Targets:0:Target", "Hub"), ("Outbox:Targets:1:Target", "ably"), ("Ably:Key", Key));
+        var settings = Read(
+            ("Outbox:Targets:0:Channels", "private:*"),
+            ("Outbox:Targets:0:Target", "Hub"),
+            ("Outbox:Targets:1:Target", "ably"),
+            ("Ably:Key", Key));
         Assert.Equal([("private:*", "hub"), ("*", "ably")], Rules(settings));
         Assert.Equal(Key, Assert.IsType<AblyOptions>(settings.Rules[1].Target.Options).Key);
     }
@@ -48,7 +52,7 @@ public sealed class OutboxSettingsTests
     [InlineData("SyncEngine:Outbox:HealthAddress must be HOST:PORT", "Outbox:HealthAddress", "example.com")]
     [InlineData("SyncEngine:Outbox:Table must be", "Outbox:Table", "")]
     [InlineData("SyncEngine:Outbox:Schema must be a name of at most 63 bytes", "Outbox:Schema", "ääääääääääääääääääääääääääääääää")]
-    [InlineData("SyncEngine:Outbox:Targets must be a list", "Outbox:Targets", "ably")]
+    [InlineData("SyncEngine:Outbox:Targets must be a list, as SyncEngine:Outbox:Targets:0:Channels=…", "Outbox:Targets", "ably")]
     [InlineData("SyncEngine:Outbox:Targets:0:Target must be one of ably, hub, not \"kafka\"", "Outbox:Targets:0:Target", "kafka")]
     [InlineData("SyncEngine:Outbox:Targets:0:Target ", "Outbox:Targets:0:Channels", "*")]
     [InlineData("SyncEngine:Ably:Key is missing", "Outbox:Targets:0:Target", "ably")]
@@ -68,20 +72,26 @@ public sealed class OutboxSettingsTests
     [InlineData("MaxMessageBytes", "3")]
     public void Options_of_Ably_are_checked_where_a_rule_needs_them(string key, string value)
     {
-        var problem = Assert.Throws<OperatorException>(() => Read([("Outbox:Targets:0:Target", "ably"), ("Ably:Key", Key), ($"Ably:{key}", value)])).Message;
+        var problem = Assert.Throws<OperatorException>(
+            () => Read([("Outbox:Targets:0:Target", "ably"), ("Ably:Key", Key), ($"Ably:{key}", value)])).Message;
         Assert.StartsWith($"SyncEngine:Ably:{key} ", problem, StringComparison.Ordinal);
         Assert.DoesNotContain("secret", problem.Replace(":secret", "", StringComparison.Ordinal), StringComparison.Ordinal);
     }
 
     [Fact]
-    public void Plain_http_is_taken_on_loopback() => Assert.NotNull(Read(("Outbox:Table", "t"), ("Ably:Key", Key), ("Ably:Endpoint", "http://127.0.0.1:8080")));
+    public void Plain_http_is_taken_on_loopback() =>
+        Assert.NotNull(Read(("Outbox:Table", "t"), ("Ably:Key", Key), ("Ably:Endpoint", "http://127.0.0.1:8080")));
 
     [Fact]
     public void Unknown_keys_are_named_inside_of_lists_too()
     {
         Assert.Equal(
-            ["the configuration key SyncEngine:Outbox:Targets:0:Channel is not known and has no effect; did you mean SyncEngine:Outbox:Targets:0:Channels?"],
-            UnknownKeys.Find(OptionsBinderTests.Of(("SyncEngine:Outbox:Targets:0:Channel", "*"), ("SyncEngine:Outbox:Targets:0:Target", "hub"), ("SyncEngine:Ably:Key", Key))));
+            [
+                "the configuration key SyncEngine:Outbox:Targets:0:Channel is not known and has no effect; "
+                    + "did you mean SyncEngine:Outbox:Targets:0:Channels?",
+            ],
+            UnknownKeys.Find(OptionsBinderTests.Of(
+                ("SyncEngine:Outbox:Targets:0:Channel", "*"), ("SyncEngine:Outbox:Targets:0:Target", "hub"), ("SyncEngine:Ably:Key", Key))));
     }
 
     [Theory]
@@ -92,14 +102,18 @@ public sealed class OutboxSettingsTests
     [InlineData("[::1]:70", "::1", 70)]
     [InlineData("localhost:0", "127.0.0.1", 0)]
     [InlineData("10.0.0.1:99", "10.0.0.1", 99)]
-    public void Addresses_of_the_health_door_are_host_and_port(string text, string? host, int port)
+    public void Addresses_for_health_are_host_and_port(string text, string? host, int port)
     {
         Assert.True(HealthAddress.TryParse(text, out var address));
         Assert.Equal(new HealthAddress(host is null ? null : IPAddress.Parse(host), port), address);
     }
 
-    private static IEnumerable<(string, string)> Rules(OutboxSettings settings) => settings.Rules.Select(rule => (rule.Pattern, rule.Target.Kind.Name));
+    private static IEnumerable<(string, string)> Rules(OutboxSettings settings) =>
+        settings.Rules.Select(rule => (rule.Pattern, rule.Target.Kind.Name));
 
-    private static OutboxSettings Read(params (string Key, string Value)[] values) =>
-        OutboxSettings.Read(OptionsBinderTests.Of([.. values.Reverse().DistinctBy(value => value.Key).Select(value => ($"SyncEngine:{value.Key}", value.Value))])) ?? throw new InvalidOperationException("the part is closed");
+    private static OutboxSettings Read(params (string Key, string Value)[] values)
+    {
+        var last = values.Reverse().DistinctBy(value => value.Key).Select(value => ($"SyncEngine:{value.Key}", value.Value));
+        return OutboxSettings.Read(OptionsBinderTests.Of([.. last])) ?? throw new InvalidOperationException("the part is closed");
+    }
 }

@@ -26,7 +26,10 @@ public sealed class AdbcFileTests
             """,
             "adbc.yaml");
         Assert.Equal(
-            [("ably.apiKey", "app.key:secret"), ("env", ""), ("log.level", "debug"), ("outboxTable.autoCreate", "true"), ("outboxTable.tableSchema", "public"), ("poll.interval", "2s"), ("postgres.connectionUri", "postgres://u:p@h/d")],
+            [
+                ("ably.apiKey", "app.key:secret"), ("env", ""), ("log.level", "debug"), ("outboxTable.autoCreate", "true"),
+                ("outboxTable.tableSchema", "public"), ("poll.interval", "2s"), ("postgres.connectionUri", "postgres://u:p@h/d"),
+            ],
             values.Select(pair => (pair.Key.Path, pair.Value.Text)).OrderBy(pair => pair.Path, StringComparer.Ordinal));
     }
 

@@ -18,7 +18,7 @@ public sealed class AdbcSourceTests : IDisposable
     [Fact]
     public void Without_any_of_its_keys_nothing_opens()
     {
-        var configuration = Read([("ADBC_SOMEBODY_ELSES", "1"), ("ENV", "development")]);
+        var configuration = Read([("ADBC_OF_ANOTHER_PROGRAM", "1"), ("ENV", "development")]);
         Assert.Null(OutboxSettings.Read(configuration));
         Assert.False(AdbcSource.IsOpen(configuration, out _));
     }
@@ -29,10 +29,13 @@ public sealed class AdbcSourceTests : IDisposable
         var settings = Settings(
             [
                 ("ADBC_ABLY_API_KEY", Key), ("ADBC_POSTGRES_CONNECTION_URI", "postgres://u:p@db:6543/app"),
-                ("ADBC_OUTBOX_TABLE_TABLE_SCHEMA", "Sales"), ("ADBC_OUTBOX_TABLE_TABLE_NAME", "my.outbox"), ("ADBC_OUTBOX_TABLE_AUTO_CREATE", "true"),
-                ("ADBC_NODES_TABLE_TABLE_SCHEMA", "ops"), ("ADBC_NODES_TABLE_TABLE_NAME", "my_nodes"), ("ADBC_NODES_TABLE_AUTO_CREATE", "1"),
+                ("ADBC_OUTBOX_TABLE_TABLE_SCHEMA", "Sales"), ("ADBC_OUTBOX_TABLE_TABLE_NAME", "my.outbox"),
+                ("ADBC_OUTBOX_TABLE_AUTO_CREATE", "true"),
+                ("ADBC_NODES_TABLE_TABLE_SCHEMA", "ops"), ("ADBC_NODES_TABLE_TABLE_NAME", "my_nodes"),
+                ("ADBC_NODES_TABLE_AUTO_CREATE", "1"),
                 ("ADBC_POLL_FIXED_RATE", "T"), ("ADBC_POLL_INTERVAL", "1m30s"), ("ADBC_HEARTBEAT_TIMEOUT", "6s"),
-                ("ADBC_HEALTH_ADDRESS", "127.0.0.1:9000"), ("ADBC_HEALTH_REFRESH_INTERVAL", "700ms"), ("ADBC_ENV", "production"), ("ADBC_LOG_LEVEL", "warn"),
+                ("ADBC_HEALTH_ADDRESS", "127.0.0.1:9000"), ("ADBC_HEALTH_REFRESH_INTERVAL", "700ms"),
+                ("ADBC_ENV", "production"), ("ADBC_LOG_LEVEL", "warn"),
             ],
             out var configuration);
 
@@ -79,10 +82,12 @@ public sealed class AdbcSourceTests : IDisposable
     {
         (string, string)[] parts =
         [
-            ("ADBC_ABLY_API_KEY", Key), ("ADBC_POSTGRES_HOST", "db"), ("ADBC_POSTGRES_PORT", "6543"), ("ADBC_POSTGRES_DATABASE", "a b"), ("ADBC_POSTGRES_USER", "it's"), ("ADBC_POSTGRES_PASSWORD", "; x='1' %"),
+            ("ADBC_ABLY_API_KEY", Key), ("ADBC_POSTGRES_HOST", "db"), ("ADBC_POSTGRES_PORT", "6543"),
+            ("ADBC_POSTGRES_DATABASE", "a b"), ("ADBC_POSTGRES_USER", "it's"), ("ADBC_POSTGRES_PASSWORD", "; x='1' %"),
         ];
         var address = Settings(parts, out _).Address!;
-        Assert.Equal(("db", 6543, "a b", "it's", "; x='1' %"), (address.Host, address.Port, address.Database, address.Username, address.Password));
+        Assert.Equal(
+            ("db", 6543, "a b", "it's", "; x='1' %"), (address.Host, address.Port, address.Database, address.Username, address.Password));
         Assert.Equal("other", Settings([.. parts, ("ADBC_POSTGRES_CONNECTION_URI", "postgres://other/app")], out _).Address!.Host);
     }
 
@@ -93,11 +98,14 @@ public sealed class AdbcSourceTests : IDisposable
         (string, string)[] given =
         [
             ("ADBC_ABLY_API_KEY", Key), ("ADBC_POSTGRES_HOST", "db"),
-            ("ADBC_OUTBOX_TABLE_TABLE_NAME", "from_environment"), ("ADBC_OUTBOX_TABLE_TABLE_SCHEMA", "from_environment"), ("ADBC_NODES_TABLE_TABLE_NAME", "from_environment"), ("ADBC_NODES_TABLE_TABLE_SCHEMA", "from_environment"),
+            ("ADBC_OUTBOX_TABLE_TABLE_NAME", "from_environment"), ("ADBC_OUTBOX_TABLE_TABLE_SCHEMA", "from_environment"),
+            ("ADBC_NODES_TABLE_TABLE_NAME", "from_environment"), ("ADBC_NODES_TABLE_TABLE_SCHEMA", "from_environment"),
             ("adbc:flags:outbox-table-table-name", "from_flag"), ("SyncEngine:Outbox:NodesTable", "ours"),
         ];
         var options = Settings(given, out var configuration).Options;
-        Assert.Equal(("from_flag", "from_file", "ours", "from_environment"), (options.Table, options.Schema, options.NodesTable, options.NodesSchema));
+        Assert.Equal(
+            ("from_flag", "from_file", "ours", "from_environment"),
+            (options.Table, options.Schema, options.NodesTable, options.NodesSchema));
         Assert.True(AdbcSource.IsOpen(configuration, out var file));
         Assert.Equal(Path.Combine(folder.FullName, "adbc.yaml"), file);
     }
@@ -107,7 +115,9 @@ public sealed class AdbcSourceTests : IDisposable
     {
         Write("adbc.yaml", "outboxTable: {tableName: found}");
         Write("other.yaml", "outboxTable: {tableName: named}");
-        Assert.Equal("named", Settings([("ADBC_ABLY_API_KEY", Key), ("ADBC_POSTGRES_HOST", "db"), ("adbc-config", Path.Combine(folder.FullName, "other.yaml"))], out _).Options.Table);
+        var named = Path.Combine(folder.FullName, "other.yaml");
+        Assert.Equal(
+            "named", Settings([("ADBC_ABLY_API_KEY", Key), ("ADBC_POSTGRES_HOST", "db"), ("adbc-config", named)], out _).Options.Table);
         Assert.Equal("--adbc-config: there is no file /nowhere.yaml", Problem([("adbc-config", "/nowhere.yaml")]));
     }
 
@@ -116,7 +126,11 @@ public sealed class AdbcSourceTests : IDisposable
     {
         Write("appsettings.json", """{"Logging": {"LogLevel": {"Default": "Information"}}}""");
         var configuration = new ConfigurationManager();
-        ((IConfigurationBuilder)configuration).Sources.Add(new JsonConfigurationSource { Path = Path.Combine(folder.FullName, "appsettings.json"), FileProvider = new Microsoft.Extensions.FileProviders.PhysicalFileProvider("/") });
+        ((IConfigurationBuilder)configuration).Sources.Add(new JsonConfigurationSource
+        {
+            Path = "appsettings.json",
+            FileProvider = new Microsoft.Extensions.FileProviders.PhysicalFileProvider(folder.FullName),
+        });
         configuration.Sources.OfType<JsonConfigurationSource>().Single().ResolveFileProvider();
         configuration.AddInMemoryCollection([new("ADBC_LOG_LEVEL", "debug"), new("ADBC_ENV", "production")]);
         AdbcSource.Add(configuration);
@@ -139,7 +153,7 @@ public sealed class AdbcSourceTests : IDisposable
     [InlineData("ADBC_OUTBOX_TABLE_TABLE_NAME", "nodes", "ADBC_NODES_TABLE_TABLE_NAME must not be the outbox itself")]
     [InlineData("ADBC_POSTGRES_CONNECTION_URI", "mysql://secret@h/d", "(ADBC_POSTGRES_CONNECTION_URI)")]
     [InlineData("ADBC_POSTGRES_CONNECTION_URI", "postgres://u:secret@h/d?sslmode=verify-ca", "sslrootcert")]
-    public void What_is_wrong_is_one_line_in_the_words_of_whoever_wrote_it(string key, string value, string expected)
+    public void An_error_is_one_line_that_names_the_key_as_it_was_given(string key, string value, string expected)
     {
         var problem = Problem([("ADBC_ABLY_API_KEY", Key), ("ADBC_POSTGRES_HOST", "db"), (key, value)]);
         Assert.Contains(expected, problem, StringComparison.Ordinal);
@@ -151,8 +165,13 @@ public sealed class AdbcSourceTests : IDisposable
     public void A_flag_and_a_key_of_the_file_are_named_as_such()
     {
         Write("adbc.yaml", "poll:\n  interval: soon\n");
-        Assert.Equal($"poll.interval in {folder.FullName}/adbc.yaml must be a duration such as 500ms, 1s or 1m30s", Problem([("ADBC_ABLY_API_KEY", Key)]));
-        Assert.StartsWith("--poll-interval must be", Problem([("ADBC_ABLY_API_KEY", Key), ("adbc:flags:poll-interval", "soon")]), StringComparison.Ordinal);
+        Assert.Equal(
+            $"poll.interval in {folder.FullName}/adbc.yaml must be a duration such as 500ms, 1s or 1m30s",
+            Problem([("ADBC_ABLY_API_KEY", Key)]));
+        Assert.StartsWith(
+            "--poll-interval must be",
+            Problem([("ADBC_ABLY_API_KEY", Key), ("adbc:flags:poll-interval", "soon")]),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -167,14 +186,17 @@ public sealed class AdbcSourceTests : IDisposable
     public void With_a_file_what_is_missing_is_named_as_its_key()
     {
         Write("adbc.yaml", "env: production\n");
-        Assert.StartsWith($"ably.apiKey in {folder.FullName}/adbc.yaml is missing", Problem([("ADBC_POSTGRES_HOST", "db")]), StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"ably.apiKey in {folder.FullName}/adbc.yaml is missing", Problem([("ADBC_POSTGRES_HOST", "db")]), StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_relative_name_is_that_of_a_file_in_the_folder_of_the_caller()
     {
         Write("other.yaml", "outboxTable: {tableName: named}");
-        Assert.Equal("named", Settings([("ADBC_ABLY_API_KEY", Key), ("ADBC_POSTGRES_HOST", "db"), ("adbc-config", "other.yaml")], out _).Options.Table);
+        Assert.Equal(
+            "named",
+            Settings([("ADBC_ABLY_API_KEY", Key), ("ADBC_POSTGRES_HOST", "db"), ("adbc-config", "other.yaml")], out _).Options.Table);
         Assert.Equal($"--adbc-config: there is no file {folder.FullName}/none.yaml", Problem([("adbc-config", "none.yaml")]));
     }
 
@@ -194,7 +216,8 @@ public sealed class AdbcSourceTests : IDisposable
     [InlineData("development", "simple", "yyyy-MM-ddTHH:mm:ss.fffZ ")]
     public void Log_lines_have_a_time_and_the_hosts_own_are_left_out(string environment, string formatter, string format)
     {
-        var logging = ServerConfiguration.CreateBuilder([$"--{AdbcSource.FlagsSection}:env={environment}"]).Configuration.GetSection("Logging");
+        var configuration = ServerConfiguration.CreateBuilder([$"--{AdbcSource.FlagsSection}:env={environment}"]).Configuration;
+        var logging = configuration.GetSection("Logging");
         Assert.Equal((formatter, format), (logging["Console:FormatterName"], logging["Console:FormatterOptions:TimestampFormat"]));
         Assert.Equal("Warning", logging["LogLevel:Microsoft"]);
     }
@@ -202,7 +225,14 @@ public sealed class AdbcSourceTests : IDisposable
     [Fact]
     public void A_wrong_value_under_our_own_key_is_named_by_that()
     {
-        Assert.StartsWith("SyncEngine:Outbox:PollInterval must be", Problem([("ADBC_ABLY_API_KEY", Key), ("ADBC_POSTGRES_HOST", "db"), ("ADBC_POLL_INTERVAL", "2s"), ("SyncEngine:Outbox:PollInterval", "1 ms")]), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "SyncEngine:Outbox:PollInterval must be",
+            Problem(
+                [
+                    ("ADBC_ABLY_API_KEY", Key), ("ADBC_POSTGRES_HOST", "db"),
+                    ("ADBC_POLL_INTERVAL", "2s"), ("SyncEngine:Outbox:PollInterval", "1 ms"),
+                ]),
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -232,7 +262,8 @@ public sealed class AdbcSourceTests : IDisposable
         Assert.Equal(TimeSpan.FromSeconds(seconds), duration);
     }
 
-    private string Problem((string Key, string Value)[] given) => Assert.Throws<OperatorException>(() => OutboxSettings.Read(Read(given))).Message;
+    private string Problem((string Key, string Value)[] given) =>
+        Assert.Throws<OperatorException>(() => OutboxSettings.Read(Read(given))).Message;
 
     private OutboxSettings Settings((string Key, string Value)[] given, out IConfiguration configuration)
     {
@@ -243,7 +274,8 @@ public sealed class AdbcSourceTests : IDisposable
     private ConfigurationManager Read((string Key, string Value)[] given)
     {
         var configuration = new ConfigurationManager();
-        configuration.AddInMemoryCollection(given.Reverse().DistinctBy(pair => pair.Key).Select(pair => KeyValuePair.Create(pair.Key, (string?)pair.Value)));
+        configuration.AddInMemoryCollection(
+            given.Reverse().DistinctBy(pair => pair.Key).Select(pair => KeyValuePair.Create(pair.Key, (string?)pair.Value)));
         AdbcSource.Add(configuration, folder.FullName, Path.Combine(folder.FullName, "nothing-here"));
         return configuration;
     }

@@ -5,7 +5,7 @@ using SyncEngine.Postgres.Sessions;
 using SyncEngine.Server.Options;
 using SyncEngine.Server.Options.Adbc;
 
-namespace SyncEngine.Server.Commands;
+namespace SyncEngine.Server.Databases;
 
 /// <summary>The database that the engine serves: the configured one, or an embedded one that this object keeps running.</summary>
 sealed class MainDatabase : IAsyncDisposable
@@ -18,26 +18,36 @@ sealed class MainDatabase : IAsyncDisposable
         IsFallback = isFallback;
     }
 
-    /// <summary>With the session settings applied, for query and replication connections alike.</summary>
+    /// <summary>The address with the session settings applied, for query and replication connections alike.</summary>
     public NpgsqlConnectionStringBuilder Address { get; }
 
-    /// <summary>Where the address was given, for errors.</summary>
+    /// <summary>The key that gave the address, for errors.</summary>
     public string Origin { get; }
 
     /// <summary>Null when a database is configured. Its <see cref="EmbeddedPostgres.ConnectionUrl"/> is what the host prints.</summary>
     public EmbeddedPostgres? Embedded { get; }
 
-    /// <summary>It is that of another part's configuration; nobody has asked for live queries over it, so they are a bonus where it can stream.</summary>
+    /// <summary>
+    /// True for the database of another part's configuration. Live queries over it were not asked for: they are on only where it can
+    /// stream.
+    /// </summary>
     public bool IsFallback { get; }
 
-    /// <param name="fallbackAddress">The address that a replaced tool's configuration holds, used when none of our own is given.</param>
-    /// <param name="mayAttach">Use an embedded server that another engine runs (commands), rather than refuse (the host).</param>
+    /// <param name="fallbackAddress">The address in a replaced tool's configuration, used when none of our own is given.</param>
+    /// <param name="start">Starts the embedded server, or attaches to one that another process runs.</param>
     /// <exception cref="OperatorException">An address that cannot be read, or an embedded server that does not start.</exception>
     public static async Task<MainDatabase> OpenAsync(
-        IConfiguration configuration, string contentRoot, string? fallbackAddress, bool mayAttach, Action<string> report, TimeProvider time, CancellationToken cancellationToken)
+        IConfiguration configuration,
+        string contentRoot,
+        string? fallbackAddress,
+        Func<EmbeddedPostgresOptions, Task<EmbeddedPostgres>> start)
     {
         var options = OptionsReader.Database(configuration);
-        (string? Address, string Origin)[] given = [(options.Url, $"{DatabaseOptions.Section}:{nameof(options.Url)} (--database)"), (configuration["DATABASE_URL"], "DATABASE_URL")];
+        (string? Address, string Origin)[] given =
+        [
+            (options.Url, $"{DatabaseOptions.Section}:{nameof(DatabaseOptions.Url)} (--database)"),
+            (configuration["DATABASE_URL"], "DATABASE_URL"),
+        ];
         if (given.FirstOrDefault(one => !string.IsNullOrWhiteSpace(one.Address)) is { Address: { } configured, Origin: var key })
         {
             return new MainDatabase(Prepare(DatabaseAddress.Parse(configured, key), options), key, embedded: null);
@@ -46,13 +56,11 @@ sealed class MainDatabase : IAsyncDisposable
         if (!string.IsNullOrWhiteSpace(fallbackAddress))
         {
             var origin = AdbcSource.NameOf(OutboxSettings.DatabaseKey, configuration);
-            return new MainDatabase(Prepare(DatabaseAddress.Parse(fallbackAddress, origin), options), origin, embedded: null, isFallback: true);
+            var fallback = Prepare(DatabaseAddress.Parse(fallbackAddress, origin), options);
+            return new MainDatabase(fallback, origin, embedded: null, isFallback: true);
         }
 
-        var embeddedOptions = OptionsReader.Embedded(configuration, contentRoot);
-        var embedded = mayAttach
-            ? await EmbeddedPostgres.AttachOrStartAsync(embeddedOptions, report, time, cancellationToken)
-            : await EmbeddedPostgres.StartAsync(embeddedOptions, report, time, cancellationToken);
+        var embedded = await start(OptionsReader.Embedded(configuration, contentRoot));
         return new MainDatabase(Prepare(DatabaseAddress.Parse(embedded.ConnectionUrl), options), "SyncEngine:EmbeddedPostgres", embedded);
     }
 
@@ -64,7 +72,7 @@ sealed class MainDatabase : IAsyncDisposable
         }
     }
 
-    /// <summary>Gives an address what every connection of the engine has.</summary>
+    /// <summary>Gives an address the settings that every connection of the engine has.</summary>
     public static NpgsqlConnectionStringBuilder Prepare(NpgsqlConnectionStringBuilder address, DatabaseOptions options)
     {
         SessionSettings.Apply(address);

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
-using Microsoft.Extensions.Logging.Abstractions;
 using SyncEngine.Connectors.Outbox;
 using SyncEngine.Observability;
 using SyncEngine.Postgres.Administration;
@@ -13,26 +12,26 @@ using Xunit;
 
 namespace SyncEngine.IntegrationTests.Server;
 
-public sealed class AdbcDoorTests : IAsyncLifetime
+public sealed class AdbcCompatibilityServerTests : IAsyncLifetime
 {
     private readonly OutboxHealth outbox = new(new ManualTime());
     private readonly HealthPart ably = new("outbox.ably", new ManualTime());
-    private readonly PrometheusText metrics = new(NullLogger<PrometheusText>.Instance);
-    private AdbcDoor door = null!;
+    private readonly MetricsService metrics = new();
+    private AdbcCompatibilityServer server = null!;
     private HttpClient http = null!;
 
     public async ValueTask InitializeAsync()
     {
-        door = Door(new HealthAddress(IPAddress.Loopback, 0));
-        await door.StartAsync(TestContext.Current.CancellationToken);
-        http = new HttpClient { BaseAddress = door.Address };
+        server = Create(new HealthAddress(IPAddress.Loopback, 0));
+        await server.StartAsync(TestContext.Current.CancellationToken);
+        http = new HttpClient { BaseAddress = server.Address };
     }
 
     public async ValueTask DisposeAsync()
     {
         http.Dispose();
-        await door.StopAsync(CancellationToken.None);
-        await door.DisposeAsync();
+        await server.StopAsync(CancellationToken.None);
+        await server.DisposeAsync();
         metrics.Dispose();
     }
 
@@ -52,7 +51,8 @@ public sealed class AdbcDoorTests : IAsyncLifetime
             await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
 
         outbox.OutboxTable.Down("table is unhealthy");
-        Assert.Equal((HttpStatusCode.ServiceUnavailable, """{"status":"down","error":"table is unhealthy"}"""), await HealthAsync("outbox_table"));
+        Assert.Equal(
+            (HttpStatusCode.ServiceUnavailable, """{"status":"down","error":"table is unhealthy"}"""), await HealthAsync("outbox_table"));
         Assert.Equal((HttpStatusCode.ServiceUnavailable, """{"status":"up"}"""), await HealthAsync("postgres"));
     }
 
@@ -71,7 +71,10 @@ public sealed class AdbcDoorTests : IAsyncLifetime
         outbox.CountUnanswered(4);
         var text = await http.GetStringAsync("/metrics", TestContext.Current.CancellationToken);
         Assert.All(
-            ["ably_pending_acks 4", "nodes_table_entries 2", "outbox_table_entries 7", "nodes_table_errors 0", "outbox_table_errors 3", "promhttp_metric_handler_errors_total{cause=\"encoding\"} 0", "sync_cuts_total 1"],
+            [
+                "ably_pending_acks 4", "nodes_table_entries 2", "outbox_table_entries 7", "nodes_table_errors 0", "outbox_table_errors 3",
+                "promhttp_metric_handler_errors_total{cause=\"encoding\"} 0", "sync_cuts_total 1",
+            ],
             line => Assert.Contains($"\n{line}\n", text, StringComparison.Ordinal));
         Assert.Contains("# TYPE outbox_table_errors counter\n", text, StringComparison.Ordinal);
     }
@@ -92,9 +95,10 @@ public sealed class AdbcDoorTests : IAsyncLifetime
         using var taken = new TcpListener(IPAddress.Loopback, 0);
         taken.Start();
         var port = ((IPEndPoint)taken.LocalEndpoint).Port;
-        await using var second = Door(new HealthAddress(IPAddress.Loopback, port));
+        await using var second = Create(new HealthAddress(IPAddress.Loopback, port));
         var problem = await Assert.ThrowsAsync<OperatorException>(() => second.StartAsync(TestContext.Current.CancellationToken));
-        Assert.StartsWith($"SyncEngine:Outbox:HealthAddress: cannot listen on 127.0.0.1:{port}: ", problem.Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"SyncEngine:Outbox:HealthAddress: cannot listen on 127.0.0.1:{port}: ", problem.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', problem.Message);
     }
 
@@ -105,5 +109,6 @@ public sealed class AdbcDoorTests : IAsyncLifetime
         return (response.StatusCode, body.RootElement.GetProperty(part).GetRawText());
     }
 
-    private AdbcDoor Door(HealthAddress address) => new(address, outbox, [ably], metrics, new OriginGate(new CorsOptions { Origins = ["https://app.example"] }));
+    private AdbcCompatibilityServer Create(HealthAddress address) =>
+        new(address, outbox, [ably], metrics, new OriginGate(new CorsOptions { Origins = ["https://app.example"] }));
 }

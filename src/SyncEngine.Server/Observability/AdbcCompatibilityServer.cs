@@ -10,13 +10,17 @@ using SyncEngine.Server.Options;
 
 namespace SyncEngine.Server.Observability;
 
-/// <summary>adbc's <c>/health</c> and <c>/metrics</c>, on an address of their own, for what watches adbc today.</summary>
-/// <remarks>A web application of its own beside the main one, so that neither serves the other's paths. It answers until the host has stopped.</remarks>
-sealed class AdbcDoor(HealthAddress address, OutboxHealth outbox, IReadOnlyList<IHealthPart> targets, PrometheusText metrics, OriginGate origins) : IHostedService, IAsyncDisposable
+/// <summary>Serves adbc's <c>/health</c> and <c>/metrics</c> on an address of their own, for monitors that were set up for adbc.</summary>
+/// <remarks>
+/// A second web application beside the main one, so that neither serves the other's paths. It answers until the host has stopped.
+/// </remarks>
+sealed class AdbcCompatibilityServer(
+    HealthAddress address, OutboxHealth outbox, IReadOnlyList<IHealthPart> targets, MetricsService metrics, OriginGate origins)
+    : IHostedService, IAsyncDisposable
 {
     private WebApplication? app;
 
-    /// <summary>Where it listens, once it has started.</summary>
+    /// <summary>The address that it listens on, once it has started.</summary>
     public Uri? Address => app is null ? null : new Uri(app.Urls.First().Replace("[::]", "localhost", StringComparison.Ordinal));
 
     /// <exception cref="OperatorException">The address cannot be listened on.</exception>
@@ -38,14 +42,18 @@ sealed class AdbcDoor(HealthAddress address, OutboxHealth outbox, IReadOnlyList<
         app = builder.Build();
         app.Use(CheckOriginAsync);
         app.MapGet("/health", WriteHealthAsync);
-        app.MapGet("/metrics", () => Results.Text(metrics.Write() + Metrics(), PrometheusText.ContentType, Encoding.UTF8));
+        app.MapGet("/metrics", () => Results.Text(metrics.Scrape() + Metrics(), PrometheusText.ContentType, Encoding.UTF8));
         try
         {
             await app.StartAsync(cancellationToken);
         }
         catch (Exception refused) when (refused is IOException or System.Net.Sockets.SocketException)
         {
-            throw new OperatorException($"{OutboxOptions.Section}:{nameof(OutboxOptions.HealthAddress)}: cannot listen on {address}: {(refused.InnerException ?? refused).Message}; stop what listens there, or give another HOST:PORT", refused);
+            var reason = (refused.InnerException ?? refused).Message;
+            throw new OperatorException(
+                $"{OutboxOptions.Section}:{nameof(OutboxOptions.HealthAddress)}: cannot listen on {address}: {reason}; "
+                    + "stop what listens there, or give another HOST:PORT",
+                refused);
         }
     }
 
@@ -67,21 +75,28 @@ sealed class AdbcDoor(HealthAddress address, OutboxHealth outbox, IReadOnlyList<
 
     private Task WriteHealthAsync(HttpContext context)
     {
-        // Where channels go elsewhere, what stands under adbc's name for its target is ours.
+        // adbc's name for its target stands for ours, whatever they are.
         var target = targets.FirstOrDefault(part => part.State.Status != HealthStatus.Up) ?? targets[0];
         (string Name, HealthState State)[] parts =
-            [("ably", target.State), ("postgres", outbox.Postgres.State), ("nodes_table", outbox.NodesTable.State), ("outbox_table", outbox.OutboxTable.State)];
-        context.Response.StatusCode = parts.All(part => part.State.Status == HealthStatus.Up) ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
+        [
+            ("ably", target.State),
+            ("postgres", outbox.Postgres.State),
+            ("nodes_table", outbox.NodesTable.State),
+            ("outbox_table", outbox.OutboxTable.State),
+        ];
+        var isUp = parts.All(part => part.State.Status == HealthStatus.Up);
+        context.Response.StatusCode = isUp ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
         context.Response.ContentType = "application/json";
         context.Response.Headers.CacheControl = "no-store";
-        return context.Response.Body.WriteAsync(JsonSerializer.SerializeToUtf8Bytes(parts.ToDictionary(part => part.Name, part => Told(part.State), StringComparer.Ordinal)), context.RequestAborted).AsTask();
+        var body = parts.ToDictionary(part => part.Name, part => BodyOf(part.State), StringComparer.Ordinal);
+        return context.Response.Body.WriteAsync(JsonSerializer.SerializeToUtf8Bytes(body), context.RequestAborted).AsTask();
     }
 
-    private static Dictionary<string, string> Told(HealthState state) => state.Status == HealthStatus.Up
+    private static Dictionary<string, string> BodyOf(HealthState state) => state.Status == HealthStatus.Up
         ? new(StringComparer.Ordinal) { ["status"] = "up" }
         : new(StringComparer.Ordinal) { ["status"] = "down", ["error"] = state.Detail ?? "starting" };
 
-    /// <summary>Under adbc's names. Written by hand, because its counters lack the ending that ours get.</summary>
+    /// <summary>Metrics under adbc's names. Written by hand, because its counters lack the ending that ours get.</summary>
     private string Metrics()
     {
         (string Name, string Kind, string Help, long Value)[] families =
@@ -100,8 +115,10 @@ sealed class AdbcDoor(HealthAddress address, OutboxHealth outbox, IReadOnlyList<
 
         // A failing gauge is logged and left out; the text itself cannot fail.
         return text
-            .Append("# HELP promhttp_metric_handler_errors_total Errors while these metrics were told.\n# TYPE promhttp_metric_handler_errors_total counter\n")
-            .Append("promhttp_metric_handler_errors_total{cause=\"encoding\"} 0\npromhttp_metric_handler_errors_total{cause=\"gathering\"} 0\n")
+            .Append("# HELP promhttp_metric_handler_errors_total Errors while these metrics were written.\n")
+            .Append("# TYPE promhttp_metric_handler_errors_total counter\n")
+            .Append("promhttp_metric_handler_errors_total{cause=\"encoding\"} 0\n")
+            .Append("promhttp_metric_handler_errors_total{cause=\"gathering\"} 0\n")
             .ToString();
     }
 }

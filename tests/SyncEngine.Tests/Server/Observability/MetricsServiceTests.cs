@@ -1,22 +1,23 @@
+using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
-using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Logging;
 using SyncEngine.Observability;
 using SyncEngine.Server.Observability;
 using Xunit;
 
 namespace SyncEngine.Tests.Server.Observability;
 
-public sealed class PrometheusTextTests : IDisposable
+public sealed class MetricsServiceTests : IDisposable
 {
     private readonly Meter meter;
-    private readonly PrometheusText metrics;
+    private readonly MetricsService metrics;
 
-    public PrometheusTextTests()
+    public MetricsServiceTests()
     {
-        // Listeners hear every meter of the process; a name of its own keeps tests apart.
+        // A listener hears every meter of the process; a name of its own keeps tests apart.
         var name = $"SyncEngine.Tests.{Guid.NewGuid()}";
         meter = new Meter(name);
-        metrics = new PrometheusText(NullLogger<PrometheusText>.Instance, name);
+        metrics = new MetricsService(meter: name);
     }
 
     [Fact]
@@ -48,7 +49,8 @@ public sealed class PrometheusTextTests : IDisposable
     [Fact]
     public void Histograms_count_cumulatively_up_to_each_boundary()
     {
-        var histogram = meter.CreateHistogram("read_seconds", null, "How long.", null, new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.1, 1] });
+        var histogram = meter.CreateHistogram(
+            "read_seconds", null, "How long.", null, new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.1, 1] });
         foreach (var value in (double[])[0.125, 0.1, 0.0625, 5])
         {
             histogram.Record(value, Tag("mode", "requery"));
@@ -92,12 +94,33 @@ public sealed class PrometheusTextTests : IDisposable
     }
 
     [Fact]
-    public void A_gauge_that_fails_does_not_take_the_others_along()
+    public void A_gauge_that_fails_is_logged_and_does_not_stop_the_others()
     {
-        meter.CreateObservableGauge("broken", (Func<int>)(() => throw new InvalidOperationException()));
+        var log = new LogLines();
+        using var warnings = new TelemetryWarnings(log);
+        meter.CreateObservableGauge("broken", (Func<int>)(() => throw new InvalidOperationException("no value today")));
         meter.CreateObservableGauge("whole", () => 1);
 
-        Assert.Contains("whole 1\n", metrics.Write(), StringComparison.Ordinal);
+        Assert.Contains("whole 1\n", metrics.Scrape(), StringComparison.Ordinal);
+        Assert.Contains(log.Lines, line => line.Contains("no value today", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void An_instrument_without_a_series_is_named()
+    {
+        meter.CreateCounter<long>("stalls", description: "Streams closed.");
+
+        Expect("# HELP stalls_total Streams closed.\n# TYPE stalls_total counter");
+    }
+
+    [Fact]
+    public void A_histogram_without_boundaries_of_its_own_counts_seconds()
+    {
+        meter.CreateHistogram<double>("round_seconds").Record(0.02);
+
+        var text = metrics.Scrape();
+        Assert.Contains("round_seconds_bucket{le=\"0.01\"} 0\nround_seconds_bucket{le=\"0.025\"} 1\n", text, StringComparison.Ordinal);
+        Assert.Contains("round_seconds_bucket{le=\"10\"} 1\nround_seconds_bucket{le=\"+Inf\"} 1\n", text, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -109,7 +132,7 @@ public sealed class PrometheusTextTests : IDisposable
             counter.Add(1, Tag("i", i));
         }
 
-        var text = metrics.Write();
+        var text = metrics.Scrape();
         Assert.Contains("many_total{overflow=\"true\"} 3000\n", text, StringComparison.Ordinal);
         Assert.Equal(2_002, text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
     }
@@ -117,12 +140,12 @@ public sealed class PrometheusTextTests : IDisposable
     [Fact]
     public void The_instruments_of_the_engine_and_the_process_are_heard()
     {
-        using var all = new PrometheusText(NullLogger<PrometheusText>.Instance);
+        using var all = new MetricsService();
         using var engine = new EngineMetrics();
         using var process = new ProcessMetrics(new ManualTime());
         engine.Reads.Add(1, Tag("why", "first"));
 
-        var text = all.Write();
+        var text = all.Scrape();
         Assert.Contains("sync_reads_total{why=\"first\"} ", text, StringComparison.Ordinal);
         Assert.Contains("process_resident_memory_bytes ", text, StringComparison.Ordinal);
         Assert.Contains("dotnet_gc_collections_total{generation=\"2\"} ", text, StringComparison.Ordinal);
@@ -134,7 +157,20 @@ public sealed class PrometheusTextTests : IDisposable
         meter.Dispose();
     }
 
-    private void Expect(string text) => Assert.Equal(text + "\n", metrics.Write());
+    private void Expect(string text) => Assert.Equal(text + "\n", metrics.Scrape());
 
     private static KeyValuePair<string, object?> Tag(string key, object? value) => new(key, value);
+
+    private sealed class LogLines : ILogger<TelemetryWarnings>
+    {
+        public ConcurrentQueue<string> Lines { get; } = [];
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            Lines.Enqueue(formatter(state, exception));
+    }
 }
