@@ -6,18 +6,34 @@ using SyncEngine.Errors;
 
 namespace SyncEngine.Server.Authentication;
 
-/// <summary>A token taken apart, and so far believed in nothing: the signature is still to be checked.</summary>
+/// <summary>The parts of a token, read more strictly than by the JWT library, and before it. The signature is checked afterwards.</summary>
 /// <remarks>
-/// Stricter than the libraries are, so that no two readers can see different tokens in one text: canonical base64url, UTF-8 without a byte order
-/// mark, one value per name, three parts. Header members that name further keys or rules (jku, x5u, jwk) are never looked at; crit is refused.
+/// Two readers must not see different tokens in one text. So the parts are canonical base64url, the JSON is UTF-8 without a byte order
+/// mark, and every name occurs once. Header members that bring keys (jku, x5u, jwk) are not read; crit, b64 and zip are refused.
 /// Source: RFC 7515, RFC 7519, RFC 8725.
 /// </remarks>
-sealed record TokenText(string Algorithm, string? KeyId, string Payload, JsonElement Claims)
+sealed record TokenText
 {
     private const int MaxLength = 16 * 1024;
 
     private static readonly JsonDocumentOptions strict = new() { AllowDuplicateProperties = false, MaxDepth = 32 };
 
+    public required string Algorithm { get; init; }
+
+    public required string? KeyId { get; init; }
+
+    /// <summary>The payload exactly as it was signed.</summary>
+    public required string Payload { get; init; }
+
+    public required JsonElement Claims { get; init; }
+
+    public required DateTimeOffset? ExpiresAt { get; init; }
+
+    public required DateTimeOffset? NotBefore { get; init; }
+
+    public required DateTimeOffset? IssuedAt { get; init; }
+
+    /// <exception cref="SyncException"><c>unauthenticated</c>.</exception>
     public static TokenText Parse(string token)
     {
         if (token.Length > MaxLength)
@@ -39,40 +55,50 @@ sealed record TokenText(string Algorithm, string? KeyId, string Payload, JsonEle
             throw Refused("its header asks for extensions");
         }
 
-        return new TokenText(
-            TextOf(header, "alg") ?? throw Refused("its header names no algorithm"),
-            TextOf(header, "kid"),
-            Encoding.UTF8.GetString(payload),
-            ParseObject(payload));
+        var claims = ParseObject(payload);
+        _ = (TextOf(claims, "iss"), TextOf(claims, "sub"));
+        return new TokenText
+        {
+            Algorithm = TextOf(header, "alg") ?? throw Refused("its header names no algorithm"),
+            KeyId = TextOf(header, "kid"),
+            Payload = Encoding.UTF8.GetString(payload),
+            Claims = claims,
+            ExpiresAt = DateOf(claims, "exp"),
+            NotBefore = DateOf(claims, "nbf"),
+            IssuedAt = DateOf(claims, "iat"),
+        };
     }
 
-    /// <summary>A member that is a text; null when it is missing or null.</summary>
-    public static string? TextOf(JsonElement json, string name) =>
+    public static SyncException Refused(string reason) => new(ErrorCode.Unauthenticated, $"the token is not accepted: {reason}");
+
+    /// <summary>A member that is a string; null when it is missing or null.</summary>
+    private static string? TextOf(JsonElement json, string name) =>
         !json.TryGetProperty(name, out var value) || value.ValueKind == JsonValueKind.Null ? null
-        : value.ValueKind != JsonValueKind.String ? throw Refused($"its \"{name}\" is not a text")
+        : value.ValueKind != JsonValueKind.String ? throw Refused($"its \"{name}\" is not a string")
         : value.GetString();
 
     /// <summary>A claim that is a date in seconds since 1970; null when it is missing.</summary>
-    public DateTimeOffset? DateOf(string name)
+    private static DateTimeOffset? DateOf(JsonElement claims, string name)
     {
-        if (!Claims.TryGetProperty(name, out var value))
+        if (!claims.TryGetProperty(name, out var value))
         {
             return null;
         }
 
-        return value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var seconds) && seconds is > -60_000_000_000 and < 250_000_000_000
+        return value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var seconds)
+            && seconds is > -60_000_000_000 and < 250_000_000_000
             ? DateTimeOffset.UnixEpoch.AddSeconds(seconds)
             : throw Refused($"its \"{name}\" is not a date");
     }
 
-    public static SyncException Refused(string why) => new(ErrorCode.Unauthenticated, $"the token is not accepted: {why}");
-
     private static byte[] Decode(string part)
     {
-        // The decoder of .NET skips white space and takes padding; a canonical text survives the way back.
+        // The decoder of .NET skips white space and accepts padding. Only a canonical text is the encoding of its own bytes.
         var isCanonical = Base64Url.IsValid(part, out var length);
         var bytes = isCanonical ? Base64Url.DecodeFromChars(part) : [];
-        return isCanonical && length > 0 && string.Equals(Base64Url.EncodeToString(bytes), part, StringComparison.Ordinal) ? bytes : throw Refused("it is not base64url");
+        return isCanonical && length > 0 && string.Equals(Base64Url.EncodeToString(bytes), part, StringComparison.Ordinal)
+            ? bytes
+            : throw Refused("it is not base64url");
     }
 
     private static JsonElement ParseObject(byte[] json)
@@ -87,7 +113,7 @@ sealed record TokenText(string Algorithm, string? KeyId, string Payload, JsonEle
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
-            // Refused below; the text itself goes nowhere.
+            // Refused below, without quoting the text.
         }
 
         throw Refused("it does not hold JSON objects");

@@ -8,12 +8,17 @@ using SyncEngine.Postgres.Administration;
 namespace SyncEngine.Server.Authentication;
 
 /// <summary>A key and the one algorithm that it verifies. Nothing in a token can pair it with another.</summary>
-sealed record VerificationKey(string? Id, string Algorithm, SecurityKey Key)
+/// <param name="IsShortSecret">A shared secret with fewer than <see cref="RecommendedSecretBytes"/>.</param>
+sealed record VerificationKey(string? Id, string Algorithm, SecurityKey Key, bool IsShortSecret = false)
 {
-    private const int LeastSecretBytes = 16;
+    private const int MinSecretBytes = 16;
 
-    /// <summary>RFC 7518 asks for as many bytes as the hash has.</summary>
-    public const int ProperSecretBytes = 32;
+    /// <summary>The bytes of the hash, which RFC 7518 asks for.</summary>
+    public const int RecommendedSecretBytes = 32;
+
+    /// <summary>All algorithms that keys can have.</summary>
+    public static IReadOnlyList<string> Algorithms { get; } =
+        [SecurityAlgorithms.HmacSha256, SecurityAlgorithms.RsaSha256, SecurityAlgorithms.EcdsaSha256];
 
     public static VerificationKey FromSecret(string secret)
     {
@@ -21,16 +26,19 @@ sealed record VerificationKey(string? Id, string Algorithm, SecurityKey Key)
         byte[] bytes;
         try
         {
-            bytes = secret.StartsWith("base64:", StringComparison.Ordinal) ? Convert.FromBase64String(secret[7..]) : Encoding.UTF8.GetBytes(secret);
+            bytes = secret.StartsWith("base64:", StringComparison.Ordinal)
+                ? Convert.FromBase64String(secret["base64:".Length..])
+                : Encoding.UTF8.GetBytes(secret);
         }
         catch (FormatException)
         {
             throw new OperatorException($"{key} is not base64 after \"base64:\"");
         }
 
-        return bytes.Length >= LeastSecretBytes
-            ? new VerificationKey(null, "HS256", new SymmetricSecurityKey(bytes))
-            : throw new OperatorException($"{key} has {bytes.Length} bytes; give it {ProperSecretBytes} random ones ({LeastSecretBytes} at least)");
+        return bytes.Length >= MinSecretBytes
+            ? FromSecret(null, bytes)
+            : throw new OperatorException(
+                $"{key} has {bytes.Length} bytes; give it {RecommendedSecretBytes} random ones ({MinSecretBytes} at least)");
     }
 
     /// <param name="pem">Environment files often hold the line breaks of a PEM as <c>\n</c>.</param>
@@ -76,7 +84,10 @@ sealed record VerificationKey(string? Id, string Algorithm, SecurityKey Key)
 
     private static VerificationKey? TryJsonWebKey(JsonElement key)
     {
-        if ((Member(key, "use") ?? "sig") is not "sig" || (key.TryGetProperty("key_ops", out var operations) && !operations.EnumerateArray().Any(operation => operation.ValueEquals("verify"))))
+        var isForSignatures = (Member(key, "use") ?? "sig") is "sig"
+            && (!key.TryGetProperty("key_ops", out var operations)
+                || operations.EnumerateArray().Any(operation => operation.ValueEquals("verify")));
+        if (!isForSignatures)
         {
             return null;
         }
@@ -86,9 +97,13 @@ sealed record VerificationKey(string? Id, string Algorithm, SecurityKey Key)
             var id = Member(key, "kid");
             var made = Member(key, "kty") switch
             {
-                "oct" when Bytes(key, "k") is { Length: >= LeastSecretBytes } secret => new VerificationKey(id, "HS256", new SymmetricSecurityKey(secret)),
+                "oct" when Bytes(key, "k") is { Length: >= MinSecretBytes } secret => FromSecret(id, secret),
                 "RSA" => FromRsa(id, new RSAParameters { Modulus = Bytes(key, "n"), Exponent = Bytes(key, "e") }),
-                "EC" when Member(key, "crv") is "P-256" => FromEllipticCurve(id, new ECParameters { Curve = ECCurve.NamedCurves.nistP256, Q = new ECPoint { X = Bytes(key, "x"), Y = Bytes(key, "y") } }),
+                "EC" when Member(key, "crv") is "P-256" => FromEllipticCurve(id, new ECParameters
+                {
+                    Curve = ECCurve.NamedCurves.nistP256,
+                    Q = new ECPoint { X = Bytes(key, "x"), Y = Bytes(key, "y") },
+                }),
                 _ => null,
             };
             return made is null || (Member(key, "alg") ?? made.Algorithm) != made.Algorithm ? null : made;
@@ -97,6 +112,15 @@ sealed record VerificationKey(string? Id, string Algorithm, SecurityKey Key)
         {
             return null;
         }
+    }
+
+    private static VerificationKey FromSecret(string? id, byte[] secret)
+    {
+        // The JWT library takes no secret shorter than the hash. HMAC itself pads with zeros, so these change nothing (RFC 2104).
+        var padded = new byte[Math.Max(secret.Length, RecommendedSecretBytes)];
+        secret.CopyTo(padded, 0);
+        var isShort = secret.Length < RecommendedSecretBytes;
+        return new VerificationKey(id, SecurityAlgorithms.HmacSha256, new SymmetricSecurityKey(padded), isShort);
     }
 
     private static VerificationKey? TryRsa(string pem)
@@ -127,7 +151,7 @@ sealed record VerificationKey(string? Id, string Algorithm, SecurityKey Key)
         using var rsa = RSA.Create(parameters);
         var exponent = parameters.Exponent.AsSpan().TrimStart((byte)0);
         return rsa.KeySize >= 2048 && (exponent.Length > 1 || (exponent.Length == 1 && exponent[0] >= 3)) && (exponent[^1] & 1) == 1
-            ? new VerificationKey(id, "RS256", new RsaSecurityKey(parameters))
+            ? new VerificationKey(id, SecurityAlgorithms.RsaSha256, new RsaSecurityKey(parameters))
             : throw new CryptographicException("the RSA key is too weak");
     }
 
@@ -135,7 +159,7 @@ sealed record VerificationKey(string? Id, string Algorithm, SecurityKey Key)
     {
         parameters.Validate();
         return string.Equals(parameters.Curve.Oid.Value, ECCurve.NamedCurves.nistP256.Oid.Value, StringComparison.Ordinal)
-            ? new VerificationKey(id, "ES256", new ECDsaSecurityKey(ECDsa.Create(parameters)))
+            ? new VerificationKey(id, SecurityAlgorithms.EcdsaSha256, new ECDsaSecurityKey(ECDsa.Create(parameters)))
             : throw new CryptographicException("the key is not on P-256");
     }
 

@@ -5,7 +5,7 @@ using SyncEngine.Server.Databases;
 
 namespace SyncEngine.Server.Endpoints;
 
-/// <summary>Starts and stops the stream of changes in the demo tables, and takes the writes of the playground's optimistic chat; on the embedded database only.</summary>
+/// <summary>The changes in the demo tables, and the writes of the playground's optimistic chat; on the embedded database only.</summary>
 static class DemoEndpoint
 {
     public static void MapDemo(this IEndpointRouteBuilder routes)
@@ -25,32 +25,39 @@ static class DemoEndpoint
 
             return Answer(database, activity);
         }).RequirePrincipal();
-        routes.MapPost("/demo/messages", async (DemoMessage message, MainDatabase database, DemoWrites writes, CancellationToken cancellationToken) =>
+        routes.MapPost("/demo/messages", WriteAsync).RequirePrincipal();
+    }
+
+    private static async Task<IResult> WriteAsync(
+        DemoMessage message, MainDatabase database, DemoWrites writes, CancellationToken cancellationToken)
+    {
+        Require(database);
+        if (message is not { MutationId.Length: > 0 and <= 100, Body.Length: > 0 and <= DemoWrites.LongestBody })
         {
-            Require(database);
-            if (message is not { MutationId.Length: > 0 and <= 100, Body.Length: > 0 and <= DemoWrites.LongestBody })
-            {
-                throw new SyncException(ErrorCode.InvalidRequest, "the message or its mutation id is empty or too long", $"A message has {DemoWrites.LongestBody} characters at most.");
-            }
+            throw new SyncException(
+                ErrorCode.InvalidRequest,
+                "the message or its mutation id is empty or too long",
+                $"A message has {DemoWrites.LongestBody} characters at most.");
+        }
 
-            if (message.Reject)
-            {
-                await writes.RejectAsync(message.MutationId, "the server was asked to reject this", cancellationToken);
-            }
-            else
-            {
-                await writes.WriteAsync(message.MutationId, message.Body, cancellationToken);
-            }
+        if (message.Reject)
+        {
+            await writes.RejectAsync(message.MutationId, "the server was asked to reject this", cancellationToken);
+        }
+        else
+        {
+            await writes.WriteAsync(message.MutationId, message.Body, cancellationToken);
+        }
 
-            return Results.Accepted();
-        }).RequirePrincipal();
+        return Results.Accepted();
     }
 
     private static void Require(MainDatabase database)
     {
         if (!IsAvailable(database))
         {
-            throw new SyncException(ErrorCode.InvalidRequest, "there are no demo tables", "Changes are made up on the embedded demo database only.");
+            throw new SyncException(
+                ErrorCode.InvalidRequest, "there are no demo tables", "Changes are made up on the embedded demo database only.");
         }
     }
 

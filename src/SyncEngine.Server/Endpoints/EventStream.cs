@@ -6,7 +6,7 @@ using SyncEngine.Delivery;
 namespace SyncEngine.Server.Endpoints;
 
 /// <summary>One of the Server-Sent Events: the event's name is the frame's type.</summary>
-/// <param name="Id">What the client sends as Last-Event-ID when it comes back; empty clears it, null leaves it as it is.</param>
+/// <param name="Id">The Last-Event-ID of a client that reconnects; empty clears it, null leaves it as it is.</param>
 readonly record struct ServerEvent(Frame Frame, string? Id);
 
 /// <summary>Answers a request with Server-Sent Events.</summary>
@@ -14,14 +14,15 @@ static class EventStream
 {
     private static readonly TimeSpan heartbeat = TimeSpan.FromSeconds(15);
 
-    /// <summary>Where the client wants to go on; null for the beginning.</summary>
+    /// <summary>The position at which the client wants to resume; null for the beginning.</summary>
     public static string? ResumeIdOf(HttpRequest request) =>
         request.Headers["Last-Event-ID"].ToString() is { Length: > 0 } header ? header
             : request.Query["from"].ToString() is { Length: > 0 } query ? query : null;
 
-    /// <summary>Writes events as they come, until they end or the client goes.</summary>
-    /// <param name="stalled">Cancelled when the client is to be cut off.</param>
-    public static async Task WriteAsync(HttpContext context, IAsyncEnumerable<ServerEvent> events, CancellationToken stalled, TimeProvider time)
+    /// <summary>Writes events as they come, until they end or the client leaves.</summary>
+    /// <param name="stalled">Cancelled when the client takes nothing for too long; its connection is then aborted.</param>
+    public static async Task WriteAsync(
+        HttpContext context, IAsyncEnumerable<ServerEvent> events, CancellationToken stalled, TimeProvider time)
     {
         try
         {
@@ -40,7 +41,8 @@ static class EventStream
     }
 
     /// <summary>Writes events as they come until the stream ends.</summary>
-    private static async Task WriteAllAsync(IAsyncEnumerable<ServerEvent> events, PipeWriter output, CancellationTokenSource aborted, TimeProvider time)
+    private static async Task WriteAllAsync(
+        IAsyncEnumerable<ServerEvent> events, PipeWriter output, CancellationTokenSource aborted, TimeProvider time)
     {
         await using var ready = events.GetAsyncEnumerator(aborted.Token);
         var next = ready.MoveNextAsync().AsTask();
@@ -77,11 +79,12 @@ static class EventStream
         {
             // An enumerator is not disposed while a move is under way.
             await aborted.CancelAsync();
-            await next.ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            await ((Task)next).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
-    private static async Task<bool> CompletesWithinAsync(Task task, TimeSpan timeout, TimeProvider time, CancellationToken cancellationToken)
+    private static async Task<bool> CompletesWithinAsync(
+        Task task, TimeSpan timeout, TimeProvider time, CancellationToken cancellationToken)
     {
         try
         {

@@ -6,7 +6,8 @@ namespace SyncEngine.Server.Endpoints;
 static class PlaygroundEndpoint
 {
     private const string NotBuilt =
-        "The playground has not been built: npm was not there when the server was. Run `npm ci && npm run build` in client-ts/playground, then build the server again.\n";
+        "The playground has not been built, because npm was missing when the server was built. "
+        + "Run `npm ci && npm run build` in client-ts/playground, then build the server again.\n";
 
     public static void UsePlayground(this WebApplication app)
     {
@@ -23,9 +24,11 @@ static class PlaygroundEndpoint
         {
             FileProvider = files,
             OnPrepareResponse = prepared =>
-                // Assets carry a hash in their name; the page that names them is asked for anew.
-                prepared.Context.Response.Headers.CacheControl =
-                    prepared.Context.Request.Path.StartsWithSegments("/assets", StringComparison.Ordinal) ? "public, max-age=31536000, immutable" : "no-cache",
+            {
+                // Assets carry a hash in their name. The page that names them is requested again each time.
+                var isAsset = prepared.Context.Request.Path.StartsWithSegments("/assets", StringComparison.Ordinal);
+                prepared.Context.Response.Headers.CacheControl = isAsset ? "public, max-age=31536000, immutable" : "no-cache";
+            },
         });
     }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Dapper;
 using Npgsql;
@@ -37,24 +38,50 @@ static class SchemaEndpoint
             .Where(table => readable.Contains(table.Oid))
             .OrderBy(table => table.Schema, StringComparer.Ordinal).ThenBy(table => table.Name, StringComparer.Ordinal)
             .Select(table => RelationAnswer.Of(table, [.. readable[table.Oid]]));
-        return Results.Json(new SchemaAnswer(schema.Version.ToString(System.Globalization.CultureInfo.InvariantCulture), [.. relations]), json);
+        return Results.Json(new SchemaAnswer(schema.Version.ToString(CultureInfo.InvariantCulture), [.. relations]), json);
     }
 }
 
 /// <param name="Version">Changes when the schema does.</param>
 sealed record SchemaAnswer(string Version, IReadOnlyList<RelationAnswer> Relations);
 
-/// <param name="Live">Its changes can be followed.</param>
-sealed record RelationAnswer(string Schema, string Name, string Kind, IReadOnlyList<SchemaColumn> Columns, IReadOnlyList<string> PrimaryKey, bool Live, string? NotLiveBecause)
+sealed record RelationAnswer
 {
-    public static RelationAnswer Of(Table table, HashSet<short> readable) => new(
-        table.Schema,
-        table.Name,
-        table.Kind switch { 'r' => "table", 'p' => "partitioned table", 'v' => "view", 'm' => "materialised view", _ => "foreign table" },
-        [.. table.Columns.Where(column => readable.Contains(column.Number)).Select(SchemaColumn.Of)],
-        [.. table.PrimaryKey.All(readable.Contains) ? table.PrimaryKey.Select(number => table.Columns.First(column => column.Number == number).Name) : []],
-        table.IsStreamed || table.Kind == 'v',
-        table.NotStreamedBecause);
+    public required string Schema { get; init; }
+
+    public required string Name { get; init; }
+
+    public required string Kind { get; init; }
+
+    public required IReadOnlyList<SchemaColumn> Columns { get; init; }
+
+    /// <summary>Empty unless the caller may read all of its columns.</summary>
+    public required IReadOnlyList<string> PrimaryKey { get; init; }
+
+    /// <summary>Its changes can be followed.</summary>
+    public required bool Live { get; init; }
+
+    public required string? NotLiveBecause { get; init; }
+
+    public static RelationAnswer Of(Table table, HashSet<short> readable) => new()
+    {
+        Schema = table.Schema,
+        Name = table.Name,
+        Kind = table.Kind switch
+        {
+            'r' => "table",
+            'p' => "partitioned table",
+            'v' => "view",
+            'm' => "materialised view",
+            _ => "foreign table",
+        },
+        Columns = [.. table.Columns.Where(column => readable.Contains(column.Number)).Select(SchemaColumn.Of)],
+        PrimaryKey = table.PrimaryKey.All(readable.Contains) ? [.. table.PrimaryKey.Select(number => NameOf(table, number))] : [],
+        Live = table.IsStreamed || table.Kind == 'v',
+        NotLiveBecause = table.NotStreamedBecause,
+    };
+
+    private static string NameOf(Table table, short number) => table.Columns.First(column => column.Number == number).Name;
 }
 
 sealed record SchemaColumn(string Name, string Type, bool Nullable, IReadOnlyList<string>? EnumValues)

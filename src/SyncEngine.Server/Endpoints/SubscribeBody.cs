@@ -16,7 +16,7 @@ static class SubscribeBody
         }
         catch (InvalidOperationException)
         {
-            // Half of a surrogate pair, in a name or in a text.
+            // Half of a surrogate pair, in a name or in a string.
             throw Invalid("the body holds text that is not valid Unicode");
         }
     }
@@ -60,7 +60,8 @@ static class SubscribeBody
 
         if (!queries.AllowAdHoc)
         {
-            throw new SyncException(ErrorCode.AdhocDisabled, "only named queries can be subscribed to here", hint: "Send {\"name\": …, \"params\": {…}}.");
+            throw new SyncException(
+                ErrorCode.AdhocDisabled, "only named queries can be subscribed to here", hint: "Send {\"name\": …, \"params\": {…}}.");
         }
 
         if (hasParameters && parameters.ValueKind != JsonValueKind.Array)
@@ -85,5 +86,6 @@ static class SubscribeBody
 
     private static string Shorten(string text) => text.Length <= 64 ? text : text[..64] + "…";
 
-    private static SyncException Invalid(string message) => new(ErrorCode.InvalidRequest, message, hint: "Send {\"query\": \"SELECT …\", \"params\": […]}.");
+    private static SyncException Invalid(string message) =>
+        new(ErrorCode.InvalidRequest, message, hint: "Send {\"query\": \"SELECT …\", \"params\": […]}.");
 }

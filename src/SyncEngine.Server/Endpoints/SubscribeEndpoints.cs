@@ -4,6 +4,7 @@ using SyncEngine.Delivery;
 using SyncEngine.Errors;
 using SyncEngine.LiveQueries;
 using SyncEngine.Planning;
+using SyncEngine.Ports;
 using SyncEngine.Server.Authentication;
 using SyncEngine.Server.Options;
 
@@ -35,7 +36,8 @@ static class SubscribeEndpoints
         return Results.NoContent();
     }
 
-    private static async Task<IResult> ExplainAsync(HttpContext context, SubscriptionService service, RequestReader reader, Ports.ISchemaSource schemas)
+    private static async Task<IResult> ExplainAsync(
+        HttpContext context, SubscriptionService service, RequestReader reader, ISchemaSource schemas)
     {
         var principal = context.GetPrincipal();
         var request = await reader.ReadAsync(context);
@@ -51,9 +53,11 @@ static class SubscribeEndpoints
         PlanAnswer.Of(subscription.Plan));
 }
 
-sealed record SubscribeAnswer(string SubscriptionId, IReadOnlyList<ColumnAnswer> Columns, IReadOnlyList<string> Key, bool Ordered, PlanAnswer Plan);
+sealed record SubscribeAnswer(
+    string SubscriptionId, IReadOnlyList<ColumnAnswer> Columns, IReadOnlyList<string> Key, bool Ordered, PlanAnswer Plan);
 
-sealed record ColumnAnswer(string Name, string Type, bool Nullable, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] bool Hidden)
+sealed record ColumnAnswer(
+    string Name, string Type, bool Nullable, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] bool Hidden)
 {
     public static ColumnAnswer Of(OutputColumn column) => new(column.Name, column.Type, column.IsNullable, column.IsHidden);
 }
@@ -61,35 +65,4 @@ sealed record ColumnAnswer(string Name, string Type, bool Nullable, [property: J
 sealed record PlanAnswer(string Mode, string? Reason)
 {
     public static PlanAnswer Of(QueryPlan plan) => new(plan.Tier.Mode, plan.Tier.Reason);
-}
-
-/// <summary>Reads and checks the body of a subscription's request.</summary>
-sealed class RequestReader(QueryOptions queries, NamedQueries named, LimitOptions limits)
-{
-    // The query, its parameters, and JSON's own overhead.
-    private const int ParameterBytes = 1024 * 1024;
-
-    public async Task<SubscribeRequest> ReadAsync(HttpContext context)
-    {
-        if (context.Features.Get<Microsoft.AspNetCore.Http.Features.IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
-        {
-            size.MaxRequestBodySize = (limits.QueryBytes * 6L) + ParameterBytes;
-        }
-
-        try
-        {
-            using var document = await JsonDocument.ParseAsync(context.Request.Body, new JsonDocumentOptions { MaxDepth = 32 }, context.RequestAborted);
-            return Read(document.RootElement);
-        }
-        catch (JsonException malformed)
-        {
-            throw new SyncException(ErrorCode.InvalidRequest, "the body is not valid JSON", malformed.LineNumber is null ? null : $"At line {malformed.LineNumber + 1}.");
-        }
-        catch (BadHttpRequestException tooLarge) when (tooLarge.StatusCode == StatusCodes.Status413PayloadTooLarge)
-        {
-            throw new SyncException(ErrorCode.InvalidRequest, "the request is too large", hint: $"A query has at most {limits.QueryBytes} bytes.");
-        }
-    }
-
-    public SubscribeRequest Read(JsonElement body) => SubscribeBody.Read(body, queries, named, limits.QueryBytes);
 }

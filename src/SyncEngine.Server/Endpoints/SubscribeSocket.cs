@@ -8,24 +8,26 @@ using SyncEngine.Server.Authentication;
 
 namespace SyncEngine.Server.Endpoints;
 
-/// <summary>For the simplest clients: a WebSocket at /subscribe whose every answer is the whole result, now and after every change.</summary>
+/// <summary>The WebSocket at /subscribe, for the simplest clients: every answer is the whole result, now and after each change.</summary>
 static class SubscribeSocket
 {
-    private const int LargestRequest = 256 * 1024;
+    private const int MaxRequestBytes = 256 * 1024;
 
-    /// <summary>How long a socket may be held open without saying what it is for.</summary>
-    private static readonly TimeSpan firstFrame = TimeSpan.FromSeconds(15);
+    /// <summary>The time within which a socket has to send its request.</summary>
+    private static readonly TimeSpan requestTimeout = TimeSpan.FromSeconds(15);
 
-    /// <summary>How long a client that has been refused may take to close.</summary>
-    private static readonly TimeSpan farewell = TimeSpan.FromSeconds(5);
+    /// <summary>The time that a refused client has to close.</summary>
+    private static readonly TimeSpan closeTimeout = TimeSpan.FromSeconds(5);
 
     public static void MapSubscribeSocket(this IEndpointRouteBuilder routes) => routes.MapGet("/subscribe", RunAsync).RequirePrincipal();
 
-    private static async Task RunAsync(HttpContext context, StreamService streams, SubscriptionService service, RequestReader reader, TimeProvider time)
+    private static async Task RunAsync(
+        HttpContext context, StreamService streams, SubscriptionService service, RequestReader reader, TimeProvider time)
     {
         if (!context.WebSockets.IsWebSocketRequest)
         {
-            throw new SyncException(ErrorCode.InvalidRequest, "this address is for WebSockets", hint: "Use POST /subscribe, or connect a WebSocket here.");
+            throw new SyncException(
+                ErrorCode.InvalidRequest, "this address is for WebSockets", hint: "Use POST /subscribe, or connect a WebSocket here.");
         }
 
         var principal = context.GetPrincipal();
@@ -33,7 +35,8 @@ static class SubscribeSocket
         using var closed = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         try
         {
-            var subscription = await service.SubscribeAsync(principal, await ReceiveAsync(socket, reader, time, closed.Token), closed.Token);
+            var request = await ReceiveAsync(socket, reader, time, closed.Token);
+            var subscription = await service.SubscribeAsync(principal, request, closed.Token);
             var stream = await streams.StreamAsync(principal, subscription.Id, null, closed.Token);
             await using var cut = stream.Stalled.Register(socket.Abort);
             var watching = WatchAsync(socket, closed);
@@ -46,8 +49,9 @@ static class SubscribeSocket
                 await closed.CancelAsync();
                 await watching;
                 await streams.CloseAsync(stream, CancellationToken.None);
-                await service.UnsubscribeAsync(principal, subscription.Id, CancellationToken.None).ContinueWith(
-                    _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+                // It may have ended by itself.
+                await service.UnsubscribeAsync(principal, subscription.Id, CancellationToken.None)
+                    .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
         catch (SyncException refused)
@@ -60,17 +64,18 @@ static class SubscribeSocket
         }
     }
 
-    private static async Task<SubscribeRequest> ReceiveAsync(WebSocket socket, RequestReader reader, TimeProvider time, CancellationToken cancellationToken)
+    private static async Task<SubscribeRequest> ReceiveAsync(
+        WebSocket socket, RequestReader reader, TimeProvider time, CancellationToken cancellationToken)
     {
-        using var late = new CancellationTokenSource(firstFrame, time);
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, late.Token);
+        using var late = new CancellationTokenSource(requestTimeout, time);
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, late.Token);
         var text = new ArrayBufferWriter<byte>();
         ValueWebSocketReceiveResult received;
         do
         {
-            received = await socket.ReceiveAsync(text.GetMemory(4096), patience.Token);
+            received = await socket.ReceiveAsync(text.GetMemory(4096), timeout.Token);
             text.Advance(received.Count);
-            if (received.MessageType != WebSocketMessageType.Text || text.WrittenCount > LargestRequest)
+            if (received.MessageType != WebSocketMessageType.Text || text.WrittenCount > MaxRequestBytes)
             {
                 throw new SyncException(ErrorCode.InvalidRequest, "the first frame is the JSON body of POST /subscribe");
             }
@@ -87,7 +92,7 @@ static class SubscribeSocket
         }
     }
 
-    /// <summary>Notices that the client closes; what else it sends is ignored.</summary>
+    /// <summary>Waits until the client closes. Anything else that it sends is ignored.</summary>
     private static async Task WatchAsync(WebSocket socket, CancellationTokenSource closed)
     {
         var ignored = new byte[1024];
@@ -116,7 +121,7 @@ static class SubscribeSocket
                 return;
             }
 
-            if (result.Apply(Encode(frame)) is { } answer)
+            if (result.Apply(frame.Body.Type, Encode(frame)) is { } answer)
             {
                 await socket.SendAsync(answer, WebSocketMessageType.Text, endOfMessage: true, cancellationToken);
             }
@@ -132,17 +137,25 @@ static class SubscribeSocket
 
     private static async Task RefuseAsync(WebSocket socket, SyncException refused, TimeProvider time, CancellationToken cancellationToken)
     {
-        using var late = new CancellationTokenSource(farewell, time);
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, late.Token);
+        using var late = new CancellationTokenSource(closeTimeout, time);
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, late.Token);
         try
         {
-            var body = JsonSerializer.SerializeToUtf8Bytes(new { type = "error", code = refused.Code.Name, message = refused.Message, hint = refused.Hint, sqlstate = refused.SqlState, position = refused.Position });
-            await socket.SendAsync(body, WebSocketMessageType.Text, endOfMessage: true, patience.Token);
-            await socket.CloseAsync(WebSocketCloseStatus.PolicyViolation, refused.Code.Name, patience.Token);
+            var body = JsonSerializer.SerializeToUtf8Bytes(new
+            {
+                type = "error",
+                code = refused.Code.Name,
+                message = refused.Message,
+                hint = refused.Hint,
+                sqlstate = refused.SqlState,
+                position = refused.Position,
+            });
+            await socket.SendAsync(body, WebSocketMessageType.Text, endOfMessage: true, timeout.Token);
+            await socket.CloseAsync(WebSocketCloseStatus.PolicyViolation, refused.Code.Name, timeout.Token);
         }
         catch (Exception gone) when (gone is OperationCanceledException or WebSocketException)
         {
-            // Nobody is there to be told.
+            // The client has left without the answer.
         }
     }
 }

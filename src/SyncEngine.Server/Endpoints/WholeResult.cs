@@ -1,10 +1,11 @@
 using System.Buffers;
 using System.Text.Json;
+using SyncEngine.Delivery;
 using SyncEngine.Planning;
 
 namespace SyncEngine.Server.Endpoints;
 
-/// <summary>Puts frames together to whole results, as any client does. Rows are kept as JSON by their key, in order where the query orders.</summary>
+/// <summary>Builds whole results from frames, as any client does. Rows are kept as JSON by key, in order where the query orders.</summary>
 sealed class WholeResult(QueryPlan plan)
 {
     private readonly int[] key = [.. plan.Key.Select(name => IndexOf(plan, name))];
@@ -13,25 +14,25 @@ sealed class WholeResult(QueryPlan plan)
     private readonly List<JsonElement> parts = [];
     private bool isLive;
 
-    /// <summary>The whole result after the frame, when it has one that the client has not been told.</summary>
-    public ReadOnlyMemory<byte>? Apply(ReadOnlyMemory<byte> frame)
+    /// <summary>The whole result after the frame; null while it is incomplete.</summary>
+    public ReadOnlyMemory<byte>? Apply(FrameType type, ReadOnlyMemory<byte> frame)
     {
         using var document = JsonDocument.Parse(frame);
         var root = document.RootElement;
-        switch (root.GetProperty("type").GetString())
+        switch (type)
         {
-            case "reset":
+            case FrameType.Reset:
                 snapshot = [];
                 isLive = false;
                 return null;
-            case "snapshot":
+            case FrameType.Snapshot:
                 foreach (var row in root.GetProperty("rows").EnumerateArray())
                 {
                     snapshot.Add((KeyOf(row), row.Clone()));
                 }
 
                 return null;
-            case "live":
+            case FrameType.Live:
                 if (!isLive)
                 {
                     rows = snapshot;
@@ -40,7 +41,7 @@ sealed class WholeResult(QueryPlan plan)
 
                 isLive = true;
                 return Answer(root.GetProperty("cut").GetString()!);
-            case "diff":
+            case FrameType.Diff:
                 parts.Add(root.Clone());
                 if (root.TryGetProperty("more", out _))
                 {
@@ -111,7 +112,8 @@ sealed class WholeResult(QueryPlan plan)
         }
     }
 
-    private static IEnumerable<JsonElement> Items(JsonElement part, string name) => part.TryGetProperty(name, out var list) ? list.EnumerateArray() : [];
+    private static IEnumerable<JsonElement> Items(JsonElement part, string name) =>
+        part.TryGetProperty(name, out var list) ? list.EnumerateArray() : [];
 
     private string KeyOf(JsonElement row) => string.Join('\u001f', key.Select(column => row[column].GetRawText()));
 

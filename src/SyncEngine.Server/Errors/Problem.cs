@@ -1,16 +1,14 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.WebUtilities;
 using SyncEngine.Errors;
-using SyncEngine.Server.Authentication;
 
 namespace SyncEngine.Server.Errors;
 
-/// <summary>The body of an error over HTTP: RFC 9457 problem details, plus our code and what PostgreSQL said.</summary>
-/// <param name="Type">A stable URN per code.</param>
-/// <param name="Id">Of an internal error: what to quote; the log has the rest.</param>
-sealed record Problem(string Type, string Title, int Status, string Code, string? Detail, string? Hint, [property: JsonPropertyName("sqlstate")] string? SqlState, int? Position, string? Id)
+/// <summary>The body of an error over HTTP: RFC 9457 problem details, with our code and what PostgreSQL reported.</summary>
+sealed record Problem
 {
     public const string ContentType = "application/problem+json";
 
@@ -20,13 +18,51 @@ sealed record Problem(string Type, string Title, int Status, string Code, string
         Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 
-    public static Problem Of(SyncException error, int? status = null) =>
-        new(TypeOf(error.Code), error.Message, status ?? error.Code.HttpStatus, error.Code.Name, error.Detail, error.Hint, error.SqlState, error.Position, null);
+    /// <summary>A stable URN per code.</summary>
+    public required string Type { get; init; }
 
-    public static Problem OfInternal(string id) =>
-        new(TypeOf(ErrorCode.Internal), "an internal error happened", ErrorCode.Internal.HttpStatus, ErrorCode.Internal.Name, null, $"Tell us, and quote {id}.", null, null, id);
+    public required string Title { get; init; }
 
-    /// <summary>What the framework answered with a bare status.</summary>
+    public required int Status { get; init; }
+
+    public required string Code { get; init; }
+
+    public string? Detail { get; init; }
+
+    public string? Hint { get; init; }
+
+    [JsonPropertyName("sqlstate")]
+    public string? SqlState { get; init; }
+
+    /// <summary>In characters of the query, from 1.</summary>
+    public int? Position { get; init; }
+
+    /// <summary>Of an internal error: the id under which the log has the rest.</summary>
+    public string? Id { get; init; }
+
+    public static Problem Of(SyncException error, int? status = null) => new()
+    {
+        Type = TypeOf(error.Code),
+        Title = error.Message,
+        Status = status ?? error.Code.HttpStatus,
+        Code = error.Code.Name,
+        Detail = error.Detail,
+        Hint = error.Hint,
+        SqlState = error.SqlState,
+        Position = error.Position,
+    };
+
+    public static Problem OfInternal(string id) => new()
+    {
+        Type = TypeOf(ErrorCode.Internal),
+        Title = "an internal error happened",
+        Status = ErrorCode.Internal.HttpStatus,
+        Code = ErrorCode.Internal.Name,
+        Hint = IncidentId.Hint(id),
+        Id = id,
+    };
+
+    /// <summary>The problem of a response that the framework left with a bare status.</summary>
     public static Problem OfStatus(HttpContext context)
     {
         var status = context.Response.StatusCode;
@@ -53,16 +89,18 @@ sealed record Problem(string Type, string Title, int Status, string Code, string
     public async Task WriteAsync(HttpContext context)
     {
         var response = context.Response;
+        if (Status == StatusCodes.Status401Unauthorized && response.Headers.WWWAuthenticate.Count == 0)
+        {
+            // The authentication scheme writes its WWW-Authenticate.
+            await context.ChallengeAsync();
+        }
+
         response.StatusCode = Status;
         response.ContentType = ContentType;
         response.ContentLength = null;
         response.Headers.CacheControl = "no-store";
-        if (Status == StatusCodes.Status401Unauthorized)
-        {
-            response.Headers.WWWAuthenticate = BearerToken.IsIn(context.Request) ? $"Bearer error=\"invalid_token\", error_description=\"{(string.Equals(Code, ErrorCode.TokenExpired.Name, StringComparison.Ordinal) ? "the token has expired" : "the token is not accepted")}\"" : "Bearer";
-        }
-
-        if (Status is StatusCodes.Status429TooManyRequests or StatusCodes.Status503ServiceUnavailable && response.Headers.RetryAfter.Count == 0)
+        var isTemporary = Status is StatusCodes.Status429TooManyRequests or StatusCodes.Status503ServiceUnavailable;
+        if (isTemporary && response.Headers.RetryAfter.Count == 0)
         {
             response.Headers.RetryAfter = RetryAfterSeconds(Code).ToString(CultureInfo.InvariantCulture);
         }
@@ -76,5 +114,5 @@ sealed record Problem(string Type, string Title, int Status, string Code, string
     private static string TypeOf(ErrorCode code) => $"urn:syncengine:error:{code.Name}";
 
     private static int RetryAfterSeconds(string code) =>
-        string.Equals(code, ErrorCode.SourceUnavailable.Name, StringComparison.Ordinal) || string.Equals(code, ErrorCode.ShuttingDown.Name, StringComparison.Ordinal) ? 2 : 10;
+        ((string[])[ErrorCode.SourceUnavailable.Name, ErrorCode.ShuttingDown.Name]).Contains(code, StringComparer.Ordinal) ? 2 : 10;
 }

@@ -15,6 +15,7 @@ using SyncEngine.Postgres.Sessions;
 using SyncEngine.Postgres.Snapshots;
 using SyncEngine.Server.Authentication;
 using SyncEngine.Server.Channels;
+using SyncEngine.Server.Cors;
 using SyncEngine.Server.Endpoints;
 using SyncEngine.Server.Errors;
 using SyncEngine.Server.Hubs;

@@ -2,6 +2,7 @@ using SyncEngine.Connectors.Outbox;
 using SyncEngine.Observability;
 using SyncEngine.Postgres.Administration;
 using SyncEngine.Postgres.Notifications;
+using SyncEngine.Server.Cors;
 using SyncEngine.Server.Databases;
 using SyncEngine.Server.Observability;
 using SyncEngine.Server.Options;

@@ -10,8 +10,8 @@ using Microsoft.Extensions.Options;
 namespace SyncEngine.Server.Hubs;
 
 /// <summary>
-/// SignalR's JSON protocol, in which a <see cref="FrameBatch"/> is written as one stream item per frame, from the frames' ready bytes. Everything
-/// else is the original's.
+/// SignalR's JSON protocol, in which a <see cref="FrameBatch"/> is written as one stream item per frame, from the frames' ready bytes.
+/// Everything else is the original's.
 /// </summary>
 /// <remarks>https://github.com/dotnet/aspnetcore/blob/main/src/SignalR/docs/specs/HubProtocol.md (StreamItem, JSON encoding)</remarks>
 sealed class FrameProtocol(IOptions<JsonHubProtocolOptions> options) : IHubProtocol

@@ -4,22 +4,31 @@ using SyncEngine.Delivery;
 using SyncEngine.Errors;
 using SyncEngine.Permissions;
 using SyncEngine.Server.Authentication;
+using SyncEngine.Server.Channels;
 using SyncEngine.Server.Errors;
 
 namespace SyncEngine.Server.Hubs;
 
 /// <summary>The hub <c>/sync</c> of docs/PROTOCOL.md, section 5.1. A refused call is a HubException <c>code: text</c>.</summary>
-sealed class SyncHub(StreamService streams, LiveQueryEngine engine, SubscriptionService service, Channels.ChannelDoor channels, CallerAuthenticator callers, HubErrors errors) : Hub
+sealed class SyncHub(
+    StreamService streams,
+    LiveQueryEngine engine,
+    SubscriptionService service,
+    ChannelFrames channels,
+    CallerAuthenticator callers,
+    HubErrors errors) : Hub
 {
     private const string OpenStreamKey = "open-stream";
     private const string PrincipalKey = "principal";
+
     // Small beside what a queue may hold, so that what a slow client does not read stays where it can be merged.
     private const int BatchBytes = 32 * 1024;
-    private static readonly TimeSpan longestWait = TimeSpan.FromMinutes(2);
+
+    private static readonly TimeSpan maxWait = TimeSpan.FromMinutes(2);
 
     public override Task OnConnectedAsync()
     {
-        Context.Items[OpenStreamKey] = new OpenStreamSlot();
+        Context.Items[OpenStreamKey] = new OpenStream();
         return Task.CompletedTask;
     }
 
@@ -32,16 +41,26 @@ sealed class SyncHub(StreamService streams, LiveQueryEngine engine, Subscription
     public IAsyncEnumerable<FrameBatch> Open(CancellationToken cancellationToken)
     {
         var opening = new TaskCompletionSource<ClientStream>(TaskCreationOptions.RunContinuationsAsynchronously);
-        return Slot.TryOpen(opening.Task)
+        return OwnStream.TryOpen(opening.Task)
             ? errors.Translated(OpenAsync(opening, cancellationToken), cancellationToken)
             : throw new SyncException(ErrorCode.InvalidRequest, "this connection has an open stream already");
     }
 
     /// <summary>Messages of a channel of the outbox's hub target, after the one with the id <paramref name="from"/>.</summary>
     public IAsyncEnumerable<FrameBatch> Channel(string name, string? from, CancellationToken cancellationToken) =>
-        errors.Translated(channels.BatchesAsync(() => CurrentPrincipal, name, from, cancellationToken), cancellationToken);
+        errors.Translated(ChannelAsync(name, from, cancellationToken), cancellationToken);
 
-    private async IAsyncEnumerable<FrameBatch> StreamAsync(string subscriptionId, string? from, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private async IAsyncEnumerable<FrameBatch> ChannelAsync(
+        string name, string? from, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await foreach (var frames in channels.OfCallAsync(() => CurrentPrincipal, name, from, cancellationToken))
+        {
+            yield return new FrameBatch([.. frames.Select(frame => frame.Frame)]);
+        }
+    }
+
+    private async IAsyncEnumerable<FrameBatch> StreamAsync(
+        string subscriptionId, string? from, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var stream = await streams.StreamAsync(CurrentPrincipal, Required(subscriptionId), from, cancellationToken);
         await foreach (var batch in ReadAsync(stream, cancellationToken))
@@ -50,7 +69,8 @@ sealed class SyncHub(StreamService streams, LiveQueryEngine engine, Subscription
         }
     }
 
-    private async IAsyncEnumerable<FrameBatch> OpenAsync(TaskCompletionSource<ClientStream> opening, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private async IAsyncEnumerable<FrameBatch> OpenAsync(
+        TaskCompletionSource<ClientStream> opening, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         try
         {
@@ -62,7 +82,7 @@ sealed class SyncHub(StreamService streams, LiveQueryEngine engine, Subscription
             }
             catch
             {
-                // Whoever attaches meanwhile is refused by its own connection's end.
+                // A call that attaches meanwhile is refused when this connection ends.
                 opening.SetCanceled(CancellationToken.None);
                 throw;
             }
@@ -74,7 +94,7 @@ sealed class SyncHub(StreamService streams, LiveQueryEngine engine, Subscription
         }
         finally
         {
-            Slot.Close();
+            OwnStream.Close();
         }
     }
 
@@ -84,7 +104,7 @@ sealed class SyncHub(StreamService streams, LiveQueryEngine engine, Subscription
     public async Task Detach(string subscriptionId) =>
         await streams.DetachAsync(await OpenStreamAsync(), Required(subscriptionId), Context.ConnectionAborted);
 
-    /// <summary>A newer token of the same principal.</summary>
+    /// <summary>Takes a newer token of the same principal, by the same authentication scheme as requests.</summary>
     public async Task Authenticate(string token)
     {
         var principal = await callers.AuthenticateAsync(Required(token), Context.ConnectionAborted);
@@ -94,17 +114,17 @@ sealed class SyncHub(StreamService streams, LiveQueryEngine engine, Subscription
         }
 
         Context.Items[PrincipalKey] = principal;
-        if (Slot.Opening is { } opening)
+        if (OwnStream.Opening is { } opening)
         {
             await service.AuthenticateAsync(await opening, principal, Context.ConnectionAborted);
         }
     }
 
-    /// <summary>What became of the transaction that called <c>sync.ack(id)</c> or <c>sync.reject(id, …)</c>.</summary>
+    /// <summary>The outcome of the transaction that called <c>sync.ack(id)</c> or <c>sync.reject(id, …)</c>.</summary>
     public async Task<object> Await(string id, int timeoutMs)
     {
         var timeout = timeoutMs < 0 ? TimeSpan.Zero : TimeSpan.FromMilliseconds(timeoutMs);
-        var answer = await engine.AwaitAsync(Required(id), timeout < longestWait ? timeout : longestWait, Context.ConnectionAborted);
+        var answer = await engine.AwaitAsync(Required(id), timeout < maxWait ? timeout : maxWait, Context.ConnectionAborted);
         return answer.Status switch
         {
             "confirmed" => new { status = answer.Status, cut = answer.Cut },
@@ -113,19 +133,21 @@ sealed class SyncHub(StreamService streams, LiveQueryEngine engine, Subscription
         };
     }
 
-    private Principal CurrentPrincipal => Context.Items.TryGetValue(PrincipalKey, out var newer) ? (Principal)newer! : Context.GetHttpContext()!.GetPrincipal();
+    private Principal CurrentPrincipal =>
+        Context.Items.TryGetValue(PrincipalKey, out var newer) ? (Principal)newer! : Context.GetHttpContext()!.GetPrincipal();
 
-    private OpenStreamSlot Slot => (OpenStreamSlot)Context.Items[OpenStreamKey]!;
+    private OpenStream OwnStream => (OpenStream)Context.Items[OpenStreamKey]!;
 
     private Task<ClientStream> OpenStreamAsync() =>
-        Slot.Opening ?? throw new SyncException(ErrorCode.InvalidRequest, "this connection has no open stream", hint: "Call Open() first.");
+        OwnStream.Opening
+        ?? throw new SyncException(ErrorCode.InvalidRequest, "this connection has no open stream", hint: "Call Open() first.");
 
     private static string Required(string? value) =>
         string.IsNullOrEmpty(value) ? throw new SyncException(ErrorCode.InvalidRequest, "an argument is missing or empty") : value;
 
     private async IAsyncEnumerable<FrameBatch> ReadAsync(ClientStream stream, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        // SignalR waits for the transport between frames, so a client that stops reading is noticed by the queue, and its connection is cut.
+        // SignalR waits for the transport between frames, so the queue notices a client that stops reading. Its connection is then aborted.
         await using var cut = stream.Stalled.Register(static context => ((HubCallerContext)context!).Abort(), Context);
         try
         {
@@ -140,8 +162,8 @@ sealed class SyncHub(StreamService streams, LiveQueryEngine engine, Subscription
         }
     }
 
-    /// <summary>Holds a connection's open stream; calls of one connection run beside each other.</summary>
-    private sealed class OpenStreamSlot
+    /// <summary>A connection's open stream. Calls of one connection run concurrently.</summary>
+    private sealed class OpenStream
     {
         private Task<ClientStream>? opening;
 

@@ -5,6 +5,7 @@ using System.Text.Json;
 using SyncEngine.Connectors.Outbox;
 using SyncEngine.Observability;
 using SyncEngine.Postgres.Administration;
+using SyncEngine.Server.Cors;
 using SyncEngine.Server.Options;
 
 namespace SyncEngine.Server.Observability;

@@ -2,7 +2,7 @@ using System.ComponentModel.DataAnnotations;
 
 namespace SyncEngine.Server.Options;
 
-/// <summary>Who callers are. Any of the four keys turns authentication on; several may be given side by side.</summary>
+/// <summary>Keys and roles of callers. Any of the four keys turns authentication on; several may be given side by side.</summary>
 sealed record AuthenticationOptions
 {
     public const string Section = "SyncEngine:Authentication";
@@ -19,10 +19,10 @@ sealed record AuthenticationOptions
     /// <summary>An OpenID issuer whose discovery document names the keys; tokens must then be of this issuer. Default: none.</summary>
     public string? Authority { get; init; }
 
-    /// <summary>What <c>iss</c> must be. Default: not checked, or with <see cref="Authority"/> that.</summary>
+    /// <summary>The required <c>iss</c>. Default: not checked, or with an <see cref="Authority"/> that.</summary>
     public string? Issuer { get; init; }
 
-    /// <summary>What <c>aud</c> must be or contain. Default: not checked.</summary>
+    /// <summary>The <c>aud</c> that a token must have, alone or in a list. Default: not checked.</summary>
     public string? Audience { get; init; }
 
     /// <summary>By how much the issuer's clock may differ from ours. Default 0 s.</summary>
@@ -44,5 +44,8 @@ sealed record AuthenticationOptions
     /// <summary>Without any key, let everybody in as the engine's own role, from anywhere. Default false.</summary>
     public bool Disabled { get; init; }
 
-    public bool HasKey => !string.IsNullOrWhiteSpace(Secret) || !string.IsNullOrWhiteSpace(PublicKey) || !string.IsNullOrWhiteSpace(Jwks) || !string.IsNullOrWhiteSpace(Authority);
+    public bool HasKey => ((string?[])[Secret, PublicKey, Jwks, Authority]).Any(key => !string.IsNullOrWhiteSpace(key));
+
+    /// <summary>Authentication is off: there is neither a key nor a role for callers without a token.</summary>
+    public bool IsOff => !HasKey && string.IsNullOrWhiteSpace(AnonymousRole);
 }

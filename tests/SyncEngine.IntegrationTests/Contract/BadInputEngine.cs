@@ -6,7 +6,7 @@ namespace SyncEngine.IntegrationTests.Contract;
 
 /// <summary>
 /// A server, as a process, that is treated badly, and a neighbour whose stream is open all the time. After every test the neighbour
-/// must have missed nothing, memory must be bounded, and neither an answer nor the log may hold what is nobody's business.
+/// must have missed nothing, memory must be bounded, and neither answers nor log may hold secrets.
 /// </summary>
 public sealed class BadInputEngine(PostgresFixture postgres) : IAsyncLifetime
 {
@@ -23,10 +23,10 @@ public sealed class BadInputEngine(PostgresFixture postgres) : IAsyncLifetime
 
     public Engine Engine { get; private set; } = null!;
 
-    /// <summary>Whoever sends bad things: may read what the policies leave.</summary>
+    /// <summary>The token of the client that sends bad input. It may read what the policies leave.</summary>
     public string Mallory { get; private set; } = "";
 
-    /// <summary>A subscription of somebody else.</summary>
+    /// <summary>A subscription of another principal.</summary>
     public SubscriptionAnswer Foreign { get; private set; } = null!;
 
     private string Victim { get; set; } = "";

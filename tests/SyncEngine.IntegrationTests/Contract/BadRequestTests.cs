@@ -79,7 +79,7 @@ public sealed class BadRequestTests(BadInputEngine shared) : IClassFixture<BadIn
     }
 
     [Fact]
-    public async Task Requests_that_never_end_or_are_no_HTTP_trouble_nobody()
+    public async Task Requests_that_never_end_or_are_no_HTTP_disturb_no_other_client()
     {
         List<RawClient> clients = [];
         foreach (var start in (string[])
@@ -213,11 +213,11 @@ public sealed class BadRequestTests(BadInputEngine shared) : IClassFixture<BadIn
             { "half JSON", """{"type":1,"invocationId":""" },
             { "empty", "" },
             { "deep", """{"type":1,"invocationId":"1","target":"Attach","arguments":[""" + new string('[', 20_000) + new string(']', 20_000) + ",null]}" },
-            { "a completion for nobody", """{"type":3,"invocationId":"nobody","result":1}""" },
-            { "a stream item for nobody", """{"type":2,"invocationId":"nobody","item":1}""" },
-            { "a cancellation for nobody", """{"type":5,"invocationId":"nobody"}""" },
-            { "uploads nobody asked for", """{"type":1,"invocationId":"1","target":"Attach","arguments":["x",null],"streamIds":["1","2"]}""" },
-            { "a close", """{"type":7,"error":"goodbye"}""" },
+            { "a completion without an invocation", """{"type":3,"invocationId":"unknown","result":1}""" },
+            { "a stream item without an invocation", """{"type":2,"invocationId":"unknown","item":1}""" },
+            { "a cancellation without an invocation", """{"type":5,"invocationId":"unknown"}""" },
+            { "uploads that no method takes", """{"type":1,"invocationId":"1","target":"Attach","arguments":["x",null],"streamIds":["1","2"]}""" },
+            { "a close", """{"type":7,"error":"closing"}""" },
             { "oversized", Call("Attach", $"\"{new string('x', 200_000)}\",null") },
         };
         return data;
@@ -250,7 +250,7 @@ public sealed class BadRequestTests(BadInputEngine shared) : IClassFixture<BadIn
         }
         catch (System.Net.WebSockets.WebSocketException)
         {
-            // Closed without a farewell; for frames that cannot be told apart from the next one that is fair.
+            // Closed without a close frame. That is right for frames whose end cannot be recognised.
             Assert.NotEqual("unknown method", kind);
         }
     }
@@ -329,7 +329,7 @@ public sealed class BadRequestTests(BadInputEngine shared) : IClassFixture<BadIn
     [InlineData("{\"query\": 5}")]
     [InlineData("{\"query\": \"DROP TABLE h\"}")]
     [InlineData("{\"query\": \"SELECT * FROM hidden\"}")]
-    public async Task A_wrong_first_frame_at_the_simple_socket_is_told_and_closed(string frame)
+    public async Task A_wrong_first_frame_at_the_simple_socket_is_answered_and_closed(string frame)
     {
         await using var socket = await TextSocket.ConnectAsync(engine.Address, "/subscribe", shared.Mallory);
         await socket.SendAsync(frame);

@@ -34,12 +34,14 @@ public sealed class LimitTests(PostgresFixture postgres)
     [Fact]
     public async Task A_principal_has_a_bounded_number_of_subscriptions()
     {
-        await using var engine = await Engine.StartAsync(postgres, "CREATE TABLE t (id int4 PRIMARY KEY)", $"--SyncEngine:Authentication:Secret={Token.Secret}");
+        await using var engine = await Engine.StartAsync(
+            postgres, "CREATE TABLE t (id int4 PRIMARY KEY)", $"--SyncEngine:Authentication:Secret={Token.Secret}");
         var role = await engine.CreateRoleAsync("reader");
         await engine.ExecuteAsync($"GRANT SELECT ON t TO {role}");
         var (greedy, modest) = (Token.Of(new { sub = "greedy", role }), Token.Of(new { sub = "modest", role }));
         // 1,000 is the default; the requests go side by side.
-        var answers = await Task.WhenAll(Enumerable.Range(0, 1010).Select(number => engine.PostQueryAsync("SELECT id FROM t WHERE id = $1", $"[{number % 50}]", greedy)));
+        var answers = await Task.WhenAll(
+            Enumerable.Range(0, 1010).Select(number => engine.PostQueryAsync("SELECT id FROM t WHERE id = $1", $"[{number % 50}]", greedy)));
 
         Assert.Equal(1000, answers.Count(answer => answer.Status == HttpStatusCode.Created));
         var refused = answers.Where(answer => answer.Status != HttpStatusCode.Created).ToList();
@@ -57,7 +59,8 @@ public sealed class LimitTests(PostgresFixture postgres)
     [Fact]
     public async Task Requests_of_a_minute_are_bounded()
     {
-        await using var engine = await Engine.StartAsync(postgres, "CREATE TABLE t (id int4 PRIMARY KEY)", "--SyncEngine:Limits:RequestsPerMinute=20");
+        await using var engine = await Engine.StartAsync(
+            postgres, "CREATE TABLE t (id int4 PRIMARY KEY)", "--SyncEngine:Limits:RequestsPerMinute=20");
         await using var watch = await engine.WatchAsync("SELECT id FROM t");
         Answer answer;
         var requests = 0;
@@ -90,7 +93,12 @@ public sealed class LimitTests(PostgresFixture postgres)
         Assert.All(answers, outcome => Assert.Equal("503 query_timeout", outcome));
         await engine.ExecuteAsync("INSERT INTO t VALUES (1)");
         await neighbour.RowsAsync("[1]");
-        await Eventually.TrueAsync(async () => await engine.Database.ScalarAsync<long>("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' AND query LIKE '%big a%' AND pid <> pg_backend_pid()") == 0);
+        const string Running =
+            """
+            SELECT count(*) FROM pg_stat_activity
+            WHERE datname = current_database() AND state = 'active' AND query LIKE '%big a%' AND pid <> pg_backend_pid()
+            """;
+        await Eventually.TrueAsync(async () => await engine.Database.ScalarAsync<long>(Running) == 0);
     }
 
     [Fact]
@@ -117,7 +125,8 @@ public sealed class LimitTests(PostgresFixture postgres)
         // Twelve megabytes, in transactions that a queue can hold: far more than sockets and queues hold together.
         for (var round = 0; round < 60; round++)
         {
-            await reading.PassAsync(await engine.CommitAsync($"INSERT INTO t SELECT i + {round * 200}, repeat(md5(i::text), 32) FROM generate_series(1, 200) i"));
+            await reading.PassAsync(await engine.CommitAsync(
+                $"INSERT INTO t SELECT i + {round * 200}, repeat(md5(i::text), 32) FROM generate_series(1, 200) i"));
         }
 
         Assert.Equal(12_000, reading.Result.Count);
@@ -144,7 +153,7 @@ public sealed class LimitTests(PostgresFixture postgres)
 
         await using var watch = await engine.StreamAsync(Engine.Read(answer));
         await watch.UntilAsync(() => watch.Result.Code is not null, "a refusal", mayEnd: true);
-        // While somebody wants it, the engine tries again.
+        // The engine tries again while the subscription exists.
         await engine.DeleteAsync("/subscribe/" + watch.Subscription.SubscriptionId);
         return $"503 {watch.Result.Code}";
     }
@@ -153,10 +162,10 @@ public sealed class LimitTests(PostgresFixture postgres)
 /// <summary>A client that speaks bytes: for what no proper one sends, and for not reading.</summary>
 sealed class RawClient : IDisposable
 {
-    private static readonly TimeSpan patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan timeout = TimeSpan.FromSeconds(60);
 
     private readonly Socket socket = new(SocketType.Stream, ProtocolType.Tcp) { ReceiveBufferSize = 4096, NoDelay = true };
-    private readonly CancellationTokenSource giveUp = new(patience, TimeProvider.System);
+    private readonly CancellationTokenSource giveUp = new(timeout, TimeProvider.System);
 
     public static async Task<RawClient> ConnectAsync(Uri server)
     {
@@ -177,7 +186,9 @@ sealed class RawClient : IDisposable
 
     public async Task UpgradeAsync(string path)
     {
-        await SendAsync($"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+        await SendAsync(
+            $"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
         var answer = new StringBuilder();
         while (!answer.ToString().EndsWith("\r\n\r\n", StringComparison.Ordinal))
         {

@@ -51,7 +51,7 @@ public sealed class StreamTests(StreamEngine shared) : IClassFixture<StreamEngin
     }
 
     [Fact]
-    public async Task A_detached_subscription_is_told_nothing_more_and_can_be_attached_again()
+    public async Task A_detached_subscription_gets_no_more_frames_and_can_be_attached_again()
     {
         await using var open = await engine.OpenAsync();
         await open.FrameAsync("cut");
@@ -61,13 +61,13 @@ public sealed class StreamTests(StreamEngine shared) : IClassFixture<StreamEngin
 
         await open.DetachAsync(result);
         var cut = StrictResult.Text(result.Cut);
-        var told = open.Frames.Count;
+        var sent = open.Frames.Count;
         await open.PassAsync(await engine.CommitAsync($"INSERT INTO {table} VALUES (1, 'a')"));
 
-        Assert.DoesNotContain(open.Frames.Skip(told), frame => frame.TryGetProperty("sub", out _));
+        Assert.DoesNotContain(open.Frames.Skip(sent), frame => frame.TryGetProperty("sub", out _));
         result.Continue(await engine.SubscribeAsync($"SELECT id, note FROM {table}"));
         await open.AttachAsync(result.Subscription, cut, result);
-        await open.FrameAsync("live", told);
+        await open.FrameAsync("live", sent);
         Assert.Equal(["""[1,"a"]"""], result.Rows);
         Assert.Single(open.OfType("snapshot"));
     }
@@ -105,7 +105,7 @@ public sealed class StreamTests(StreamEngine shared) : IClassFixture<StreamEngin
     [InlineData("CREATE TABLE IF NOT EXISTS made_between (id int4); DROP TABLE made_between")]
     [InlineData("SELECT pg_logical_emit_message(true, 'application', 'hello')")]
     [InlineData("SELECT txid_current()")]
-    public async Task Every_stream_is_soon_told_a_cut_past_any_commit(string commit)
+    public async Task Every_stream_soon_gets_a_cut_past_any_commit(string commit)
     {
         await using var open = await engine.OpenAsync();
         await using var hub = await engine.WatchAsync($"SELECT id FROM {table}");
@@ -119,7 +119,7 @@ public sealed class StreamTests(StreamEngine shared) : IClassFixture<StreamEngin
         var took = TimeProvider.System.GetElapsedTime(began);
 
         // The contract says 1 s on an idle server; the rest is for a loaded machine.
-        Assert.True(took < TimeSpan.FromSeconds(5), $"told after {took}");
+        Assert.True(took < TimeSpan.FromSeconds(5), $"answered after {took}");
     }
 
     [Fact]
@@ -166,7 +166,7 @@ public sealed class StreamTests(StreamEngine shared) : IClassFixture<StreamEngin
         Assert.Equal("confirmed", answer.GetProperty("status").GetString());
         await open.PassAsync(Changes.Lsn.Parse(answer.GetProperty("cut").GetString()).Value);
         Assert.Equal(["""[1,"mine"]"""], result.Rows);
-        // Ids are remembered: who asks late is told, too.
+        // Ids are remembered: a late call is answered, too.
         Assert.Equal("confirmed", (await open.Hub!.AwaitAsync(id, 60_000)).GetProperty("status").GetString());
     }
 
@@ -191,8 +191,8 @@ public sealed class StreamTests(StreamEngine shared) : IClassFixture<StreamEngin
         await using var hub = await SyncHubClient.ConnectAsync(engine.Address);
         await engine.ExecuteAsync($"BEGIN; SELECT sync.ack('rolled-back-{table}'); ROLLBACK");
         Assert.Equal("""{"status":"timeout"}""", (await hub.AwaitAsync($"rolled-back-{table}", 300)).GetRawText());
-        Assert.Equal("""{"status":"timeout"}""", (await hub.AwaitAsync("nobody", 0)).GetRawText());
-        Assert.Equal("""{"status":"timeout"}""", (await hub.AwaitAsync("nobody", -5)).GetRawText());
+        Assert.Equal("""{"status":"timeout"}""", (await hub.AwaitAsync("unknown", 0)).GetRawText());
+        Assert.Equal("""{"status":"timeout"}""", (await hub.AwaitAsync("unknown", -5)).GetRawText());
     }
 
     [Theory]

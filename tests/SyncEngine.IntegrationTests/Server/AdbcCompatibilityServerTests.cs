@@ -4,6 +4,7 @@ using System.Text.Json;
 using SyncEngine.Connectors.Outbox;
 using SyncEngine.Observability;
 using SyncEngine.Postgres.Administration;
+using SyncEngine.Server.Cors;
 using SyncEngine.Server.Observability;
 using SyncEngine.Server.Options;
 using SyncEngine.Tests.Server;

@@ -1,7 +1,13 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Security.Claims;
 using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using SyncEngine.Errors;
 using SyncEngine.Tests.Server.Authentication;
 using Xunit;
@@ -39,10 +45,11 @@ public sealed class EdgesTests
     [Fact]
     public async Task A_token_in_the_query_is_taken_and_hidden_and_never_logged()
     {
-        await using var host = await TestHost.StartAsync(isEmbedded: false, secret, ("Logging:LogLevel:Microsoft.AspNetCore.Hosting.Diagnostics", "Trace"));
+        await using var host = await TestHost.StartAsync(
+            isEmbedded: false, secret, ("Logging:LogLevel:Microsoft.AspNetCore.Hosting.Diagnostics", "Trace"));
 
         using var response = await host.Client.GetAsync($"/who?a=1&access_token={token}&b=2", Cancellation);
-        Assert.Equal("""{"role":"app_user","query":"?a=1&b=2"}""", JsonElement.Parse(await response.Content.ReadAsStringAsync(Cancellation)).GetRawText().Replace("\\u0026", "&", StringComparison.Ordinal));
+        Assert.Equal("?a=1&b=2", JsonElement.Parse(await response.Content.ReadAsStringAsync(Cancellation)).GetProperty("query").GetString());
         using var refused = await host.Client.GetAsync($"/who?access_token={token}x", Cancellation);
         Assert.Equal(HttpStatusCode.Unauthorized, refused.StatusCode);
         Assert.NotEmpty(host.Log);
@@ -79,13 +86,37 @@ public sealed class EdgesTests
     }
 
     [Fact]
+    public async Task Another_scheme_of_the_framework_can_stand_in()
+    {
+        await using var host = await TestHost.StartAsync(
+            isEmbedded: false,
+            services =>
+            {
+                services.Configure<AuthenticationOptions>(options => options.DefaultScheme = HeaderScheme.Name);
+                new AuthenticationBuilder(services).AddScheme<AuthenticationSchemeOptions, HeaderScheme>(HeaderScheme.Name, null);
+            },
+            secret);
+
+        using var known = await SendAsync(host, "/who", (HeaderScheme.Name, "app_user"));
+        Assert.Equal("""{"role":"app_user","query":""}""", await known.Content.ReadAsStringAsync(Cancellation));
+        using var superuser = await SendAsync(host, "/who", (HeaderScheme.Name, "root"));
+        await ProblemAsync(superuser, HttpStatusCode.Forbidden, "permission_denied");
+        using var refused = await SendAsync(host, "/who", (HeaderScheme.Name, ""));
+        await ProblemAsync(refused, HttpStatusCode.Unauthorized, "unauthenticated");
+        Assert.Equal("Header", refused.Headers.WwwAuthenticate.ToString());
+        using var unknown = await SendAsync(host, "/who", ("Authorization", $"Bearer {token}"));
+        await ProblemAsync(unknown, HttpStatusCode.Unauthorized, "unauthenticated");
+    }
+
+    [Fact]
     public async Task Without_a_key_only_callers_of_this_machine_are_the_engine()
     {
         await using var host = await TestHost.StartAsync(isEmbedded: false);
 
         using var local = await host.Client.GetAsync("/who", Cancellation);
         Assert.Equal(HttpStatusCode.OK, local.StatusCode);
-        foreach (var header in ((string, string)[])[("X-Forwarded-For", "203.0.113.9"), ("Forwarded", "for=203.0.113.9"), ("Host", "attacker.example")])
+        foreach (var header in ((string, string)[])
+            [("X-Forwarded-For", "203.0.113.9"), ("Forwarded", "for=203.0.113.9"), ("Host", "attacker.example")])
         {
             using var response = await SendAsync(host, "/who", header);
             await ProblemAsync(response, HttpStatusCode.Unauthorized, "unauthenticated");
@@ -95,7 +126,7 @@ public sealed class EdgesTests
     }
 
     [Fact]
-    public async Task Disabled_authentication_lets_everybody_in_and_says_so_loudly()
+    public async Task Disabled_authentication_admits_every_caller_and_warns()
     {
         await using var host = await TestHost.StartAsync(isEmbedded: false, ($"{Section}:Disabled", "true"));
 
@@ -137,7 +168,8 @@ public sealed class EdgesTests
             using var response = await host.Client.GetAsync($"/throw/{code.Name}", Cancellation);
             var problem = await ProblemAsync(response, (HttpStatusCode)code.HttpStatus, code.Name);
             Assert.Equal(
-                $$"""{"type":"urn:syncengine:error:{{code.Name}}","title":"relation \"a<b\" is not there","status":{{code.HttpStatus}},"code":"{{code.Name}}","detail":"Some detail.","hint":"Some hint.","sqlstate":"42P01","position":15}""",
+                $$"""{"type":"urn:syncengine:error:{{code.Name}}","title":"relation \"a<b\" is not there","status":{{code.HttpStatus}}"""
+                + $$""","code":"{{code.Name}}","detail":"Some detail.","hint":"Some hint.","sqlstate":"42P01","position":15}""",
                 problem.GetRawText());
             Assert.Equal(code.HttpStatus is 429 or 503, response.Headers.RetryAfter is not null);
             Assert.Equal(code.HttpStatus is 401, response.Headers.WwwAuthenticate.Count > 0);
@@ -153,7 +185,9 @@ public sealed class EdgesTests
         var problem = await ProblemAsync(response, HttpStatusCode.InternalServerError, "internal");
         Assert.DoesNotContain("secret", problem.GetRawText(), StringComparison.Ordinal);
         var id = problem.GetProperty("id").GetString()!;
-        Assert.Contains(host.Log, line => line.StartsWith("Error", StringComparison.Ordinal) && line.Contains(id, StringComparison.Ordinal) && line.Contains("the secret of the house", StringComparison.Ordinal));
+        var logged = Assert.Single(host.Log, line => line.StartsWith("Error", StringComparison.Ordinal));
+        Assert.Contains(id, logged, StringComparison.Ordinal);
+        Assert.Contains("the secret of the house", logged, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -169,7 +203,8 @@ public sealed class EdgesTests
     [InlineData("POST", "/body", "{", "application/json", HttpStatusCode.BadRequest)]
     [InlineData("POST", "/body", "", "application/json", HttpStatusCode.BadRequest)]
     [InlineData("POST", "/body", "{}", "text/plain", HttpStatusCode.UnsupportedMediaType)]
-    public async Task What_the_framework_refuses_is_an_invalid_request(string method, string path, string? body, string? contentType, HttpStatusCode status)
+    public async Task What_the_framework_refuses_is_an_invalid_request(
+        string method, string path, string? body, string? contentType, HttpStatusCode status)
     {
         await using var host = await TestHost.StartAsync(isEmbedded: true);
         using var request = new HttpRequestMessage(new HttpMethod(method), path);
@@ -186,8 +221,8 @@ public sealed class EdgesTests
     public async Task A_body_that_is_too_large_is_an_invalid_request()
     {
         await using var host = await TestHost.StartAsync(isEmbedded: true);
-        using var content = new ByteArrayContent(new byte[31_000_000]) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };
-
+        using var content = new ByteArrayContent(new byte[31_000_000]);
+        content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
         using var request = new HttpRequestMessage(HttpMethod.Post, "/body") { Content = content };
         request.Headers.ExpectContinue = true;
         using var response = await host.Client.SendAsync(request, Cancellation);
@@ -213,18 +248,38 @@ public sealed class EdgesTests
         {
             using var response = await SendAsync(host, "/who", ("Origin", origin));
             Assert.Equal(isAdmitted ? HttpStatusCode.OK : HttpStatusCode.Forbidden, response.StatusCode);
-            Assert.Equal(isAdmitted ? [origin] : [], response.Headers.TryGetValues("Access-Control-Allow-Origin", out var allowed) ? allowed : []);
+            var allowed = response.Headers.TryGetValues("Access-Control-Allow-Origin", out var values) ? values : [];
+            Assert.Equal(isAdmitted ? [origin] : [], allowed);
         }
+    }
+
+    [Fact]
+    public async Task A_refusal_can_be_read_by_a_page_that_may()
+    {
+        await using var host = await TestHost.StartAsync(isEmbedded: false, secret, ("SyncEngine:Cors:Origins", "https://app.example"));
+
+        using var response = await SendAsync(host, "/who", ("Origin", "https://app.example"));
+        await ProblemAsync(response, HttpStatusCode.Unauthorized, "unauthenticated");
+        Assert.Equal("https://app.example", response.Headers.GetValues("Access-Control-Allow-Origin").Single());
+        Assert.Equal("Retry-After,WWW-Authenticate", response.Headers.GetValues("Access-Control-Expose-Headers").Single());
+        Assert.Contains("Origin", response.Headers.Vary);
     }
 
     [Fact]
     public async Task A_preflight_needs_no_token()
     {
         await using var host = await TestHost.StartAsync(isEmbedded: false, secret, ("SyncEngine:Cors:Origins", "https://app.example"));
-        using var request = new HttpRequestMessage(HttpMethod.Options, "/who") { Headers = { { "Origin", "https://app.example" }, { "Access-Control-Request-Method", "GET" }, { "Access-Control-Request-Headers", "authorization" } } };
+        using var request = new HttpRequestMessage(HttpMethod.Options, "/who");
+        request.Headers.Add("Origin", "https://app.example");
+        request.Headers.Add("Access-Control-Request-Method", "GET");
+        request.Headers.Add("Access-Control-Request-Headers", "authorization");
 
         using var response = await host.Client.SendAsync(request, Cancellation);
-        Assert.Equal((HttpStatusCode.NoContent, "authorization"), (response.StatusCode, response.Headers.GetValues("Access-Control-Allow-Headers").Single()));
+        Assert.Equal(HttpStatusCode.NoContent, response.StatusCode);
+        string[] names = ["Allow-Headers", "Allow-Origin", "Allow-Credentials", "Max-Age"];
+        Assert.Equal(
+            ["authorization", "https://app.example", "true", "600"],
+            names.Select(name => response.Headers.GetValues($"Access-Control-{name}").Single()));
     }
 
     [Fact]
@@ -235,7 +290,8 @@ public sealed class EdgesTests
         Assert.Equal("""{"status":"up"}""", await host.Client.GetStringAsync("/health/live", Cancellation));
         using var starting = await host.Client.GetAsync("/health/ready", Cancellation);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, starting.StatusCode);
-        Assert.Equal("starting", JsonElement.Parse(await starting.Content.ReadAsStringAsync(Cancellation)).GetProperty("parts").GetProperty("database").GetProperty("status").GetString());
+        var parts = JsonElement.Parse(await starting.Content.ReadAsStringAsync(Cancellation)).GetProperty("parts");
+        Assert.Equal("starting", parts.GetProperty("database").GetProperty("status").GetString());
         host.Database.Up();
         Assert.Contains("\"status\":\"up\"", await host.Client.GetStringAsync("/health/ready", Cancellation), StringComparison.Ordinal);
         using var metrics = await host.Client.GetAsync("/metrics", Cancellation);
@@ -259,5 +315,25 @@ public sealed class EdgesTests
         Assert.Equal(code, problem.GetProperty("code").GetString());
         Assert.Equal((int)status, problem.GetProperty("status").GetInt32());
         return problem;
+    }
+
+    /// <summary>A scheme of an application: a header names the role.</summary>
+    private sealed class HeaderScheme(IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder)
+        : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
+    {
+        public const string Name = "X-Role";
+
+        protected override Task<AuthenticateResult> HandleAuthenticateAsync() => Task.FromResult(
+            Request.Headers[Name] is not [{ } role] ? AuthenticateResult.NoResult()
+            : role.Length == 0 ? AuthenticateResult.Fail("the role is empty")
+            : AuthenticateResult.Success(new AuthenticationTicket(UserOf(role), Name)));
+
+        protected override Task HandleChallengeAsync(AuthenticationProperties properties)
+        {
+            Response.Headers.WWWAuthenticate = "Header";
+            return Task.CompletedTask;
+        }
+
+        private static ClaimsPrincipal UserOf(string role) => new(new ClaimsIdentity([new("sub", "ada"), new("role", role)], Name));
     }
 }

@@ -1,8 +1,8 @@
+using System.Buffers.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging.Abstractions;
 using SyncEngine.Errors;
 using SyncEngine.Permissions;
 using SyncEngine.Postgres.Administration;
@@ -27,9 +27,9 @@ public sealed class KeySourcesTests : IAsyncLifetime
         builder.WebHost.UseKestrelCore().UseUrls("http://127.0.0.1:0");
         builder.Services.AddRouting();
         issuer = builder.Build();
-        issuer.MapGet("/tenant/.well-known/openid-configuration", () => $$"""{"issuer":"{{address}}/tenant","jwks_uri":"{{address}}/keys"}""");
-        issuer.MapGet("/other/.well-known/openid-configuration", () => $$"""{"issuer":"{{address}}/tenant","jwks_uri":"{{address}}/keys"}""");
-        issuer.MapGet("/plain/.well-known/openid-configuration", () => $$"""{"issuer":"{{address}}/plain","jwks_uri":"http://keys.example/keys"}""");
+        MapDiscovery("/tenant", "/tenant", () => $"{address}/keys");
+        MapDiscovery("/other", "/tenant", () => $"{address}/keys");
+        MapDiscovery("/plain", "/plain", () => "http://keys.example/keys");
         issuer.MapGet("/keys", () => KeySet());
         issuer.MapGet("/moved", () => Results.Redirect("/keys"));
         issuer.MapGet("/huge", () => KeySet() + new string(' ', 1024 * 1024));
@@ -86,12 +86,15 @@ public sealed class KeySourcesTests : IAsyncLifetime
         Assert.Throws<OperatorException>(() => KeySources.Changing(new() { Authority = url }, new HttpClient()));
     }
 
+    private void MapDiscovery(string path, string named, Func<string> keys) => issuer.MapGet(
+        $"{path}/.well-known/openid-configuration", () => $$"""{"issuer":"{{address}}{{named}}","jwks_uri":"{{keys()}}"}""");
+
     private async Task<Principal> ValidateAsync(AuthenticationOptions options, string tokenIssuer)
     {
         using var http = KeySources.CreateClient();
-        using var ring = new KeyRing([], KeySources.Changing(options, http), time, NullLogger<KeyRing>.Instance);
-        var validator = new TokenValidator(options, ring, new Tokens.Roles(), time);
-        return await validator.ValidateAsync(Tokens.Es256($$"""{"iss":"{{tokenIssuer}}","sub":"ada","role":"app_user"}"""), TestContext.Current.CancellationToken);
+        await using var scheme = Tokens.Scheme(options, time, fetch: KeySources.Changing(options, http));
+        var token = Tokens.Es256($$"""{"iss":"{{tokenIssuer}}","sub":"ada","role":"app_user"}""");
+        return await scheme.ValidateAsync(token, TestContext.Current.CancellationToken);
     }
 
     private async Task RefusedAsync(ErrorCode code, AuthenticationOptions options, string tokenIssuer) =>
@@ -100,6 +103,7 @@ public sealed class KeySourcesTests : IAsyncLifetime
     private static string KeySet()
     {
         var point = Tokens.Curve.ExportParameters(includePrivateParameters: false).Q;
-        return $$"""{"keys":[{"kty":"EC","crv":"P-256","x":"{{System.Buffers.Text.Base64Url.EncodeToString(point.X)}}","y":"{{System.Buffers.Text.Base64Url.EncodeToString(point.Y)}}"}]}""";
+        var (x, y) = (Base64Url.EncodeToString(point.X), Base64Url.EncodeToString(point.Y));
+        return $$"""{"keys":[{"kty":"EC","crv":"P-256","x":"{{x}}","y":"{{y}}"}]}""";
     }
 }

@@ -10,6 +10,7 @@ using SyncEngine.Errors;
 using SyncEngine.Observability;
 using SyncEngine.Ports;
 using SyncEngine.Server.Authentication;
+using SyncEngine.Server.Cors;
 using SyncEngine.Server.Errors;
 using SyncEngine.Server.Observability;
 using SyncEngine.Server.Options;
@@ -35,12 +36,20 @@ sealed class TestHost : IAsyncDisposable
     /// <summary>Every line that was logged, whatever its level.</summary>
     public ConcurrentQueue<string> Log { get; }
 
-    public static async Task<TestHost> StartAsync(bool isEmbedded, params (string Key, string Value)[] configuration)
+    public static Task<TestHost> StartAsync(bool isEmbedded, params (string Key, string Value)[] configuration) =>
+        StartAsync(isEmbedded, _ => { }, configuration);
+
+    /// <param name="configure">Changes the services at the end.</param>
+    public static async Task<TestHost> StartAsync(
+        bool isEmbedded, Action<IServiceCollection> configure, params (string Key, string Value)[] configuration)
     {
         var log = new ConcurrentQueue<string>();
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Configuration.AddInMemoryCollection(configuration.Select(pair => KeyValuePair.Create(pair.Key, (string?)pair.Value)));
-        builder.Logging.AddConfiguration(builder.Configuration.GetSection("Logging")).AddProvider(new LogCapture(log)).SetMinimumLevel(LogLevel.Trace);
+        builder.Logging
+            .AddConfiguration(builder.Configuration.GetSection("Logging"))
+            .AddProvider(new LogCapture(log))
+            .SetMinimumLevel(LogLevel.Trace);
         builder.WebHost.UseKestrelCore().UseUrls("http://127.0.0.1:0");
         builder.Services
             .AddRouting()
@@ -52,17 +61,19 @@ sealed class TestHost : IAsyncDisposable
             .AddSyncCors(builder.Configuration)
             .AddSyncObservability(builder.Configuration)
             .AddSingleton<IHealthPart>(provider => new HealthPart("database", provider.GetRequiredService<TimeProvider>()));
+        configure(builder.Services);
         var app = builder.Build();
         app.UseSyncErrors();
         app.UseRouting();
         app.UseSyncCors();
         app.UseSyncAuthentication();
-        app.MapGet("/who", (HttpContext context) => Results.Json(new { context.GetPrincipal().Role, Query = context.Request.QueryString.Value })).RequirePrincipal();
+        app.MapGet("/who", Who).RequirePrincipal();
         app.MapPost("/body", (JsonElement body) => Results.Json(body)).RequirePrincipal();
         app.MapGet("/open", () => "open");
         app.MapGet("/throw/{code}", (string code) =>
         {
-            throw new SyncException(ErrorCode.All.Single(known => known.Name.Equals(code, StringComparison.Ordinal)), "relation \"a<b\" is not there", "Some detail.", "Some hint.") { SqlState = "42P01", Position = 15 };
+            var known = ErrorCode.All.Single(known => known.Name.Equals(code, StringComparison.Ordinal));
+            throw new SyncException(known, "relation \"a<b\" is not there", "Some detail.", "Some hint.") { SqlState = "42P01", Position = 15 };
         });
         app.MapGet("/fail", string () => throw new InvalidOperationException("the secret of the house"));
         app.MapGet("/half", async (HttpContext context) =>
@@ -85,6 +96,9 @@ sealed class TestHost : IAsyncDisposable
         await app.StopAsync();
         await app.DisposeAsync();
     }
+
+    private static IResult Who(HttpContext context) =>
+        Results.Json(new { context.GetPrincipal().Role, Query = context.Request.QueryString.Value });
 
     private sealed class LogCapture(ConcurrentQueue<string> log) : ILoggerProvider, ILogger
     {

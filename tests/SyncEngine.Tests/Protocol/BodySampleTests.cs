@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
+using SyncEngine.Delivery;
 using SyncEngine.Errors;
 using SyncEngine.Observability;
 using SyncEngine.Planning;
@@ -31,15 +32,30 @@ public sealed class BodySampleTests
             ["$row"],
             false,
             new PlanAnswer("requery", "aggregates are answered by PostgreSQL"))),
-        ["explain-answer"] = () => Serialized(new Explanation(
-            "incremental", null, [id], ["id"], false, ["int4"],
-            [new WatchedRelation("public.messages", ["id", "room_id"])],
-            new PermissionAnswer("member", false),
-            new IndexAnswer("room_id", 1),
-            new SharingAnswer("16393[1:id](c2=?23)", "one result per role and parameters"),
-            "select id from messages where room_id = $1")),
-        ["schema-answer"] = () => Serialized(new SchemaAnswer("7", [new RelationAnswer(
-            "public", "messages", "table", [new("id", "int8", false, null), new("mood", "public.mood", true, ["happy", "sad"])], ["id"], true, null)])),
+        ["explain-answer"] = () => Serialized(new Explanation
+        {
+            Mode = "incremental",
+            Reason = null,
+            Columns = [id],
+            Key = ["id"],
+            Ordered = false,
+            Parameters = ["int4"],
+            Relations = [new WatchedRelation("public.messages", ["id", "room_id"])],
+            Permissions = new PermissionAnswer("member", false),
+            Index = new IndexAnswer("room_id", 1),
+            Sharing = new SharingAnswer("16393[1:id](c2=?23)", "one result per role and parameters"),
+            Sql = "select id from messages where room_id = $1",
+        }),
+        ["schema-answer"] = () => Serialized(new SchemaAnswer("7", [new RelationAnswer
+        {
+            Schema = "public",
+            Name = "messages",
+            Kind = "table",
+            Columns = [new("id", "int8", false, null), new("mood", "public.mood", true, ["happy", "sad"])],
+            PrimaryKey = ["id"],
+            Live = true,
+            NotLiveBecause = null,
+        }])),
         ["health-ready"] = () => Encoding.UTF8.GetString(new HealthReport(HealthStatus.Up, "0.1.0", new SortedDictionary<string, HealthState>(StringComparer.Ordinal)
         {
             ["database"] = new(HealthStatus.Up, null, since),
@@ -97,10 +113,17 @@ public sealed class BodySampleTests
         var result = new WholeResult(plan);
         foreach (var name in (string[])["snapshot", "snapshot-last", "live"])
         {
-            result.Apply(Encoding.UTF8.GetBytes(Samples.Frame(name)));
+            Apply(result, name);
         }
 
-        return Encoding.UTF8.GetString(result.Apply(Encoding.UTF8.GetBytes(Samples.Frame("diff-ordered")))!.Value.Span);
+        return Encoding.UTF8.GetString(Apply(result, "diff-ordered")!.Value.Span);
+    }
+
+    private static ReadOnlyMemory<byte>? Apply(WholeResult result, string sample)
+    {
+        var json = Encoding.UTF8.GetBytes(Samples.Frame(sample));
+        var type = JsonElement.Parse(json).GetProperty("type").GetString();
+        return result.Apply(Enum.Parse<FrameType>(type!, ignoreCase: true), json);
     }
 
     private static string Serialized<T>(T answer) => JsonSerializer.Serialize(answer, web);

@@ -1,7 +1,8 @@
 using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
-using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.DependencyInjection;
+using SyncEngine.Permissions;
 using SyncEngine.Ports;
 using SyncEngine.Server.Authentication;
 using SyncEngine.Server.Options;
@@ -23,10 +24,15 @@ static class Tokens
     public static string Rs256(string payload, string header = """{"alg":"RS256"}""", RSA? key = null) =>
         Assemble(header, payload, input => (key ?? Rsa).SignData(input, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1));
 
-    public static string Es256(string payload, string header = """{"alg":"ES256"}""", ECDsa? key = null, DSASignatureFormat format = DSASignatureFormat.IeeeP1363FixedFieldConcatenation) =>
+    public static string Es256(
+        string payload,
+        string header = """{"alg":"ES256"}""",
+        ECDsa? key = null,
+        DSASignatureFormat format = DSASignatureFormat.IeeeP1363FixedFieldConcatenation) =>
         Assemble(header, payload, input => (key ?? Curve).SignData(input, HashAlgorithmName.SHA256, format));
 
-    public static string Assemble(string header, string payload, Func<byte[], byte[]> sign) => Assemble(Encoding.UTF8.GetBytes(header), Encoding.UTF8.GetBytes(payload), sign);
+    public static string Assemble(string header, string payload, Func<byte[], byte[]> sign) =>
+        Assemble(Encoding.UTF8.GetBytes(header), Encoding.UTF8.GetBytes(payload), sign);
 
     public static string Assemble(byte[] header, byte[] payload, Func<byte[], byte[]> sign)
     {
@@ -34,8 +40,22 @@ static class Tokens
         return $"{input}.{Base64Url.EncodeToString(sign(Encoding.ASCII.GetBytes(input)))}";
     }
 
-    public static TokenValidator Validator(AuthenticationOptions options, TimeProvider time, IRoleCheck? roles = null, KeyFetch? fetch = null) =>
-        new(options, new KeyRing(KeySources.Fixed(options), fetch, time, NullLogger<KeyRing>.Instance), roles ?? new Roles(), time);
+    /// <summary>Authenticates tokens by the scheme that requests go through.</summary>
+    public static TokenScheme Scheme(AuthenticationOptions options, TimeProvider time, IRoleCheck? roles = null, KeyFetch? fetch = null) =>
+        new(new ServiceCollection()
+            .AddLogging()
+            .AddSingleton(time)
+            .AddSingleton(roles ?? new Roles())
+            .AddSyncAuthentication(options, fetch, isEmbedded: false)
+            .BuildServiceProvider());
+
+    public sealed class TokenScheme(ServiceProvider services) : IAsyncDisposable
+    {
+        public ValueTask<Principal> ValidateAsync(string token, CancellationToken cancellationToken) =>
+            services.GetRequiredService<CallerAuthenticator>().AuthenticateAsync(token, cancellationToken);
+
+        public ValueTask DisposeAsync() => services.DisposeAsync();
+    }
 
     /// <summary>Every role may be taken, but for those named.</summary>
     public sealed class Roles : IRoleCheck

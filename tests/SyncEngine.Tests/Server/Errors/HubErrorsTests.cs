@@ -13,7 +13,8 @@ public sealed class HubErrorsTests
     [Fact]
     public void A_refusal_is_its_code_and_text()
     {
-        Assert.Equal("must_refetch: the cut is too old", errors.Translate(new SyncException(ErrorCode.MustRefetch, "the cut is too old", "Detail.")).Message);
+        var refusal = new SyncException(ErrorCode.MustRefetch, "the cut is too old", "Detail.");
+        Assert.Equal("must_refetch: the cut is too old", errors.Translate(refusal).Message);
     }
 
     [Fact]
