@@ -45,6 +45,9 @@ abstract class TierResult(ITierQuery query, ResultState? known)
     /// <summary>The stream alone does not say the rows any more: no diff until the next <see cref="Hydrate"/>.</summary>
     public void Invalidate() => IsCurrent = false;
 
+    /// <summary>Commits may have been missed: the last touch on record need not be the last change.</summary>
+    public void ForgetTouch() => LastTouch = default;
+
     /// <summary>Forgets the rows: they belong to another history.</summary>
     public void Forget()
     {
