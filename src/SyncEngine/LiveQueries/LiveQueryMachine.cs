@@ -25,7 +25,7 @@ static class LiveQueryMachine
         LiveQueryEvent.Changed or LiveQueryEvent.ChangedUnattended when rows == RowsState.Current => (RowsState.Behind, LiveQueryEffects.FallBehind),
         LiveQueryEvent.ReadFitted => (RowsState.Current, LiveQueryEffects.CatchUp),
         LiveQueryEvent.ReadFittedBehind => (RowsState.Behind, LiveQueryEffects.FallBehind),
-        LiveQueryEvent.HistoryReplaced when rows != RowsState.Unknown => (RowsState.Unknown, LiveQueryEffects.ForgetRows | LiveQueryEffects.CatchUp),
+        LiveQueryEvent.HistoryReplaced => (RowsState.Unknown, LiveQueryEffects.ForgetRows | LiveQueryEffects.CatchUp),
         _ => (rows, LiveQueryEffects.None),
     };
 

@@ -45,7 +45,7 @@ abstract class TierResult(ITierQuery query, ResultState? known)
     /// <summary>The stream alone does not say the rows any more: no diff until the next <see cref="Hydrate"/>.</summary>
     public void Invalidate() => IsCurrent = false;
 
-    /// <summary>Forgets the rows: they belong to another history.</summary>
+    /// <summary>Forgets the rows and the last touch: they belong to another history, whose positions may come again.</summary>
     public void Forget()
     {
         if (Rows is { } rows)
