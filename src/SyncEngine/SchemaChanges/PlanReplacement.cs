@@ -62,9 +62,10 @@ sealed class PlanReplacement(Results results, SubscriptionStreams subscriptions,
             return;
         }
 
-        query.IsPlanChanged |= (query.Plan.Tier.Mode, query.Plan.Tier.Reason) != (plan.Tier.Mode, plan.Tier.Reason);
+        var before = query.Plan.Tier;
         results.Cancel(query);
         results.Queries.Replace(query, plan);
+        query.IsPlanChanged |= (before.Mode, before.Reason) != (query.Plan.Tier.Mode, query.Plan.Tier.Reason);
         foreach (var subscription in query.Subscriptions)
         {
             subscription.Plan = query.Plan;

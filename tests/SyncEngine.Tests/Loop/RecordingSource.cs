@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using SyncEngine.Changes;
+using SyncEngine.Changes.PgOutput;
 using SyncEngine.Ports;
 
 namespace SyncEngine.Tests.Loop;
@@ -35,7 +36,7 @@ sealed class RecordingSource : IChangeSource
     /// <summary>A transaction that changed the relations; its rows are left out.</summary>
     public void Commit(ulong xid, ulong endLsn, params uint[] touched) => events.Writer.TryWrite(
         new SourceEvent.Transaction(new CommittedTransaction(
-            xid, new Lsn(endLsn), new Lsn(endLsn), 5, touched, long.MaxValue, NoMessages.Instance)));
+            xid, new CommitMessage(new Lsn(endLsn), new Lsn(endLsn), 5), touched, long.MaxValue, NoMessages.Instance)));
 
     private sealed class NoMessages : IMessageSpool
     {

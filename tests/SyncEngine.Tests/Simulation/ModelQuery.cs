@@ -107,7 +107,8 @@ sealed class ModelQuery
             {
                 Statement = again.Plan.Statement with { QueryText = $"{label} {name}", ReadSql = $"{label} {name}" },
                 Scope = again.Plan.Scope with { Identity = $"{label} {name}" },
-                Tier = new SingleTablePlan(table, $"{label} {name}", columns, output, [0], predicate, index, operands),
+                Tier = new SingleTablePlan(
+                    table, $"{label} {name}", new RowProjection(columns, output, [0]), new RowFilter(predicate, index, operands)),
             };
             yield return new ModelQuery($"{label} {name}", parameterCount, plan, Meaning);
         }
