@@ -1,8 +1,8 @@
 namespace SyncEngine.LiveQueries;
 
 /// <summary>The life of a live query at one moment. docs/LIVE-QUERY-STATES.md has the table of states and events.</summary>
-/// <param name="Rows">What is known of the rows.</param>
-/// <param name="Read">Where its read is.</param>
+/// <param name="Rows">The knowledge of its rows.</param>
+/// <param name="Read">The stage of its read.</param>
 /// <param name="IsSuspended">Its plan is being made again: no read starts until then.</param>
 readonly record struct LiveQueryState(RowsState Rows, ReadState Read, bool IsSuspended)
 {

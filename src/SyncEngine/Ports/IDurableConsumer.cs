@@ -9,7 +9,7 @@ public interface IDurableConsumer
     string Name { get; }
 
     /// <summary>
-    /// Everything that ends at or below it is stored. It falls only with <see cref="Restart"/>, and it is read on the engine's loop at any time.
+    /// Everything that ends at or below it is stored. It falls only with <see cref="Restart"/>. It is read on the engine's loop at any time.
     /// </summary>
     Lsn Stored { get; }
 

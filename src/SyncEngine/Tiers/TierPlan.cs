@@ -34,8 +34,8 @@ public abstract record TierPlan
     internal abstract bool IsReadOnChange { get; }
 
     /// <summary>
-    /// The query may contain policies, views or functions, which can read the caller's claims. Otherwise its rows follow from the relation's
-    /// rows and the parameters alone.
+    /// The query may contain policies, views or functions, which can read the caller's claims. Otherwise its rows follow from the
+    /// relation's rows and the parameters alone.
     /// </summary>
     internal abstract bool MayReadClaims { get; }
 
