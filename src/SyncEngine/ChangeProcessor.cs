@@ -7,8 +7,8 @@ using SyncEngine.Tiers;
 namespace SyncEngine;
 
 /// <summary>
-/// The path of a transaction, top to bottom: its changes go to the tiers and the observers, each result concerned gets its diff or is read again,
-/// and the position moves past it.
+/// The path of a transaction, top to bottom. Its changes go to the tiers and the observers; each result concerned gets its diff or is read
+/// again; then the position moves past it.
 /// </summary>
 sealed class ChangeProcessor(
     EngineContext context, TierSet tiers, Results results, InsertObservers observers, WriteConfirmations confirmations, SchemaSignal schema)
@@ -16,7 +16,6 @@ sealed class ChangeProcessor(
     private readonly Timeline timeline = context.Timeline;
     private readonly List<ResultChange> answers = [];
 
-    /// <returns>True when the schema may have changed in it: the stream waits until it has been read.</returns>
     public void Process(CommittedTransaction transaction)
     {
         context.Metrics.Transactions.Add(1);

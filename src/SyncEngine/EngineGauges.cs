@@ -15,14 +15,15 @@ sealed class EngineGauges(EngineParts parts)
         metrics.Gauge("sync_queue_bytes", "Bytes that wait for clients.", () => Volatile.Read(ref counts).QueueBytes);
         metrics.Gauge("sync_live_queries", "Results kept, each shared by its subscriptions.", () => Volatile.Read(ref counts).LiveQueries);
         metrics.Gauge("sync_reads_waiting", "Results waiting to be read.", () => Volatile.Read(ref counts).ReadsWaiting);
-        metrics.Gauge("sync_unsettled_commits", "Commits that a snapshot may not see yet.", () => Volatile.Read(ref counts).CommitsOnRecord);
+        metrics.Gauge(
+            "sync_unsettled_commits", "Commits that a snapshot may not see yet.", () => Volatile.Read(ref counts).CommitsOnRecord);
         metrics.Gauge("sync_subscriptions", "Subscriptions by tier.", () =>
         {
             var now = Volatile.Read(ref counts).SubscriptionsByMode;
-            return TierPlan.Modes.Select((mode, i) => new Measurement<double>(now[i], new KeyValuePair<string, object?>("mode", mode)));
+            return TierPlan.Modes.Select((mode, i) => OfMode(now[i], mode));
         });
         metrics.Gauge("sync_tier_index_entries", "Values and row keys that lead from a change to results, by tier.", () =>
-            Volatile.Read(ref counts).Tiers.Select(tier => new Measurement<double>(tier.Size.IndexEntries, new KeyValuePair<string, object?>("mode", tier.Mode))));
+            Volatile.Read(ref counts).Tiers.Select(tier => OfMode(tier.Size.IndexEntries, tier.Mode)));
         metrics.Gauge("sync_result_bytes", "Bytes held for the rows of results, about.", () => Volatile.Read(ref counts).ResultBytes);
     }
 
@@ -47,6 +48,8 @@ sealed class EngineGauges(EngineParts parts)
             [.. parts.Tiers.Measure()],
             resultBytes));
     }
+
+    private static Measurement<double> OfMode(double value, string mode) => new(value, new KeyValuePair<string, object?>("mode", mode));
 
     private sealed record Counts(
         double Streams,

@@ -10,7 +10,7 @@ using SyncEngine.Subscriptions;
 namespace SyncEngine;
 
 /// <summary>
-/// The one loop that owns everything live. A round takes requests and events of the source, then lets streams and reads go on.
+/// The one loop that owns all live state. A round runs requests and events of the source, then flushes streams and starts reads.
 /// </summary>
 /// <remarks>
 /// Lifecycle: <see cref="RunAsync"/> until cancelled; then every stream ends with <c>shutting_down</c>.
@@ -63,8 +63,9 @@ sealed class EngineLoop(EngineParts parts)
         }
         catch
         {
-            // The host ends with the reason in its log; no client takes its rows for live.
-            parts.Subscriptions.EndAll(new SyncException(ErrorCode.Internal, "the engine has failed", hint: "Connect again; the same cut resumes."));
+            // The host ends with the reason in its log. No client keeps rows that appear to be live.
+            parts.Subscriptions.EndAll(
+                new SyncException(ErrorCode.Internal, "the engine has failed", hint: "Connect again; the same cut resumes."));
             throw;
         }
         finally

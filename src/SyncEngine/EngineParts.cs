@@ -35,7 +35,8 @@ sealed class EngineParts
         Reader.Answered += Answers.OnAnswered;
         Results = new Results(Context, queries, updater, Answers, Broadcaster);
 
-        Subscriptions = new SubscriptionStreams(Context, Results, Streams, new SubscriptionRegistry(Context), new SubscriptionExpiry(Context));
+        Subscriptions = new SubscriptionStreams(
+            Context, Results, Streams, new SubscriptionRegistry(Context), new SubscriptionExpiry(Context));
         Plans = new PlanReplacement(Results, Subscriptions, validity);
         Processor = new ChangeProcessor(Context, Tiers, Results, Observers, Confirmations, SchemaSignal);
         Gauges = new EngineGauges(this);

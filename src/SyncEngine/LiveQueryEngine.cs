@@ -32,7 +32,7 @@ public sealed class LiveQueryEngine : IAsyncDisposable
         loop = new EngineLoop(parts);
     }
 
-    /// <summary>A live result differed from PostgreSQL although nothing said so; for the log: query, added, updated and removed rows.</summary>
+    /// <summary>A live result differed from PostgreSQL without a known change; for the log: query, added, updated, removed rows.</summary>
     public event Action<string, int, int, int>? Mismatch
     {
         add => parts.Answers.Mismatch += value;
@@ -55,7 +55,7 @@ public sealed class LiveQueryEngine : IAsyncDisposable
         await loop.RunAsync(linked.Token);
     }
 
-    /// <summary>Gives an observer the inserts of a relation, from some moment after this call on. An observer follows one relation.</summary>
+    /// <summary>Gives an observer the inserts of a relation, from some moment after this call. An observer follows one relation.</summary>
     public Task ObserveAsync(uint relationOid, IInsertObserver observer, CancellationToken cancellationToken) =>
         parts.Requests.InvokeAsync(() => parts.Observers.Add(relationOid, observer), cancellationToken);
 
@@ -69,7 +69,7 @@ public sealed class LiveQueryEngine : IAsyncDisposable
     public Task RemoveConsumerAsync(IDurableConsumer consumer, CancellationToken cancellationToken) =>
         parts.Requests.InvokeAsync(() => parts.Consumers.Remove(consumer), cancellationToken);
 
-    /// <summary>Waits for a transaction that called <c>sync.ack(id)</c> or <c>sync.reject(id, …)</c> to be passed by the stream.</summary>
+    /// <summary>Waits until the stream has passed a transaction that called <c>sync.ack(id)</c> or <c>sync.reject(id, …)</c>.</summary>
     public async Task<WriteConfirmation> AwaitAsync(string id, TimeSpan timeout, CancellationToken cancellationToken)
     {
         var waiter = new TaskCompletionSource<WriteConfirmation>(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -103,7 +103,8 @@ public sealed class LiveQueryEngine : IAsyncDisposable
     internal Task UnregisterAsync(Principal principal, string id, CancellationToken cancellationToken) =>
         InvokeAsync(subscriptions => subscriptions.Unregister(subscriptions.Find(principal, id)), cancellationToken);
 
-    internal Task<IReadOnlyList<Subscription>> AuthenticateAsync(ClientStream stream, Principal principal, CancellationToken cancellationToken) =>
+    internal Task<IReadOnlyList<Subscription>> AuthenticateAsync(
+        ClientStream stream, Principal principal, CancellationToken cancellationToken) =>
         InvokeAsync(subscriptions => subscriptions.Authenticate(stream, principal), cancellationToken);
 
     internal Task MoveAsync(Subscription subscription, QueryPlan plan, CancellationToken cancellationToken) =>
@@ -112,7 +113,8 @@ public sealed class LiveQueryEngine : IAsyncDisposable
     internal Task EndAsync(Subscription subscription, Errors.SyncException reason, CancellationToken cancellationToken) =>
         InvokeAsync(subscriptions => subscriptions.End(subscription, reason), cancellationToken);
 
-    internal Task<IReadOnlyList<QueryPlan>> InvalidatePlansAsync(DatabaseSchema schema, bool endsPause, CancellationToken cancellationToken) =>
+    internal Task<IReadOnlyList<QueryPlan>> InvalidatePlansAsync(
+        DatabaseSchema schema, bool endsPause, CancellationToken cancellationToken) =>
         parts.Requests.InvokeAsync(
             () =>
             {

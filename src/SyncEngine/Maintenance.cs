@@ -5,7 +5,7 @@ using SyncEngine.Loop;
 
 namespace SyncEngine;
 
-/// <summary>Everything that time alone asks for: at each tick, and once a second. Owned by the loop.</summary>
+/// <summary>The periodic work of the loop: some at each tick, the rest once a second. Owned by the loop.</summary>
 sealed class Maintenance(EngineParts parts)
 {
     private const int MaxCommitsOnRecord = 20_000;
@@ -17,7 +17,7 @@ sealed class Maintenance(EngineParts parts)
 
     public void Tick(CancellationToken cancellationToken)
     {
-        parts.Subscriptions.ReadForRoom();
+        parts.Subscriptions.ReadWhereRoom();
         parts.Subscriptions.CloseStalled();
         parts.Results.FollowClock();
         parts.Answers.PushStream();

@@ -7,8 +7,8 @@ using SyncEngine.Ports;
 namespace SyncEngine;
 
 /// <summary>
-/// The path of a schema change, top to bottom: a DDL message or the poll → the schema read again → plans invalidated → plans made again → the
-/// live queries go on, or end with the error that says why.
+/// The path of a schema change, top to bottom: a DDL message or the poll → the schema read again → plans invalidated → plans made again.
+/// Then the live queries go on, or end with the error that says why.
 /// </summary>
 /// <remarks>
 /// Lifecycle: <see cref="RunAsync"/> until cancelled. Backpressure: requests coalesce, one refresh answers all. Stored: nothing.
@@ -101,7 +101,8 @@ public sealed class SchemaFollower
     {
         try
         {
-            return new PlanReplaced(await planner.PlanAsync(invalidated.QueryText, invalidated.Reader, isInvalidated: true, cancellationToken));
+            var plan = await planner.PlanAsync(invalidated.QueryText, invalidated.Reader, isInvalidated: true, cancellationToken);
+            return new PlanReplaced(plan);
         }
         catch (SyncException refused) when (refused.Code.Class != ErrorClass.BackOff)
         {

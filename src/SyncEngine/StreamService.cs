@@ -24,9 +24,12 @@ public sealed class StreamService(LiveQueryEngine engine)
             },
             cancellationToken);
 
-    /// <exception cref="SyncException">With <c>unknown_subscription</c>, or <c>invalid_request</c> when it is attached already or the stream has ended.</exception>
+    /// <exception cref="SyncException">
+    /// With <c>unknown_subscription</c>, or with <c>invalid_request</c> when it is attached already or the stream has ended.
+    /// </exception>
     public Task AttachAsync(ClientStream stream, string subscriptionId, string? from, CancellationToken cancellationToken) =>
-        engine.InvokeAsync(subscriptions => subscriptions.Attach(stream, subscriptions.Find(stream.Principal, subscriptionId), from), cancellationToken);
+        engine.InvokeAsync(
+            subscriptions => subscriptions.Attach(stream, subscriptions.Find(stream.Principal, subscriptionId), from), cancellationToken);
 
     /// <exception cref="SyncException">With <c>unknown_subscription</c> when it is not attached.</exception>
     public Task DetachAsync(ClientStream stream, string subscriptionId, CancellationToken cancellationToken) =>

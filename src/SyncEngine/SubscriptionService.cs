@@ -19,7 +19,10 @@ public sealed class SubscriptionService(LiveQueryEngine engine, QueryPlanner pla
     {
         if (!engine.IsStreaming)
         {
-            throw new SyncException(ErrorCode.SourceUnavailable, "the stream of changes is not there yet", hint: "See /health/ready for the part that is not ready.");
+            throw new SyncException(
+                ErrorCode.SourceUnavailable,
+                "the stream of changes is not there yet",
+                hint: "See /health/ready for the part that is not ready.");
         }
 
         try
@@ -36,9 +39,10 @@ public sealed class SubscriptionService(LiveQueryEngine engine, QueryPlanner pla
         planner.PlanAsync(query, principal, isInvalidated: false, cancellationToken);
 
     /// <exception cref="SyncException">With <c>unknown_subscription</c>, for one of another principal too.</exception>
-    public Task UnsubscribeAsync(Principal principal, string id, CancellationToken cancellationToken) => engine.UnregisterAsync(principal, id, cancellationToken);
+    public Task UnsubscribeAsync(Principal principal, string id, CancellationToken cancellationToken) =>
+        engine.UnregisterAsync(principal, id, cancellationToken);
 
-    /// <summary>Gives a stream a newer token: subscriptions whose plan uses claims are planned with the new ones.</summary>
+    /// <summary>Gives a stream a newer token. Subscriptions whose plan uses claims are planned with the new ones.</summary>
     public async Task AuthenticateAsync(ClientStream stream, Principal principal, CancellationToken cancellationToken)
     {
         foreach (var subscription in await engine.AuthenticateAsync(stream, principal, cancellationToken))

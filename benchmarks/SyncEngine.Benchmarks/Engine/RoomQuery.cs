@@ -16,12 +16,16 @@ internal static class RoomQuery
         new SingleTablePlan(
             table,
             "room",
-            [new StreamedColumn("id", Type(TypeOid.Int8, "int8"), -1), new StreamedColumn("room", Type(TypeOid.Int4, "int4"), -1), new StreamedColumn("body", Type(TypeOid.Text, "text"), -1)],
-            Output: [0, 2],
-            Key: [0],
-            new Comparison(1, ComparisonOperator.Equal, 0, Comparer),
-            new IndexedEquality(1, [0], Comparer),
-            [new Operand(0, null)]),
+            new RowProjection(
+                [
+                    new StreamedColumn("id", Type(TypeOid.Int8, "int8"), -1),
+                    new StreamedColumn("room", Type(TypeOid.Int4, "int4"), -1),
+                    new StreamedColumn("body", Type(TypeOid.Text, "text"), -1),
+                ],
+                Output: [0, 2],
+                Key: [0]),
+            new RowFilter(
+                new Comparison(1, ComparisonOperator.Equal, 0, Comparer), new IndexedEquality(1, [0], Comparer), [new Operand(0, null)])),
         new PlanStatement(Sql, Sql, [Type(TypeOid.Int4, "int4")]),
         new ResultShape(
             [new OutputColumn("id", "int8", IsNullable: false), new OutputColumn("body", "text", IsNullable: true)],

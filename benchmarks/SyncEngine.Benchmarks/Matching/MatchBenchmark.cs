@@ -5,6 +5,7 @@ using System.Text;
 using SyncEngine.Benchmarks.Engine;
 using SyncEngine.Benchmarks.Running;
 using SyncEngine.Changes;
+using SyncEngine.Changes.PgOutput;
 using SyncEngine.Delivery;
 using SyncEngine.LiveQueries;
 using SyncEngine.Tiers;
@@ -61,7 +62,7 @@ internal sealed class MatchBenchmark : IBenchmark
             {
                 var random = new Random(queriesCount);
                 var chunks = Enumerable.Range(0, 100).Select(chunk => Chunk(Enumerable.Range(0, Changes / 100).Select(i => Insert((chunk * Changes) + i, room(random))))).ToList();
-                var transaction = new CommittedTransaction(1, Lsn.Zero, new Lsn(1), 0, [Table], 0, NoMessages.Instance);
+                var transaction = new CommittedTransaction(1, new CommitMessage(Lsn.Zero, new Lsn(1), 0), [Table], 0, NoMessages.Instance);
                 List<ResultChange> answers = [];
                 List<double> rounds = [];
                 for (var round = 0; round < of.Options.Rounds + 9; round++)

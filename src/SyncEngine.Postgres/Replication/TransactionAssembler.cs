@@ -188,8 +188,7 @@ internal sealed class TransactionAssembler(
         }
 
         var spool = TakeSpool();
-        return new SourceEvent.Transaction(new CommittedTransaction(
-            xid, commit.CommitLsn, commit.EndLsn, commit.CommitTimeMicroseconds, touched.Take(), watch.Version, spool));
+        return new SourceEvent.Transaction(new CommittedTransaction(xid, commit, touched.Take(), watch.Version, spool));
     }
 
     private void Keep(int length)

@@ -18,11 +18,12 @@ public enum ChangeKind : byte
 }
 
 /// <summary>
-/// Walks the changes of one chunk of a <see cref="CommittedTransaction"/>, in order and without copying. Everything it shows is valid until the next
-/// <see cref="Read"/> or the next chunk.
+/// Reads the changes of one chunk of a <see cref="CommittedTransaction"/>, in order and without copying. Every property is valid until the
+/// next <see cref="Read"/> or the next chunk.
 /// </summary>
 /// <remarks>
-/// A relation's version belongs to a change, not to a transaction: DDL in the middle sends the relation again, and <paramref name="relations"/> follows.
+/// A relation's version belongs to a change, not to a transaction: DDL in the middle sends the relation again, and
+/// <paramref name="relations"/> is updated.
 /// </remarks>
 public ref struct ChangeReader(ReadOnlySpan<byte> chunk, RelationMap relations)
 {

@@ -6,12 +6,12 @@ namespace SyncEngine.Changes;
 public readonly record struct Commit(ulong Xid, Lsn EndLsn, IReadOnlyList<uint> Touched, long WatchVersion);
 
 /// <summary>
-/// The delivered commits that a snapshot might not see yet. Commit order is not visibility order (a commit waits for a synchronous standby
-/// after its record is in the log), so a snapshot is matched to the stream by its visible transactions, never by position alone.
+/// The delivered commits that a snapshot might not see yet. Commit order is not visibility order: a commit may wait for a synchronous
+/// standby after its record is in the log. So a snapshot is matched to the stream by its visible transactions, not by position alone.
 /// </summary>
 /// <remarks>
-/// A commit that one snapshot has seen is seen by every later one, so it is dropped once no read that began before that snapshot's answer is
-/// under way. Only a prefix is dropped: what was committed after an unseen commit is needed to see that a snapshot is no prefix of the stream.
+/// A commit that one snapshot sees is seen by every later one. It is dropped when no read is under way that began before that snapshot's
+/// answer. Only a prefix is dropped: a commit after an unseen one shows that a snapshot is no prefix of the stream.
 /// Bounded by calling <see cref="MarkSeen"/> regularly. The rule: docs/decisions/snapshot-to-stream.md.
 /// </remarks>
 public sealed class CommitLog

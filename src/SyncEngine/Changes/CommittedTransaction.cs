@@ -1,3 +1,5 @@
+using SyncEngine.Changes.PgOutput;
+
 namespace SyncEngine.Changes;
 
 /// <summary>
@@ -11,12 +13,12 @@ public sealed class CommittedTransaction : IDisposable
 {
     private readonly IMessageSpool spool;
 
-    public CommittedTransaction(ulong xid, Lsn commitLsn, Lsn endLsn, long commitTimeMicroseconds, IReadOnlyList<uint> touched, long watchVersion, IMessageSpool spool)
+    public CommittedTransaction(ulong xid, in CommitMessage commit, IReadOnlyList<uint> touched, long watchVersion, IMessageSpool spool)
     {
         Xid = xid;
-        CommitLsn = commitLsn;
-        EndLsn = endLsn;
-        CommitTimeMicroseconds = commitTimeMicroseconds;
+        CommitLsn = commit.CommitLsn;
+        EndLsn = commit.EndLsn;
+        CommitTimeMicroseconds = commit.CommitTimeMicroseconds;
         Touched = touched;
         WatchVersion = watchVersion;
         this.spool = spool;

@@ -1,7 +1,7 @@
 namespace SyncEngine.Changes;
 
 /// <summary>
-/// Gives the wire's 32-bit transaction ids their epoch: of all 64-bit ids with these low bits, the one nearest to an id known to be current.
+/// Gives the wire's 32-bit transaction ids their epoch: of all 64-bit ids with these low bits, the one nearest to a current id.
 /// </summary>
 /// <remarks>
 /// PostgreSQL keeps every id that is in use within 2^31 of the newest one, so the nearest is the right one.

@@ -30,8 +30,9 @@ public sealed class PgSnapshot
             throw new FormatException($"'{text}' is not a pg_snapshot");
         }
 
-        var listed = parts[2].Split(',', StringSplitOptions.RemoveEmptyEntries).Select(id => ulong.Parse(id, CultureInfo.InvariantCulture));
-        return new PgSnapshot(ulong.Parse(parts[0], CultureInfo.InvariantCulture), ulong.Parse(parts[1], CultureInfo.InvariantCulture), listed);
+        return new PgSnapshot(Xid(parts[0]), Xid(parts[1]), parts[2].Split(',', StringSplitOptions.RemoveEmptyEntries).Select(Xid));
+
+        static ulong Xid(string id) => ulong.Parse(id, CultureInfo.InvariantCulture);
     }
 
     /// <summary>A transaction that has committed was visible to the snapshot.</summary>

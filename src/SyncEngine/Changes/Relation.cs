@@ -2,7 +2,8 @@ using System.Collections.Immutable;
 
 namespace SyncEngine.Changes;
 
-/// <summary>The old values that an UPDATE or DELETE carries. https://www.postgresql.org/docs/current/sql-altertable.html (REPLICA IDENTITY)</summary>
+/// <summary>The old values that an UPDATE or DELETE carries.</summary>
+/// <remarks>https://www.postgresql.org/docs/current/sql-altertable.html (REPLICA IDENTITY)</remarks>
 public enum ReplicaIdentity
 {
     /// <summary>The primary key's columns, when they changed or the row went.</summary>

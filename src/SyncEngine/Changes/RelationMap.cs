@@ -3,8 +3,8 @@ using System.Diagnostics.CodeAnalysis;
 namespace SyncEngine.Changes;
 
 /// <summary>
-/// The relations as the stream has described them so far. Its consumer owns it: <see cref="ChangeReader"/> writes to it as Relation messages pass,
-/// and it is cleared when a stream starts (a server describes each relation anew on each connection).
+/// The relations as the stream has described them so far. Its consumer owns it: <see cref="ChangeReader"/> writes to it for each Relation
+/// message. It is cleared when a stream starts, because a server describes each relation anew on each connection.
 /// </summary>
 public sealed class RelationMap
 {

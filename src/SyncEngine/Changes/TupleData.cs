@@ -13,7 +13,7 @@ public enum ColumnKind : byte
 /// <summary>The place of one column's text inside its tuple.</summary>
 public readonly record struct ColumnSlice(ColumnKind Kind, int Offset, int Length);
 
-/// <summary>One row image as pgoutput sent it, not copied: text columns over the message's bytes. Valid as long as those bytes are.</summary>
+/// <summary>One row image as pgoutput sent it, not copied: text columns over the message's bytes. Valid while those bytes are.</summary>
 /// <remarks>https://www.postgresql.org/docs/current/protocol-logicalrep-message-formats.html (TupleData)</remarks>
 public readonly ref struct TupleData(ReadOnlySpan<byte> bytes)
 {
@@ -26,7 +26,9 @@ public readonly ref struct TupleData(ReadOnlySpan<byte> bytes)
 
     public ReadOnlySpan<byte> Text(ColumnSlice slice) => bytes.Slice(slice.Offset, slice.Length);
 
-    /// <summary>Finds every column once. <paramref name="slices"/> holds at least <see cref="ColumnCount"/> entries; returns how many were set.</summary>
+    /// <summary>Finds every column once.</summary>
+    /// <param name="slices">At least <see cref="ColumnCount"/> entries.</param>
+    /// <returns>The number of entries that were set.</returns>
     public int Locate(Span<ColumnSlice> slices)
     {
         var count = ColumnCount;

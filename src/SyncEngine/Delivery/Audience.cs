@@ -2,7 +2,7 @@ using SyncEngine.Changes;
 
 namespace SyncEngine.Delivery;
 
-/// <summary>Everything that shows one result: its attachments, how far its rows lag behind the stream, and the diffs for those that come back.</summary>
+/// <summary>The attachments that show one result, the lag of its rows behind the stream, and diffs for clients that return.</summary>
 /// <remarks>Owned by the loop. There are many, and most have one attachment.</remarks>
 sealed class Audience(int replayBytes)
 {
@@ -14,7 +14,7 @@ sealed class Audience(int replayBytes)
 
     public ReplayLog Replay => replay ??= new ReplayLog(replayBytes);
 
-    /// <summary>The stream alone does not say the rows at present; set through <see cref="StreamSet"/>.</summary>
+    /// <summary>The rows are those of an earlier cut, and a read has to bring newer ones; set through <see cref="StreamSet"/>.</summary>
     public bool IsBehind { get; set; }
 
     /// <summary>While behind: the last cut at which the rows are right.</summary>

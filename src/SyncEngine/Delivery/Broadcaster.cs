@@ -38,8 +38,8 @@ sealed class Broadcaster(EngineContext context, StreamSet streams)
     }
 
     /// <summary>
-    /// Sends the diff of a read. Its label is the last transaction in it, so that the cuts at which the rows are unknown are as few as possible.
-    /// Stale attachments go on from the same rows but have been sent later cuts: they get it at the cut of the read.
+    /// Sends the diff of a read. Its label is the last transaction in it, so that the rows are unknown at as few cuts as possible. Stale
+    /// attachments go on from the same rows but have been sent later cuts: they get it at the cut of the read.
     /// </summary>
     public void PublishRead(Audience audience, RowDiff diff, in ReadSpan read)
     {

@@ -4,10 +4,12 @@ using SyncEngine.Permissions;
 namespace SyncEngine.Delivery;
 
 /// <summary>
-/// One stream of frames to one client, with the subscriptions attached to it. Frames leave in the order of their cuts, and a cut is sent when
-/// every live attachment has reached it. Owned by the loop; the connection touches <see cref="Queue"/> alone.
+/// One stream of frames to one client, with the subscriptions attached to it. Frames leave in the order of their cuts. A cut is sent when
+/// every live attachment has reached it. Owned by the loop; the connection uses <see cref="Queue"/> alone.
 /// </summary>
-/// <param name="isSingle">It serves one subscription and ends with it; otherwise it is a connection's open stream, which begins with a cut.</param>
+/// <param name="isSingle">
+/// It has one subscription and ends with it. Otherwise it is a connection's open stream, which begins with a cut.
+/// </param>
 public sealed class ClientStream(string id, Principal principal, bool isSingle, int maxQueuedBytes)
 {
     private readonly List<PendingFrame> pending = [];
@@ -129,8 +131,8 @@ public sealed class ClientStream(string id, Principal principal, bool isSingle, 
 /// <summary>A frame that waits on its stream until a cut may be sent.</summary>
 /// <param name="Position">It leaves when the stream may send this cut.</param>
 /// <param name="KnownUpTo">
-/// Set when it comes from a read: the rows before it are those of the cuts up to there, the rows after it those of its own cut. Between them
-/// is its gap: at those cuts the client does not have the rows.
+/// Set when it comes from a read: the rows before it are those of the cuts up to there, the rows after it those of its own cut. Between
+/// them is its gap: at those cuts the client does not have the rows.
 /// </param>
 /// <param name="Body">Null where the read changed nothing, and only the gap matters.</param>
 readonly record struct PendingFrame(Lsn Position, Lsn? KnownUpTo, string? SubscriptionId, FrameBody? Body)

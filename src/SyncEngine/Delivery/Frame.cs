@@ -10,8 +10,8 @@ using SyncEngine.Values;
 namespace SyncEngine.Delivery;
 
 /// <summary>
-/// The content of a frame, without the subscription it is for: encoded once and shared by every subscription that gets it. docs/PROTOCOL.md has
-/// the members.
+/// The content of a frame, without the subscription that it is for: encoded once and shared by every subscription that gets it.
+/// docs/PROTOCOL.md has the members.
 /// </summary>
 public sealed class FrameBody
 {
@@ -49,7 +49,8 @@ public sealed class FrameBody
     internal static FrameBody Live(Lsn cut, byte[]? plan = null)
     {
         var text = $",\"cut\":\"{cut}\"";
-        return new(FrameType.Live, cut, plan is null ? Encoding.ASCII.GetBytes(text) : [.. Encoding.ASCII.GetBytes(text + ",\"plan\":"), .. plan]);
+        byte[] members = plan is null ? Encoding.ASCII.GetBytes(text) : [.. Encoding.ASCII.GetBytes(text + ",\"plan\":"), .. plan];
+        return new(FrameType.Live, cut, members);
     }
 
     public static FrameBody Reset(ErrorCode code) => new(FrameType.Reset, null, Encoding.ASCII.GetBytes($",\"code\":\"{code.Name}\""));

@@ -10,14 +10,15 @@ namespace SyncEngine.Delivery;
 /// The frames that wait for one connection. The loop offers, the connection takes; a slow connection delays no other.
 /// </summary>
 /// <remarks>
-/// Backpressure: past <paramref name="maxBytes"/> the diffs are merged to one net diff per subscription, labelled with the last cut; what is
-/// still too much makes <see cref="Offer"/> return the subscriptions to reset. Snapshot chunks are shared by all who get them and do not count.
+/// Backpressure: past <paramref name="maxBytes"/> the diffs are merged to one net diff per subscription, labelled with the last cut. If that
+/// is not enough, <see cref="Offer"/> returns the subscriptions to reset. Snapshot chunks are shared between streams and do not count.
 /// </remarks>
 public sealed class FrameQueue(int maxBytes)
 {
     // Guards everything below: one thread offers, another takes.
     private readonly Lock gate = new();
-    private readonly Channel<bool> signal = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Channel<bool> signal =
+        Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private Queue<Frame> frames = new();
     private long countedBytes;
     private bool isComplete;
@@ -51,7 +52,8 @@ public sealed class FrameQueue(int maxBytes)
         }
     }
 
-    /// <summary>Appends frames. Returns the subscriptions whose frames did not fit: their reset is queued already, each needs a new snapshot.</summary>
+    /// <summary>Appends frames.</summary>
+    /// <returns>The subscriptions whose frames did not fit: their reset is queued already, and each needs a new snapshot.</returns>
     internal IReadOnlyCollection<string> Offer(IReadOnlyList<Frame> offered, Func<string, RowDiff, Lsn, FrameBody> encodeMerged)
     {
         IReadOnlyCollection<string> dropped = [];
@@ -192,9 +194,10 @@ public sealed class FrameQueue(int maxBytes)
     private static int CountedLength(in Frame frame) => frame.Body.Type == FrameType.Snapshot ? 0 : frame.Length;
 
     /// <summary>
-    /// Merges the queue. Frames that are no plain diff or cut stay, a subscription's diffs before one of its own stay before it; the other diffs
-    /// become one per subscription, and the cuts one at the end. A subscription whose diffs cannot be merged (ordered, or in parts), or the
-    /// largest ones while it is still too much, is reset before that cut: no cut covers rows that it lacks.
+    /// Merges the queue. Frames that are no plain diff or cut stay; a subscription's diffs before such a frame of its own stay before it. The
+    /// other diffs become one per subscription, and the cuts one at the end. A subscription whose diffs cannot be merged (ordered, or in
+    /// parts) is reset before that cut. So are those with the largest diffs, while the queue is still too long. No cut covers rows that a
+    /// subscription lacks.
     /// </summary>
     private HashSet<string> Shrink(Func<string, RowDiff, Lsn, FrameBody> encodeMerged)
     {
@@ -238,7 +241,8 @@ public sealed class FrameQueue(int maxBytes)
             .OrderBy(frame => frame.Length)
             .ToList();
         // Half of the bound must be free again, so that shrinking stays rare.
-        var room = (maxBytes / 2) - kept.Where(frame => !dropped.Contains(frame.SubscriptionId ?? "")).Sum(frame => (long)CountedLength(frame));
+        var keptBytes = kept.Where(frame => !dropped.Contains(frame.SubscriptionId ?? "")).Sum(frame => (long)CountedLength(frame));
+        var room = (maxBytes / 2) - keptBytes;
         var fitting = merged.TakeWhile(frame => (room -= frame.Length) >= 0).ToList();
         dropped.UnionWith(merged.Skip(fitting.Count).Select(frame => frame.SubscriptionId!));
         // A dropped subscription is reset, so only its end still matters.

@@ -8,7 +8,10 @@ namespace SyncEngine.Delivery;
 /// All open streams: decides which frames each may be sent now. Frames leave in the order of their cuts, and a cut is sent when every live
 /// attachment of the stream has reached it. Owned by the loop.
 /// </summary>
-/// <remarks>Backpressure: frames are offered, never awaited; a stream whose queue is full has subscriptions reset, one whose client stopped reading is closed.</remarks>
+/// <remarks>
+/// Backpressure: frames are offered, never awaited. A stream whose queue is full has subscriptions reset; one whose client has stopped
+/// reading is closed.
+/// </remarks>
 sealed class StreamSet(EngineContext context)
 {
     private const int FramesWithOwnCuts = 32;
@@ -54,7 +57,9 @@ sealed class StreamSet(EngineContext context)
         Touch(attachment.Stream);
     }
 
-    /// <summary>A read found the rows of a live attachment unchanged at a cut; between <paramref name="knownUpTo"/> and there they are unknown.</summary>
+    /// <summary>
+    /// Passes the cuts up to a read that found the rows unchanged: between <paramref name="knownUpTo"/> and its cut the rows are unknown.
+    /// </summary>
     public void Skip(Attachment attachment, Lsn knownUpTo, Lsn cut)
     {
         attachment.Stream.Enqueue(attachment.SubscriptionId, null, cut, knownUpTo);
@@ -68,7 +73,9 @@ sealed class StreamSet(EngineContext context)
         Send(attachment, FrameBody.Reset(code));
     }
 
-    /// <summary>Marks the result as behind: its streams send no cut above <paramref name="knownUpTo"/> until it has caught up or is stale.</summary>
+    /// <summary>
+    /// Marks the result as behind: until it has caught up or is stale, its streams send no cut above <paramref name="knownUpTo"/>.
+    /// </summary>
     public void FallBehind(Audience audience, Lsn knownUpTo)
     {
         audience.IsBehind = true;
@@ -126,7 +133,7 @@ sealed class StreamSet(EngineContext context)
         Send(attachment, FrameBody.Live(cut, plan));
         attachment.State = AttachmentState.Live;
         attachment.IsMarkedStale = false;
-        Unhold(attachment);
+        EndHold(attachment);
         return true;
     }
 
@@ -142,8 +149,8 @@ sealed class StreamSet(EngineContext context)
     }
 
     /// <summary>
-    /// Marks results as stale that stay behind for too long: until then they hold the cuts of their streams back. A result alone on its stream
-    /// delays no other and has more time.
+    /// Marks results as stale that stay behind for too long; until then they hold the cuts of their streams back. A result that is alone
+    /// on its stream delays no other and has more time.
     /// </summary>
     public void MarkLaggingStale(SyncException reason)
     {
@@ -201,7 +208,7 @@ sealed class StreamSet(EngineContext context)
         }
     }
 
-    /// <summary>Sends the position to the streams that were sent none for the interval.</summary>
+    /// <summary>Has the position sent on the streams that were sent no cut for the interval.</summary>
     /// <returns>The streams whose client has stopped reading.</returns>
     public IReadOnlyList<ClientStream> Tick()
     {
@@ -236,7 +243,7 @@ sealed class StreamSet(EngineContext context)
         attachment.Stream.Attachments.Remove(attachment.SubscriptionId);
         attachment.Audience.Attachments.Remove(attachment);
         AwaitingRoom.Remove(attachment);
-        Unhold(attachment);
+        EndHold(attachment);
         if (attachment.Audience.IsEmpty)
         {
             Behind.Remove(attachment.Audience);
@@ -244,7 +251,7 @@ sealed class StreamSet(EngineContext context)
     }
 
     /// <summary>Ends the hold of an attachment on its stream.</summary>
-    public static void Unhold(Attachment attachment)
+    public static void EndHold(Attachment attachment)
     {
         if (attachment.HoldAt is not null)
         {
@@ -272,7 +279,9 @@ sealed class StreamSet(EngineContext context)
 
         var frames = WithCuts(stream.Release(limit), stream.LastSentCut, maySend: hasLive && limit >= stream.LastSentCut);
         var isDue = now - stream.LastSentCutAt >= options.CutInterval * 0.8;
-        if (hasLive && limit >= stream.LastSentCut && (frames.Exists(frame => frame.Body.Type == FrameType.Diff) || (limit > stream.LastSentCut && (isDue || frames.Count > 0))))
+        var maySend = hasLive && limit >= stream.LastSentCut;
+        var hasAdvanced = limit > stream.LastSentCut && (isDue || frames.Count > 0);
+        if (maySend && (hasAdvanced || frames.Exists(frame => frame.Body.Type == FrameType.Diff)))
         {
             frames.Add(CutFrame(limit));
             metrics.Cuts.Add(1);
@@ -311,8 +320,8 @@ sealed class StreamSet(EngineContext context)
     }
 
     /// <summary>
-    /// Puts cuts between frames: each follows its diffs at once, unless it lies in the gap of a later diff or (in a replay) was passed before.
-    /// A stream that is far behind gets only the last cut, which covers all before it.
+    /// Puts cuts between frames: each follows its diffs at once. A cut is left out that lies in the gap of a later diff, or that was passed
+    /// before (in a replay). A stream that is far behind gets only the last cut, which covers all before it.
     /// </summary>
     private List<Frame> WithCuts(List<PendingFrame> released, Lsn lastSent, bool maySend)
     {
@@ -373,7 +382,7 @@ sealed class StreamSet(EngineContext context)
                 limit = Lsn.Min(limit, hold);
                 if (timeline.Now >= attachment.HoldUntil)
                 {
-                    Unhold(attachment);
+                    EndHold(attachment);
                 }
             }
         }

@@ -11,8 +11,8 @@ public sealed record WriteConfirmation(string Status, string? Cut = null, string
 }
 
 /// <summary>
-/// The ids that transactions confirmed or rejected (<c>sync.ack</c>, <c>sync.reject</c>), and the callers that wait for them. Ids are remembered
-/// for two minutes, at most <see cref="MaxRemembered"/> of them. Owned by the loop.
+/// The ids that transactions confirmed or rejected (<c>sync.ack</c>, <c>sync.reject</c>), and the callers that wait for them. Ids are
+/// remembered for two minutes, at most <see cref="MaxRemembered"/> of them. Owned by the loop.
 /// </summary>
 sealed class WriteConfirmations
 {

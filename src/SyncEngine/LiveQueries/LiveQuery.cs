@@ -9,7 +9,7 @@ using SyncEngine.Tiers;
 namespace SyncEngine.LiveQueries;
 
 /// <summary>
-/// One result that is kept live, shared by every subscription to the same plan with equal parameters. Owned by the loop, its only reader and writer.
+/// One result that is kept live, shared by every subscription to the same plan with equal parameters. Owned by the loop.
 /// </summary>
 /// <remarks>Its life is <see cref="State"/>, changed by <see cref="LiveQueryUpdater"/> alone. It ends with its last subscription.</remarks>
 sealed class LiveQuery(QueryPlan plan, ImmutableArray<string?> parameters, int replayBytes) : ITierQuery

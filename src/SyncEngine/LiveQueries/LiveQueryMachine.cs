@@ -1,8 +1,8 @@
 namespace SyncEngine.LiveQueries;
 
 /// <summary>
-/// The life of a live query as a pure function: state and event to state and effects. Rows, read and suspension follow their own columns of the
-/// table in docs/LIVE-QUERY-STATES.md; one test walks every cell.
+/// The life of a live query as a pure function: state and event to state and effects. Rows, read and suspension each follow a table of
+/// docs/LIVE-QUERY-STATES.md; one test walks every cell.
 /// </summary>
 static class LiveQueryMachine
 {
@@ -22,10 +22,11 @@ static class LiveQueryMachine
 
     private static (RowsState, LiveQueryEffects) NextRows(RowsState rows, LiveQueryEvent happened) => happened switch
     {
-        LiveQueryEvent.Changed or LiveQueryEvent.ChangedUnattended when rows == RowsState.Current => (RowsState.Behind, LiveQueryEffects.FallBehind),
+        LiveQueryEvent.Changed or LiveQueryEvent.ChangedUnattended when rows == RowsState.Current =>
+            (RowsState.Behind, LiveQueryEffects.FallBehind),
         LiveQueryEvent.ReadFitted => (RowsState.Current, LiveQueryEffects.CatchUp),
         LiveQueryEvent.ReadFittedBehind => (RowsState.Behind, LiveQueryEffects.FallBehind),
-        LiveQueryEvent.HistoryReplaced when rows != RowsState.Unknown => (RowsState.Unknown, LiveQueryEffects.ForgetRows | LiveQueryEffects.CatchUp),
+        LiveQueryEvent.HistoryReplaced => (RowsState.Unknown, LiveQueryEffects.ForgetRows | LiveQueryEffects.CatchUp),
         _ => (rows, LiveQueryEffects.None),
     };
 
@@ -41,15 +42,20 @@ static class LiveQueryMachine
                     : (isUnderWay ? ReadState.UnderWayAndWanted : ReadState.Wanted, LiveQueryEffects.QueueRead);
 
             case LiveQueryEvent.ReadStarted:
-                return read == ReadState.Wanted && !state.IsSuspended ? (ReadState.UnderWay, LiveQueryEffects.None) : throw Impossible(state, happened);
+                return read == ReadState.Wanted && !state.IsSuspended
+                    ? (ReadState.UnderWay, LiveQueryEffects.None)
+                    : throw Impossible(state, happened);
 
             case LiveQueryEvent.ReadFitted or LiveQueryEvent.ReadFittedBehind or LiveQueryEvent.ReadFailed:
-                return isUnderWay ? (isQueued ? ReadState.Wanted : ReadState.Idle, LiveQueryEffects.EndRead) : throw Impossible(state, happened);
+                return isUnderWay
+                    ? (isQueued ? ReadState.Wanted : ReadState.Idle, LiveQueryEffects.EndRead)
+                    : throw Impossible(state, happened);
 
             case LiveQueryEvent.ReadDiscarded or LiveQueryEvent.ReadPostponed:
                 var postpone = happened == LiveQueryEvent.ReadPostponed ? LiveQueryEffects.Postpone : LiveQueryEffects.None;
+                var queue = isQueued ? LiveQueryEffects.None : LiveQueryEffects.QueueRead;
                 return isUnderWay
-                    ? (ReadState.Wanted, LiveQueryEffects.EndRead | postpone | (isQueued ? LiveQueryEffects.None : LiveQueryEffects.QueueRead))
+                    ? (ReadState.Wanted, LiveQueryEffects.EndRead | queue | postpone)
                     : throw Impossible(state, happened);
 
             case LiveQueryEvent.ReadCancelled or LiveQueryEvent.PlanReplaced or LiveQueryEvent.HistoryReplaced:
@@ -61,5 +67,6 @@ static class LiveQueryMachine
         }
     }
 
-    private static InvalidOperationException Impossible(LiveQueryState state, LiveQueryEvent happened) => new($"{happened} cannot happen to {state}");
+    private static InvalidOperationException Impossible(LiveQueryState state, LiveQueryEvent happened) =>
+        new($"{happened} cannot happen to {state}");
 }

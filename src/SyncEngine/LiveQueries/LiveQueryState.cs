@@ -1,8 +1,8 @@
 namespace SyncEngine.LiveQueries;
 
 /// <summary>The life of a live query at one moment. docs/LIVE-QUERY-STATES.md has the table of states and events.</summary>
-/// <param name="Rows">What is known of the rows.</param>
-/// <param name="Read">Where its read is.</param>
+/// <param name="Rows">The knowledge of its rows.</param>
+/// <param name="Read">The stage of its read.</param>
 /// <param name="IsSuspended">Its plan is being made again: no read starts until then.</param>
 readonly record struct LiveQueryState(RowsState Rows, ReadState Read, bool IsSuspended)
 {
@@ -105,6 +105,6 @@ enum LiveQueryEffects
     /// <summary>The next read waits a moment, longer each time.</summary>
     Postpone = 32,
 
-    /// <summary>Forget the rows.</summary>
+    /// <summary>Forget the rows and the last commit that touched them.</summary>
     ForgetRows = 64,
 }

@@ -5,7 +5,7 @@ using SyncEngine.Loop;
 
 namespace SyncEngine.LiveQueries;
 
-/// <summary>Carries a live query from state to state: the one place that changes <see cref="LiveQuery.State"/> and runs the effects.</summary>
+/// <summary>Raises events of live queries: the one place that changes <see cref="LiveQuery.State"/> and runs the effects.</summary>
 sealed class LiveQueryUpdater(EngineContext context, ReadQueue reads, StreamSet streams, SchemaSignal schema, PlanValidity validity)
 {
     private static readonly TimeSpan shortestPause = TimeSpan.FromMilliseconds(10);
@@ -67,19 +67,19 @@ sealed class LiveQueryUpdater(EngineContext context, ReadQueue reads, StreamSet 
         }
     }
 
-    /// <summary>The stream says that the rows may have changed, but not how.</summary>
+    /// <summary>Marks the rows as behind: the stream says that they may have changed, but not how.</summary>
     /// <param name="knownUpTo">The last cut at which they are known.</param>
     public void FallBehind(LiveQuery query, Lsn knownUpTo) =>
         Raise(query, query.Audience.IsEmpty ? LiveQueryEvent.ChangedUnattended : LiveQueryEvent.Changed, knownUpTo);
 
-    /// <summary>The plan may not hold any more: no read starts, and a new plan is asked for.</summary>
+    /// <summary>Invalidates the plan: no read starts until the query has another one. The caller asks for that.</summary>
     public void Invalidate(LiveQuery query)
     {
         Raise(query, LiveQueryEvent.PlanInvalidated);
         FallBehind(query, timeline.Position);
     }
 
-    /// <summary>A plan that was made while the schema changed is made again before its query is read.</summary>
+    /// <summary>Has a plan made again that was made while the schema changed; its query is not read before.</summary>
     public void InvalidateIfOutdated(LiveQuery query)
     {
         if (!query.State.IsSuspended && validity.IsOutdated(query.Plan))
@@ -89,7 +89,7 @@ sealed class LiveQueryUpdater(EngineContext context, ReadQueue reads, StreamSet 
         }
     }
 
-    /// <summary>PostgreSQL refuses what it allowed when the plan was made: the plan is made again.</summary>
+    /// <summary>Has the plan made again because PostgreSQL now refuses a read that it allowed before.</summary>
     public void ReplanAfterRefusal(LiveQuery query)
     {
         Invalidate(query);

@@ -3,14 +3,14 @@ using SyncEngine.Planning;
 
 namespace SyncEngine.LiveQueries;
 
-/// <summary>Compares plans with the newest schema: a plan holds while the relations that it was made for have the same fingerprints.</summary>
+/// <summary>Compares plans with the newest schema: a plan is valid while its relations have the fingerprints of its making.</summary>
 sealed class PlanValidity
 {
     private DatabaseSchema? newest;
 
     public void Follow(DatabaseSchema schema) => newest = schema;
 
-    /// <summary>The plan may not hold any more. A plan without fingerprints never holds across a change.</summary>
+    /// <summary>The plan may not be valid any more. A plan without fingerprints is invalidated by every change.</summary>
     public bool IsInvalidated(QueryPlan plan) => plan.Fingerprints.Count == 0 || IsOutdated(plan);
 
     /// <summary>The plan was made for another schema than the newest one.</summary>

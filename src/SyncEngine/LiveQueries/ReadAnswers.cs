@@ -20,7 +20,7 @@ sealed class ReadAnswers(EngineContext context, IChangeSource source, LiveQueryU
     /// <summary>A live result differed from PostgreSQL although nothing said so: query, added, updated and removed rows.</summary>
     public event Action<string, int, int, int>? Mismatch;
 
-    /// <summary>A read has been answered; it is fitted once the stream has passed its upper bound.</summary>
+    /// <summary>Takes the answer of a read. It is fitted once the stream has passed its upper bound.</summary>
     public void OnAnswered(LiveQuery query)
     {
         if (query.Read!.UpperBound <= timeline.Position)
@@ -50,7 +50,7 @@ sealed class ReadAnswers(EngineContext context, IChangeSource source, LiveQueryU
         }
     }
 
-    /// <summary>Makes the stream reach the answers that wait for it, where it has fallen silent below them.</summary>
+    /// <summary>Makes a quiet stream reach the answers that wait for it.</summary>
     public void PushStream()
     {
         if (waiting.Count > 0 && timeline.Now - timeline.LastTransactionAt > quietStream)
@@ -59,10 +59,10 @@ sealed class ReadAnswers(EngineContext context, IChangeSource source, LiveQueryU
         }
     }
 
-    /// <summary>A new epoch: no answer from before it can be fitted.</summary>
+    /// <summary>Drops every answer: in a new epoch none from before can be fitted.</summary>
     public void Clear() => waiting.Clear();
 
-    /// <summary>The query's read was cancelled.</summary>
+    /// <summary>Drops the answer of a query whose read was cancelled.</summary>
     public void Remove(LiveQuery query) => waiting.Remove(query);
 
     private void FitToStream(LiveQuery query)
@@ -87,9 +87,10 @@ sealed class ReadAnswers(EngineContext context, IChangeSource source, LiveQueryU
 
         var snapshot = read.Snapshot!;
         // Writers from before the table was published may still be running.
+        var rows = read.Result.Rows!.Rows;
         var fit = snapshot.Xmin < query.Plan.StreamedAfterXid
             ? Fit.Unfit.Instance
-            : query.Result.Fit(new ReadRows(read.Result.Rows!.Rows, snapshot, read.Start, query.WatchVersion, timeline.Commits, timeline.Position));
+            : query.Result.Fit(new ReadRows(rows, snapshot, read.Start, query.WatchVersion, timeline.Commits, timeline.Position));
         switch (fit)
         {
             case Fit.Fitted fitted:
@@ -148,7 +149,8 @@ sealed class ReadAnswers(EngineContext context, IChangeSource source, LiveQueryU
                     Mismatch?.Invoke(query.Plan.QueryText, diff.Added.Count, diff.Updated.Count, diff.Removed.Count);
                 }
 
-                broadcaster.PublishRead(audience, diff, new ReadSpan(isBehind ? knownUpTo : null, fitted.Cut, changedAt, query.Result.LastTouch));
+                var span = new ReadSpan(isBehind ? knownUpTo : null, fitted.Cut, changedAt, query.Result.LastTouch);
+                broadcaster.PublishRead(audience, diff, span);
             }
             else if (before == RowsState.Behind)
             {
@@ -207,7 +209,7 @@ sealed class ReadAnswers(EngineContext context, IChangeSource source, LiveQueryU
         }
     }
 
-    /// <summary>It fails at present (a division by zero, a timeout); the next change may heal it.</summary>
+    /// <summary>Handles a failure with the data of now (a division by zero, a timeout); after the next change it may succeed.</summary>
     private void FailForNow(LiveQuery query, SyncException error)
     {
         query.Failure = error;
@@ -223,7 +225,7 @@ sealed class ReadAnswers(EngineContext context, IChangeSource source, LiveQueryU
 
         var wasAudit = isRightAnyway && !query.Audience.HasWaiting;
         var asksAgain = error.Code == ErrorCode.QueryTimeout || !query.Plan.Tier.IsReadOnChange || isRightAnyway;
-        // Where no change would ask for a read, the query does so itself.
+        // Where no change will ask for a read, the query asks again itself.
         updater.Raise(query, !wasAudit && asksAgain ? LiveQueryEvent.ReadPostponed : LiveQueryEvent.ReadFailed);
     }
 }

@@ -18,6 +18,7 @@ enum ReadFailure
     Failing,
 }
 
+/// <summary>Classifies the errors of reads.</summary>
 static class ReadFailures
 {
     public static ReadFailure Classify(SyncException error)
@@ -26,7 +27,8 @@ static class ReadFailures
         return code == ErrorCode.SourceUnavailable || code == ErrorCode.ShuttingDown ? ReadFailure.Unavailable
             : code == ErrorCode.PermissionDenied || code == ErrorCode.UnknownRelation || code == ErrorCode.UnknownColumn
                 || code == ErrorCode.UnknownFunction ? ReadFailure.Refused
-            : code == ErrorCode.ResultTooLarge || code == ErrorCode.TypeMismatch || code == ErrorCode.SqlUnsupported ? ReadFailure.Impossible
+            : code == ErrorCode.ResultTooLarge || code == ErrorCode.TypeMismatch || code == ErrorCode.SqlUnsupported
+                ? ReadFailure.Impossible
             : ReadFailure.Failing;
     }
 }

@@ -17,7 +17,7 @@ sealed class ResultReader(EngineContext context, ISnapshotReader snapshots, Loop
     private int underWay;
     private bool isTrimming;
 
-    /// <summary>The answer to a query's read is in <see cref="LiveQuery.Read"/>. Raised on the loop.</summary>
+    /// <summary>Raised on the loop when <see cref="LiveQuery.Read"/> has the answer to a query's read.</summary>
     public event Action<LiveQuery>? Answered;
 
     /// <summary>Starts the reads that may start now.</summary>
@@ -40,7 +40,7 @@ sealed class ResultReader(EngineContext context, ISnapshotReader snapshots, Loop
         }
     }
 
-    /// <summary>Takes a snapshot without rows, so that the record of commits can be trimmed although nothing is read. At most one at a time.</summary>
+    /// <summary>Takes a snapshot without rows, so that the commit log can be trimmed while nothing is read. At most one at a time.</summary>
     public void TrimCommits(CancellationToken cancellationToken)
     {
         if (!isTrimming)

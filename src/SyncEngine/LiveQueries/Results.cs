@@ -10,7 +10,9 @@ namespace SyncEngine.LiveQueries;
 sealed class Results(EngineContext context, LiveQuerySet queries, LiveQueryUpdater updater, ReadAnswers answers, Broadcaster broadcaster)
 {
     private static readonly SyncException interrupted = new(
-        ErrorCode.SourceUnavailable, "the stream of changes is interrupted", hint: "It comes back by itself; the rows are those of an earlier cut until then.");
+        ErrorCode.SourceUnavailable,
+        "the stream of changes is interrupted",
+        hint: "It comes back by itself; the rows are those of an earlier cut until then.");
 
     private DateTimeOffset lastAuditAt;
     private DateTimeOffset lastClockAt;
@@ -63,7 +65,7 @@ sealed class Results(EngineContext context, LiveQuerySet queries, LiveQueryUpdat
         Updater.Raise(query, LiveQueryEvent.RowsNeeded);
     }
 
-    /// <summary>The stream goes on where it was.</summary>
+    /// <summary>Continues after an interruption without a lost commit.</summary>
     public void Continue()
     {
         foreach (var query in Queries.All)
@@ -80,7 +82,7 @@ sealed class Results(EngineContext context, LiveQuerySet queries, LiveQueryUpdat
         }
     }
 
-    /// <summary>A new epoch begins: commits may have been missed, so every result is read again.</summary>
+    /// <summary>Begins a new epoch: commits may have been missed, so no read from before counts.</summary>
     /// <param name="isAnotherHistory">The server is behind the position: clients have been sent rows that it does not have.</param>
     public void BeginEpoch(bool isAnotherHistory)
     {
@@ -100,6 +102,7 @@ sealed class Results(EngineContext context, LiveQuerySet queries, LiveQueryUpdat
         }
     }
 
+    /// <summary>Marks every result as behind; those that a stream shows are read again.</summary>
     /// <param name="knownUpTo">The position before the new epoch.</param>
     public void ReadAllAgain(Lsn knownUpTo)
     {
@@ -109,6 +112,7 @@ sealed class Results(EngineContext context, LiveQuerySet queries, LiveQueryUpdat
         }
     }
 
+    /// <summary>Marks every result as stale and gives up its read: the stream is interrupted.</summary>
     public void Interrupt()
     {
         foreach (var query in Queries.All)
@@ -135,7 +139,7 @@ sealed class Results(EngineContext context, LiveQuerySet queries, LiveQueryUpdat
         answers.Remove(query);
     }
 
-    /// <summary>Reads results again that change with time alone.</summary>
+    /// <summary>Reads the results again that change with time alone, once per interval.</summary>
     public void FollowClock()
     {
         if (context.Timeline.Now - lastClockAt >= context.Options.ClockInterval)
@@ -151,11 +155,12 @@ sealed class Results(EngineContext context, LiveQuerySet queries, LiveQueryUpdat
         }
     }
 
-    /// <summary>Reads one live result again that the stream alone keeps, and compares: what is promised is also checked.</summary>
+    /// <summary>Audits one result that is kept from the stream alone: reads it again and compares.</summary>
     public void Audit()
     {
         var now = context.Timeline.Now;
-        if (context.Options.AuditInterval == TimeSpan.Zero || now - lastAuditAt < context.Options.AuditInterval || context.Timeline.IsInterrupted)
+        var interval = context.Options.AuditInterval;
+        if (interval == TimeSpan.Zero || now - lastAuditAt < interval || context.Timeline.IsInterrupted)
         {
             return;
         }

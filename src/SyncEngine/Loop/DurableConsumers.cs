@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using SyncEngine.Changes;
 using SyncEngine.Ports;
 
@@ -11,12 +10,12 @@ namespace SyncEngine.Loop;
 /// </remarks>
 sealed class DurableConsumers(IChangeSource source)
 {
-    private ImmutableArray<IDurableConsumer> consumers = [];
+    private readonly List<IDurableConsumer> consumers = [];
     private Lsn acknowledged;
 
-    public void Add(IDurableConsumer consumer) => consumers = consumers.Add(consumer);
+    public void Add(IDurableConsumer consumer) => consumers.Add(consumer);
 
-    public void Remove(IDurableConsumer consumer) => consumers = consumers.Remove(consumer);
+    public void Remove(IDurableConsumer consumer) => consumers.Remove(consumer);
 
     /// <summary>Acknowledges what every consumer has stored by now, and never more than was processed.</summary>
     public void Acknowledge(Lsn processed)
@@ -34,6 +33,13 @@ sealed class DurableConsumers(IChangeSource source)
         }
     }
 
-    /// <summary>Begins another history: positions of the last one say nothing about it.</summary>
-    public void Restart() => acknowledged = Lsn.Zero;
+    /// <summary>Begins another history: a position that was stored of the last one is not stored of this one.</summary>
+    public void Restart()
+    {
+        acknowledged = Lsn.Zero;
+        foreach (var consumer in consumers)
+        {
+            consumer.Restart();
+        }
+    }
 }

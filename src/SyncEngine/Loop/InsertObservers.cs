@@ -11,8 +11,9 @@ sealed class InsertObservers(RelationWatch watch)
     /// <summary>Follows a relation from now on. An observer follows one relation: a second call moves it there.</summary>
     public void Add(uint relationOid, IInsertObserver observer)
     {
-        Remove(observer);
+        // Added before it is removed: the rows of a relation that it follows again are kept throughout.
         watch.Add([relationOid]);
+        Remove(observer);
         entries.Add(new Entry(relationOid, observer));
         observer.OnStarted(isContinuation: false);
     }

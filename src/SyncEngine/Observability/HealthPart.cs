@@ -8,9 +8,9 @@ public enum HealthStatus
 }
 
 /// <summary>The state of a part of the process.</summary>
-/// <param name="Detail">What is wrong or under way, for operators: no secrets, as every caller may read it.</param>
+/// <param name="Detail">The fault or the step under way, for operators: no secrets, as every caller may read it.</param>
 /// <param name="Since">Since when it has this status.</param>
-/// <param name="Lag">How far it is behind what it follows; null where that has no meaning.</param>
+/// <param name="Lag">The distance to what it follows; null where that has no meaning.</param>
 public sealed record HealthState(HealthStatus Status, string? Detail, DateTimeOffset Since, HealthLag? Lag = null);
 
 /// <summary>A lag, in the measures that are known.</summary>

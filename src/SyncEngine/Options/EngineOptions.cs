@@ -1,6 +1,8 @@
 namespace SyncEngine.Options;
 
-/// <summary>Bounds and intervals of the engine; the host binds them from <c>SyncEngine:Delivery</c>, <c>:Subscriptions</c> and <c>:Reads</c>.</summary>
+/// <summary>
+/// Bounds and intervals of the engine. The host binds them from <c>SyncEngine:Delivery</c>, <c>:Subscriptions</c> and <c>:Reads</c>.
+/// </summary>
 public sealed record EngineOptions
 {
     /// <summary>Interval at which streams are sent the position while nothing they show changes. Default 1 s.</summary>
@@ -42,7 +44,7 @@ public sealed record EngineOptions
     /// <summary>Interval at which one live result, each in turn, is read again and compared; zero for never. Default 30 s.</summary>
     public TimeSpan AuditInterval { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Queries per table that no equality indexes, each tried against every change; later ones use requery. Default 2,000.</summary>
+    /// <summary>Queries per table without an equality, each tried against every change; later ones use requery. Default 2,000.</summary>
     public int ScannedQueriesPerTable { get; init; } = 2_000;
 
     /// <summary>Rows of a result. Default 100,000.</summary>

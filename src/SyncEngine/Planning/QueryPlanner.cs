@@ -7,7 +7,6 @@ using SyncEngine.Ports;
 using SyncEngine.Sql;
 using SyncEngine.Sql.Binding;
 using SyncEngine.Tiers;
-using SyncEngine.Tiers.SingleTable;
 
 namespace SyncEngine.Planning;
 
@@ -85,11 +84,10 @@ public sealed class QueryPlanner(IQueryAnalyst analyst, ISchemaSource schemas, T
             new PlanScope($"{query.Principal.Role}\n{claims}\n{statement.Text}", query.Principal, dependsOnClaims));
     }
 
-    /// <summary>A single-table query calls no function and has no policies, so nothing of it can read the claims.</summary>
     private static bool DependsOnClaims(AuthorisedQuery query, TierPlan tier)
     {
         var description = query.Description;
-        return tier is not SingleTablePlan
+        return tier.MayReadClaims
             && (description.HasRowSecurity || description.ReadsSettings || description.HasOpaqueFunctions || !description.Views.IsEmpty
                 || query.Statement.Mentions.Functions.Any(call => call.Name is "current_setting"));
     }

@@ -37,12 +37,9 @@ sealed class SingleTablePlanner
         return new SingleTablePlan(
             table.Oid,
             planner.TemplateKey(key),
-            [.. planner.needed.Select(column => new StreamedColumn(column.Name, column.Type, column.TypeModifier))],
-            output,
-            key,
-            predicate,
-            Indexed(predicate),
-            [.. select.Operands.Select((operand, i) => OperandOf(operand, i, literals))]);
+            new RowProjection(
+                [.. planner.needed.Select(column => new StreamedColumn(column.Name, column.Type, column.TypeModifier))], output, key),
+            new RowFilter(predicate, Indexed(predicate), [.. select.Operands.Select((operand, i) => OperandOf(operand, i, literals))]));
     }
 
     private static Operand OperandOf(BoundOperand operand, int index, IReadOnlyDictionary<int, byte[]?> literals) =>

@@ -3,7 +3,7 @@ using SyncEngine.Changes;
 
 namespace SyncEngine.Ports;
 
-/// <summary>What the stream says, in order.</summary>
+/// <summary>One event of the stream; events come in order.</summary>
 public abstract record SourceEvent
 {
     private SourceEvent()
@@ -22,21 +22,20 @@ public abstract record SourceEvent
     /// <summary>Every commit that ends at or below the position has been delivered.</summary>
     public sealed record Position(Lsn Lsn) : SourceEvent;
 
-    /// <summary>A logical message that was not part of a transaction (it may arrive ahead of its writer's end, or of no commit at all).</summary>
+    /// <summary>A logical message outside of any transaction: it may come before its writer's commit, or without one.</summary>
     public sealed record Message(Lsn Lsn, string Prefix, byte[] Content) : SourceEvent;
 
-    /// <summary>The stream is broken and being mended; results are those of an earlier cut until the next <see cref="Started"/>.</summary>
+    /// <summary>The stream is broken: until the next <see cref="Started"/>, results are those of an earlier cut.</summary>
     public sealed record Interrupted(string Reason) : SourceEvent;
 }
 
-/// <summary>
-/// The ordered stream of committed changes.
-/// </summary>
+/// <summary>The ordered stream of committed changes.</summary>
 /// <remarks>
-/// Lifecycle: <see cref="RunAsync"/> runs until cancelled and mends its own connection with backoff.
+/// Lifecycle: <see cref="RunAsync"/> runs until cancelled and reconnects with backoff.
 /// Backpressure: <see cref="Events"/> is bounded; when it is full, reading from the database pauses (feedback goes on).
 /// Stored: nothing for a temporary slot; for a persistent one the position given to <see cref="Acknowledge"/>.
-/// After a crash: a temporary slot starts a new epoch; a persistent one repeats what was not acknowledged, and the source drops what it delivered before.
+/// After a crash: a temporary slot starts a new epoch. A persistent one repeats what was not acknowledged, and the source drops what it
+/// has delivered before.
 /// </remarks>
 public interface IChangeSource
 {
@@ -45,14 +44,17 @@ public interface IChangeSource
     Task RunAsync(CancellationToken cancellationToken);
 
     /// <summary>
-    /// Rows of these relations are kept from the next transaction on. Returns the version that transactions begun after this call carry
-    /// (<see cref="CommittedTransaction.WatchVersion"/>). Called from one thread, while reading goes on.
+    /// Keeps the rows of these relations, and no others, from the next transaction on. Called from one thread, while reading goes on.
     /// </summary>
+    /// <returns>The version that transactions begun after this call carry; see <see cref="CommittedTransaction.WatchVersion"/>.</returns>
     long Watch(IReadOnlyCollection<uint> relationOids);
 
-    /// <summary>Everything up to here may be forgotten by the server.</summary>
+    /// <summary>Lets the server remove its log up to a position.</summary>
     void Acknowledge(Lsn position);
 
-    /// <summary>Makes the stream reach the present write position soon although nobody writes (a small flushed logical message; calls coalesce).</summary>
+    /// <summary>
+    /// Makes the stream reach the present write position soon although nothing is written, by a small flushed logical message. Calls
+    /// coalesce.
+    /// </summary>
     void EmitProgressMessage();
 }

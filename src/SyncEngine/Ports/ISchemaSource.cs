@@ -3,8 +3,8 @@ using SyncEngine.Catalog;
 namespace SyncEngine.Ports;
 
 /// <summary>
-/// The schema registry. It is kept up to date by the messages of the DDL event trigger where that is installed
-/// (<see cref="RefreshAsync"/> is then called), otherwise by polling.
+/// The schema registry. Where the DDL event trigger is installed, its messages keep it up to date: each leads to
+/// <see cref="RefreshAsync"/>. Elsewhere it polls.
 /// </summary>
 public interface ISchemaSource
 {

@@ -7,10 +7,10 @@ using SyncEngine.Subscriptions;
 
 namespace SyncEngine.SchemaChanges;
 
-/// <summary>Carries a change of schema or rules to live queries: their plans are invalidated, then replaced or ended. Owned by the loop.</summary>
+/// <summary>Applies a change of schema or rules to live queries: invalidates their plans, then replaces them. Owned by the loop.</summary>
 sealed class PlanReplacement(Results results, SubscriptionStreams subscriptions, PlanValidity validity)
 {
-    /// <summary>Invalidates the plans that may not hold under a new schema. Their queries are not read until they have another plan.</summary>
+    /// <summary>Invalidates plans that may not be valid under a new schema. Their queries are not read until they have another.</summary>
     /// <returns>The plans, each once.</returns>
     public IReadOnlyList<QueryPlan> Invalidate(DatabaseSchema schema)
     {
@@ -35,7 +35,7 @@ sealed class PlanReplacement(Results results, SubscriptionStreams subscriptions,
         return [.. invalidated];
     }
 
-    /// <summary>Gives the queries of invalidated plans another plan, or ends their subscriptions with the error that says why there is none.</summary>
+    /// <summary>Gives queries of invalidated plans another plan, or ends their subscriptions with the reason why there is none.</summary>
     public void Replace(IReadOnlyDictionary<QueryPlan, PlanOutcome> outcomes)
     {
         foreach (var query in results.Queries.All.Where(query => outcomes.ContainsKey(query.Plan)).ToList())
@@ -46,7 +46,8 @@ sealed class PlanReplacement(Results results, SubscriptionStreams subscriptions,
             }
             else if (!plan.HasSameShapeAs(query.Plan) || !HasSameParameters(plan, query.Plan))
             {
-                subscriptions.End(query, new SyncException(ErrorCode.SchemaChanged, "the columns of the result have changed", hint: "Subscribe again."));
+                subscriptions.End(
+                    query, new SyncException(ErrorCode.SchemaChanged, "the columns of the result have changed", hint: "Subscribe again."));
             }
             else
             {
@@ -62,9 +63,10 @@ sealed class PlanReplacement(Results results, SubscriptionStreams subscriptions,
             return;
         }
 
-        query.IsPlanChanged |= (query.Plan.Tier.Mode, query.Plan.Tier.Reason) != (plan.Tier.Mode, plan.Tier.Reason);
+        var before = query.Plan.Tier;
         results.Cancel(query);
         results.Queries.Replace(query, plan);
+        query.IsPlanChanged |= (before.Mode, before.Reason) != (query.Plan.Tier.Mode, query.Plan.Tier.Reason);
         foreach (var subscription in query.Subscriptions)
         {
             subscription.Plan = query.Plan;
@@ -74,13 +76,14 @@ sealed class PlanReplacement(Results results, SubscriptionStreams subscriptions,
         results.Updater.FallBehind(query, results.Position);
     }
 
-    /// <summary>Ends the subscriptions of other tokens: one result was shared by several tokens of a role, and is the reader's own now.</summary>
+    /// <summary>Ends the subscriptions of other tokens: the result was shared by a role's tokens, and is the reader's own now.</summary>
     /// <returns>True when none is left.</returns>
     private bool EndOtherTokens(LiveQuery query, QueryPlan plan)
     {
-        foreach (var subscription in query.Subscriptions.Where(subscription => subscription.Principal.Claims != plan.Reader.Claims).ToList())
+        foreach (var other in query.Subscriptions.FindAll(subscription => subscription.Principal.Claims != plan.Reader.Claims))
         {
-            subscriptions.End(subscription, new SyncException(ErrorCode.PermissionsChanged, "the rows depend on the token now", hint: "Subscribe again."));
+            subscriptions.End(
+                other, new SyncException(ErrorCode.PermissionsChanged, "the rows depend on the token now", hint: "Subscribe again."));
         }
 
         return query.Subscriptions.Count == 0;

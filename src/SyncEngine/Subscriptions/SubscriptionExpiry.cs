@@ -3,21 +3,21 @@ using SyncEngine.Loop;
 
 namespace SyncEngine.Subscriptions;
 
-/// <summary>The subscriptions that time ends: those that no stream shows for long, and those whose token expires. Owned by the loop.</summary>
+/// <summary>The subscriptions that will end with time: unattended ones, and those whose token expires. Owned by the loop.</summary>
 /// <remarks>Both queues are in order of time, so that a check costs nothing for what is not due.</remarks>
 sealed class SubscriptionExpiry(EngineContext context)
 {
     private readonly Queue<(DateTimeOffset At, Subscription Subscription)> unattended = new();
     private readonly PriorityQueue<Subscription, DateTimeOffset> expiring = new();
 
-    /// <summary>No stream shows the subscription from now on.</summary>
+    /// <summary>Notes that no stream shows the subscription from now on.</summary>
     public void WatchUnattended(Subscription subscription)
     {
         subscription.UnattendedSince = context.Timeline.Now;
         unattended.Enqueue((context.Timeline.Now, subscription));
     }
 
-    /// <summary>The subscription ends with its principal's token, if that ends.</summary>
+    /// <summary>Notes the end of the principal's token; the subscription ends with it.</summary>
     public void WatchToken(Subscription subscription)
     {
         if (subscription.Principal.ExpiresAt is { } expiry)

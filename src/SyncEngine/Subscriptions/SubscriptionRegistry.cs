@@ -68,7 +68,9 @@ sealed class SubscriptionRegistry(EngineContext context)
         Get(id) is { } subscription && subscription.Principal.IsSameAs(principal)
             ? subscription
             : throw new SyncException(
-                ErrorCode.UnknownSubscription, "no such subscription", hint: "Subscribe again; subscriptions that no stream shows are dropped.");
+                ErrorCode.UnknownSubscription,
+                "no such subscription",
+                hint: "Subscribe again; subscriptions that no stream shows are dropped.");
 
     private static (string?, string?, string?) OwnerOf(Principal principal) => (principal.Issuer, principal.Subject, principal.Role);
 }

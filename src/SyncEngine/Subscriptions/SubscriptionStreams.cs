@@ -19,7 +19,8 @@ sealed class SubscriptionStreams
     private readonly SubscriptionExpiry expiry;
     private TaskCompletionSource? drained;
 
-    public SubscriptionStreams(EngineContext context, Results results, StreamSet streams, SubscriptionRegistry registry, SubscriptionExpiry expiry)
+    public SubscriptionStreams(
+        EngineContext context, Results results, StreamSet streams, SubscriptionRegistry registry, SubscriptionExpiry expiry)
     {
         this.context = context;
         this.results = results;
@@ -30,7 +31,9 @@ sealed class SubscriptionStreams
     }
 
     /// <summary>Registers a subscription; nothing is read until a stream shows it.</summary>
-    /// <exception cref="SyncException">With <c>too_many_subscriptions</c>, or with <c>schema_changed</c> for a plan that was outdated meanwhile.</exception>
+    /// <exception cref="SyncException">
+    /// With <c>too_many_subscriptions</c>, or with <c>schema_changed</c> for a plan that the schema has outdated.
+    /// </exception>
     public Subscription Register(Principal principal, QueryPlan plan, ImmutableArray<string?> parameters)
     {
         registry.CheckQuota(principal);
@@ -69,7 +72,7 @@ sealed class SubscriptionStreams
         results.RemoveIfUnused(query);
     }
 
-    /// <summary>Opens a stream for a connection. An open stream begins with a cut; a single one has no more than its subscription.</summary>
+    /// <summary>Opens a stream for a connection. An open stream begins with a cut; a single one has its subscription alone.</summary>
     /// <exception cref="SyncException">With <c>shutting_down</c> while the engine drains.</exception>
     public ClientStream Open(Principal principal, bool isSingle)
     {
@@ -118,7 +121,7 @@ sealed class SubscriptionStreams
         results.Join(query, attachment);
     }
 
-    /// <summary>Takes a subscription off a stream: nothing more of it comes, from the queue neither.</summary>
+    /// <summary>Takes a subscription off a stream. No frame of it follows, not even one that is queued.</summary>
     /// <exception cref="SyncException">With <c>unknown_subscription</c> when it is not attached.</exception>
     public void Detach(ClientStream stream, string subscriptionId)
     {
@@ -227,7 +230,7 @@ sealed class SubscriptionStreams
         Unregister(subscription);
     }
 
-    /// <summary>Ends what time has ended.</summary>
+    /// <summary>Ends the subscriptions that no stream has shown for long, and those whose token has expired.</summary>
     public void EndDue()
     {
         foreach (var subscription in expiry.TakeUnattended())
@@ -237,12 +240,13 @@ sealed class SubscriptionStreams
 
         foreach (var subscription in expiry.TakeExpired())
         {
-            End(subscription, new SyncException(ErrorCode.TokenExpired, "the token has expired", hint: "Authenticate with a new token, then subscribe again."));
+            End(subscription, new SyncException(
+                ErrorCode.TokenExpired, "the token has expired", hint: "Authenticate with a new token, then subscribe again."));
         }
     }
 
     /// <summary>Asks for the rows of attachments that were reset because their queue was full, once it is empty.</summary>
-    public void ReadForRoom()
+    public void ReadWhereRoom()
     {
         foreach (var attachment in streams.TakeThoseWithRoom())
         {
@@ -293,7 +297,8 @@ sealed class SubscriptionStreams
         }
     }
 
-    public static SyncException ShuttingDown() => new(ErrorCode.ShuttingDown, "the engine is shutting down", hint: "Connect again; the same cut resumes.");
+    public static SyncException ShuttingDown() =>
+        new(ErrorCode.ShuttingDown, "the engine is shutting down", hint: "Connect again; the same cut resumes.");
 
     private static List<Attachment> AttachmentsOf(string subscriptionId, LiveQuery query) =>
         query.Audience.Attachments.FindAll(attachment => attachment.SubscriptionId == subscriptionId);

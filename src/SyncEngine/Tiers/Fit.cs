@@ -15,8 +15,8 @@ readonly record struct ReadRows(
 
 /// <summary>The fit of a read to the stream: the cuts at which its rows are right.</summary>
 /// <remarks>
-/// The stream has delivered everything up to the read's upper bound, so every visible commit is delivered; the snapshot says by transaction id
-/// which ones are visible, not by position. The rule and its reasons: docs/decisions/snapshot-to-stream.md.
+/// The stream has delivered everything up to the read's upper bound, so every visible commit is delivered. The snapshot names the visible
+/// ones by transaction id, not by position. The rule and its reasons: docs/decisions/snapshot-to-stream.md.
 /// </remarks>
 abstract record Fit
 {

@@ -10,10 +10,12 @@ namespace SyncEngine.Tiers;
 /// <remarks>
 /// Invariants, each with a test in the specification suite that every tier inherits:
 /// <list type="number">
-/// <item>A current result equals what PostgreSQL returns at the last completed transaction, or that transaction's answer is "must be read".</item>
+/// <item>A current result equals PostgreSQL's at the last completed transaction, or that transaction's answer is "must be read".</item>
 /// <item>A transaction has at most one answer per result. A diff is never empty, and holds a key in one list at most.</item>
 /// <item>After "must be read" a result has no diff until it is hydrated as current again.</item>
-/// <item>Changes that arrive while a result is being read are not lost: <see cref="TierResult.Fit"/> adds those that the snapshot does not show.</item>
+/// <item>
+/// Changes that arrive while a result is being read are not lost: <see cref="TierResult.Fit"/> adds those that the snapshot does not show.
+/// </item>
 /// <item>The keys that an index holds for a result are those of its rows; the result alone changes both.</item>
 /// <item>A removed result leaves nothing behind in any index.</item>
 /// </list>
@@ -30,10 +32,11 @@ interface ITier
     /// <summary>The reason why there is no room for one more result of the plan; null where there is.</summary>
     string? RefusalOf(TierPlan plan);
 
-    /// <summary>Keeps one more result. Nothing of it is known until it is hydrated, except for <paramref name="known"/> rows that it takes over.</summary>
+    /// <summary>Keeps one more result.</summary>
+    /// <param name="known">Rows that it takes over from another plan; null when nothing is known until it is hydrated.</param>
     TierResult Add(TierPlan plan, ITierQuery query, ResultState? known);
 
-    /// <summary>Takes over how the stream describes a relation from now on.</summary>
+    /// <summary>Takes the stream's new description of a relation.</summary>
     /// <returns>False when a plan no longer fits the relation; its results must be read, under another plan.</returns>
     bool OnRelation(Relation relation);
 
@@ -71,5 +74,5 @@ interface ITierQuery
 readonly record struct TierSize(int Results, long IndexEntries);
 
 /// <summary>The answer of a tier for one result and one transaction.</summary>
-/// <param name="Diff">What changed; null when the result must be read.</param>
+/// <param name="Diff">The change of the rows; null when the result must be read.</param>
 readonly record struct ResultChange(TierResult Result, RowDiff? Diff);

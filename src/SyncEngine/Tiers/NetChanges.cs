@@ -15,7 +15,7 @@ sealed class NetChanges
     /// <summary>A TRUNCATE came before the entries: every row not among them is gone.</summary>
     public bool EmptiesFirst { get; private set; }
 
-    /// <summary>The messages do not say what the transaction did (an unchanged out-of-line value is left out): the result is read again.</summary>
+    /// <summary>The messages do not say what changed (an unchanged out-of-line value is left out): the result is read again.</summary>
     public bool IsUndecidable { get; set; }
 
     public IReadOnlyList<(RowKey Key, byte[]? Json)> Entries => entries;

@@ -33,6 +33,12 @@ public abstract record TierPlan
     /// <summary>Each change of a relation that it reads asks for a read. Otherwise the stream alone keeps the rows right.</summary>
     internal abstract bool IsReadOnChange { get; }
 
+    /// <summary>
+    /// The query may contain policies, views or functions, which can read the caller's claims. Otherwise its rows follow from the
+    /// relation's rows and the parameters alone.
+    /// </summary>
+    internal abstract bool MayReadClaims { get; }
+
     /// <summary>Its reads are quick by nature, so one may share a snapshot with others before its duration is known.</summary>
     internal abstract bool IsQuickToRead { get; }
 }

@@ -18,12 +18,12 @@ abstract class TierResult(ITierQuery query, ResultState? known)
     /// <summary>The last transaction that asked for a read.</summary>
     public CommitLabel LastTouch { get; private set; }
 
-    /// <summary>A read begins: changes from now on are noted where the tier needs them to fit the rows.</summary>
+    /// <summary>Begins a read. Changes from now on are noted where the tier needs them to fit the rows.</summary>
     public virtual void BeginRead()
     {
     }
 
-    /// <summary>The read is over, whatever became of it.</summary>
+    /// <summary>Ends the read, with any outcome.</summary>
     public virtual void EndRead()
     {
     }
@@ -42,13 +42,13 @@ abstract class TierResult(ITierQuery query, ResultState? known)
         return diff;
     }
 
-    /// <summary>The stream alone does not say the rows any more: no diff until the next <see cref="Hydrate"/>.</summary>
+    /// <summary>The rows cannot be computed from the stream alone any more: no diff until the next <see cref="Hydrate"/>.</summary>
     public void Invalidate() => IsCurrent = false;
 
     /// <summary>Commits may have been missed: the last touch on record need not be the last change.</summary>
     public void ForgetTouch() => LastTouch = default;
 
-    /// <summary>Forgets the rows: they belong to another history.</summary>
+    /// <summary>Forgets the rows and the last touch: they belong to another history, whose positions may come again.</summary>
     public void Forget()
     {
         if (Rows is { } rows)

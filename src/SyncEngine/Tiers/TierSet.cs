@@ -61,5 +61,6 @@ sealed class TierSet
     /// <summary>The size of each tier, by its mode.</summary>
     public IEnumerable<(string Mode, TierSize Size)> Measure() => tiers.Select(tier => (tier.Mode, tier.Measure()));
 
-    private ITier TierOf(TierPlan plan) => Array.Find(tiers, tier => tier.Keeps(plan)) ?? throw new InvalidOperationException($"no tier keeps {plan.GetType().Name}");
+    private ITier TierOf(TierPlan plan) =>
+        Array.Find(tiers, tier => tier.Keeps(plan)) ?? throw new InvalidOperationException($"no tier keeps {plan.GetType().Name}");
 }

@@ -14,8 +14,8 @@ namespace SyncEngine.Values;
 public abstract class ColumnCodec
 {
     /// <summary>
-    /// Whether the type's own text is what <see cref="Write"/> wants. When false (composites, types with a cast to json, arrays and domains
-    /// of those) the query selects <c>to_json(column)::text</c> instead, and the stream's text of such a column cannot be used.
+    /// <see cref="Write"/> takes the type's own text. It does not for composites, types with a cast to json, and arrays and domains of those:
+    /// for them the query selects <c>to_json(column)::text</c>, and the stream's text cannot be used.
     /// </summary>
     public virtual bool IsNative => true;
 

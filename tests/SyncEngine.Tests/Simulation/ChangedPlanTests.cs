@@ -30,7 +30,7 @@ public sealed class ChangedPlanTests : IDisposable
         database = new ModelDatabase(random);
         source = new ModelSource(database, random);
         reader = new ModelReader(database, random);
-        engine = new LiveQueryEngine(source, reader, new EngineOptions(), metrics, time);
+        engine = new LiveQueryEngine(source, reader, new EngineOptions { ScannedQueriesPerTable = 2 }, metrics, time);
         streams = new StreamService(engine);
         source.Connect(isContinuation: false);
     }
@@ -65,6 +65,32 @@ public sealed class ChangedPlanTests : IDisposable
         source.Connect(isContinuation: false);
         Settle();
         Assert.All(streams, stream => Assert.Contains(FrameType.Live, Types(stream)));
+    });
+
+    [Fact]
+    public void A_client_is_sent_the_plan_that_its_query_really_got() => context.Run(() =>
+    {
+        var plan = ModelQuery.Named("items all").Plan;
+        ClientStream[] first = [Stream(alice, plan.ReadBy(alice, "1")), Stream(alice, plan.ReadBy(alice, "2"))];
+        var subscription = Do(engine.RegisterAsync(alice, plan.ReadBy(alice, "3"), [], CancellationToken.None));
+        var stream = Do(streams.StreamAsync(alice, subscription.Id, null, CancellationToken.None));
+        Settle();
+        Assert.Equal("requery", subscription.Plan.Tier.Mode);
+        Assert.Contains(FrameType.Live, Types(stream));
+
+        // There is still no room for it in the faster tier, so nothing has changed for the client.
+        Do(engine.ReplacePlansAsync(Followed(subscription.Plan, plan.ReadBy(alice, "3")), CancellationToken.None));
+        Settle();
+        Assert.Equal("requery", subscription.Plan.Tier.Mode);
+        Assert.Empty(Types(stream));
+
+        Do(streams.CloseAsync(first[0], CancellationToken.None));
+        time.Advance(new EngineOptions().Unattended + TimeSpan.FromSeconds(2));
+        Settle();
+        Do(engine.ReplacePlansAsync(Followed(subscription.Plan, plan.ReadBy(alice, "3")), CancellationToken.None));
+        Settle();
+        Assert.Equal("incremental", subscription.Plan.Tier.Mode);
+        Assert.Equal([FrameType.Live], Types(stream));
     });
 
     [Fact]

@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using SyncEngine.Changes;
+using SyncEngine.Changes.PgOutput;
 using SyncEngine.Ports;
 using SyncEngine.Tests.Changes;
 
@@ -108,7 +109,7 @@ sealed class ModelSource(ModelDatabase database, Random random) : IChangeSource
         // Cut into chunks anywhere between messages.
         var cut = random.Next(messages.Count + 1);
         var spool = new Spool([PgOutputBytes.Chunk([.. messages.Take(cut)]), PgOutputBytes.Chunk([.. messages.Skip(cut)])]);
-        return new CommittedTransaction(commit.Xid, new Lsn(commit.EndLsn.Value - 1), commit.EndLsn, 5, commit.Touched, version, spool);
+        return new CommittedTransaction(commit.Xid, new CommitMessage(new Lsn(commit.EndLsn.Value - 1), commit.EndLsn, 5), commit.Touched, version, spool);
     }
 
     private sealed class Spool(IReadOnlyList<byte[]> chunks) : IMessageSpool

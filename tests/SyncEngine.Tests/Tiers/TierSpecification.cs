@@ -3,6 +3,7 @@ using System.Globalization;
 using FsCheck;
 using FsCheck.Fluent;
 using SyncEngine.Changes;
+using SyncEngine.Changes.PgOutput;
 using SyncEngine.Tests.Changes;
 using SyncEngine.Tests.Simulation;
 using SyncEngine.Tests.Values;
@@ -237,7 +238,9 @@ sealed class TierRun(ITier tier, IReadOnlyList<ModelQuery> queries, RelationMap 
 
         List<ResultChange> answers = [];
         Tier.Complete(
-            new CommittedTransaction(commit.Xid, commit.EndLsn, commit.EndLsn, 0, commit.Touched, 0, NoMessages.Instance), answers);
+            new CommittedTransaction(
+                commit.Xid, new CommitMessage(commit.EndLsn, commit.EndLsn, 0), commit.Touched, 0, NoMessages.Instance),
+            answers);
         Position = commit.EndLsn;
         return answers;
     }

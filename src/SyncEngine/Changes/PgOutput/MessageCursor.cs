@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace SyncEngine.Changes.PgOutput;
 
-/// <summary>Reads the fields of one message in order; every field that is not wholly there is a <see cref="MalformedMessageException"/>.</summary>
+/// <summary>Reads the fields of one message in order; a field that is cut off is a <see cref="MalformedMessageException"/>.</summary>
 internal ref struct MessageCursor
 {
     private readonly byte kind;

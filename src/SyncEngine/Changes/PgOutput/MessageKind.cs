@@ -1,6 +1,7 @@
 namespace SyncEngine.Changes.PgOutput;
 
-/// <summary>The first byte of a pgoutput message, protocol version 1 (no streaming of transactions in progress, no two-phase commit).</summary>
+/// <summary>The first byte of a pgoutput message.</summary>
+/// <remarks>Protocol version 1: no streaming of transactions in progress, no two-phase commit.</remarks>
 /// <remarks>https://www.postgresql.org/docs/current/protocol-logicalrep-message-formats.html</remarks>
 public enum MessageKind : byte
 {

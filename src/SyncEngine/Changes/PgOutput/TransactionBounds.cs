@@ -1,7 +1,7 @@
 namespace SyncEngine.Changes.PgOutput;
 
 /// <summary>Begin: the commit that is to come is known already, since a transaction is sent when it has committed.</summary>
-/// <param name="CommitLsn">Where the commit record begins.</param>
+/// <param name="CommitLsn">The beginning of the commit record.</param>
 /// <param name="Xid">The low 32 bits of the top-level transaction id.</param>
 public readonly record struct BeginMessage(Lsn CommitLsn, long CommitTimeMicroseconds, uint Xid)
 {
@@ -15,7 +15,7 @@ public readonly record struct BeginMessage(Lsn CommitLsn, long CommitTimeMicrose
 }
 
 /// <summary>Commit.</summary>
-/// <param name="EndLsn">Right after the commit record.</param>
+/// <param name="EndLsn">The position right after the commit record.</param>
 public readonly record struct CommitMessage(Lsn CommitLsn, Lsn EndLsn, long CommitTimeMicroseconds)
 {
     public static CommitMessage Parse(ReadOnlySpan<byte> message)

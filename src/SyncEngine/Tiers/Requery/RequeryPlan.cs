@@ -11,5 +11,7 @@ public sealed record RequeryPlan : TierPlan
 
     internal override bool IsReadOnChange => true;
 
+    internal override bool MayReadClaims => true;
+
     internal override bool IsQuickToRead => false;
 }

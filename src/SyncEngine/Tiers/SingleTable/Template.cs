@@ -8,8 +8,8 @@ using SyncEngine.Values;
 namespace SyncEngine.Tiers.SingleTable;
 
 /// <summary>
-/// All live results that differ in their operands only. A change costs one lookup by the indexed column's new value and one by the row's old
-/// key, however many results there are; results without an equality are tried one by one.
+/// All live results that differ in their operands only. A change costs two lookups for any number of results: one by the indexed column's
+/// new value, one by the row's old key. Results without an equality are tried one by one.
 /// </summary>
 /// <remarks>
 /// The old image of a row is not needed: which results hold a row is remembered by its key (<see cref="holders"/>), as replica identity
@@ -104,7 +104,8 @@ sealed class Template(SingleTablePlan plan)
         }
     }
 
-    /// <summary>Finds the plan's columns in the relation as the stream describes it now. False when one is missing or another type: the schema has moved on.</summary>
+    /// <summary>Finds the plan's columns in the relation as the stream describes it now.</summary>
+    /// <returns>False when a column is missing or has another type: the plan is for an older schema.</returns>
     public bool Bind(Relation relation)
     {
         var found = new int[Plan.Columns.Length];
@@ -155,7 +156,7 @@ sealed class Template(SingleTablePlan plan)
         }
     }
 
-    /// <summary>The stream does not say what a change does to any of the results.</summary>
+    /// <summary>Marks every result as undecidable: the stream does not say what a change does to them.</summary>
     public void MarkAllUndecidable(TransactionStep step)
     {
         foreach (var result in results)
@@ -190,7 +191,9 @@ sealed class Template(SingleTablePlan plan)
         }
     }
 
-    /// <summary>The row of the key in <see cref="scratch"/> leaves every result that holds it (and comes back below if it still belongs).</summary>
+    /// <summary>
+    /// Takes the row whose key is in <see cref="scratch"/> out of every result that holds it. <see cref="Enter"/> may put it back.
+    /// </summary>
     private void Leave(TransactionStep step)
     {
         var isHeld = holders.GetAlternateLookup<ReadOnlySpan<byte>>().TryGetValue(scratch.Written, out var key, out var holding);
@@ -352,7 +355,7 @@ sealed class Template(SingleTablePlan plan)
 
     private static IEnumerable<byte[]> IndexKeys(IndexedEquality equality, byte[]?[] operands) =>
         equality.Operands
-            .Select(slot => operands[slot])
+            .Select(index => operands[index])
             .OfType<byte[]>()
             .Select(operand => equality.Comparer.EqualityKey(operand).ToArray())
             .Distinct(ByteKeyComparer.Instance);

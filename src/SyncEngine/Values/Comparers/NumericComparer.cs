@@ -4,8 +4,8 @@ namespace SyncEngine.Values.Comparers;
 /// numeric of any length: -Infinity, the numbers by value (1.1 equals 1.10), Infinity, NaN, which equals itself.
 /// </summary>
 /// <remarks>
-/// numeric's text has no exponent, no plus sign, no leading zeros but the one before the point, and no negative zero,
-/// so a value's key is its text without the fraction's trailing zeros.
+/// The text of a numeric has no exponent, no plus sign, no negative zero, and no leading zeros but the one before the point.
+/// So a value's key is its text without the fraction's trailing zeros.
 /// </remarks>
 sealed class NumericComparer : ValueComparer
 {

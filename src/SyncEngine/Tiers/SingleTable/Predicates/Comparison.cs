@@ -9,7 +9,8 @@ public sealed record Comparison(int Column, ComparisonOperator Operator, int Ope
 {
     public override IEnumerable<int> Columns => [Column];
 
-    public override Truth Evaluate(in RowView row, ReadOnlySpan<byte[]?> operands) => Evaluate(row, Column, Operator, operands[Operand], Comparer);
+    public override Truth Evaluate(in RowView row, ReadOnlySpan<byte[]?> operands) =>
+        Evaluate(row, Column, Operator, operands[Operand], Comparer);
 
     /// <summary>NULL on either side is unknown, whatever the other side is.</summary>
     internal static Truth Evaluate(in RowView row, int column, ComparisonOperator @operator, byte[]? operand, ValueComparer comparer)

@@ -16,7 +16,8 @@ public enum ComparisonOperator
 static class ComparisonOperators
 {
     /// <summary>Applies the operator to two values that are not NULL.</summary>
-    public static Truth Apply(this ComparisonOperator @operator, ValueComparer comparer, ReadOnlySpan<byte> left, ReadOnlySpan<byte> right) =>
+    public static Truth Apply(
+        this ComparisonOperator @operator, ValueComparer comparer, ReadOnlySpan<byte> left, ReadOnlySpan<byte> right) =>
         TruthLogic.Of(@operator switch
         {
             ComparisonOperator.Equal => comparer.AreEqual(left, right),
