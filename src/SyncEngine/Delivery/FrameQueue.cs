@@ -237,7 +237,7 @@ public sealed class FrameQueue(int maxBytes)
         }
 
         var merged = net.Where(entry => !entry.Value.Diff.IsEmpty && !dropped.Contains(entry.Key))
-            .Select(entry => new Frame(entry.Key, encodeMerged(entry.Key, entry.Value.Diff, Lsn.Max(entry.Value.Cut, lastCut ?? Lsn.Zero))))
+            .Select(entry => new Frame(entry.Key, encodeMerged(entry.Key, entry.Value.Diff, entry.Value.Cut)))
             .OrderBy(frame => frame.Length)
             .ToList();
         // Half of the bound must be free again, so that shrinking stays rare.

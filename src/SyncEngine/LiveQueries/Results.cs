@@ -92,6 +92,7 @@ sealed class Results(EngineContext context, LiveQuerySet queries, LiveQueryUpdat
         foreach (var query in Queries.All)
         {
             // A commit that a read from before does not show may never be delivered.
+            query.Result.ForgetTouch();
             Updater.Raise(query, isAnotherHistory ? LiveQueryEvent.HistoryReplaced : LiveQueryEvent.ReadCancelled);
         }
 
