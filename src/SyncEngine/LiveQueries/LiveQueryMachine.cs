@@ -26,7 +26,8 @@ static class LiveQueryMachine
             (RowsState.Behind, LiveQueryEffects.FallBehind),
         LiveQueryEvent.ReadFitted => (RowsState.Current, LiveQueryEffects.CatchUp),
         LiveQueryEvent.ReadFittedBehind => (RowsState.Behind, LiveQueryEffects.FallBehind),
-        LiveQueryEvent.HistoryReplaced => (RowsState.Unknown, LiveQueryEffects.ForgetRows | LiveQueryEffects.CatchUp),
+        LiveQueryEvent.HistoryReplaced when rows != RowsState.Unknown =>
+            (RowsState.Unknown, LiveQueryEffects.ForgetRows | LiveQueryEffects.CatchUp),
         _ => (rows, LiveQueryEffects.None),
     };
 

@@ -105,6 +105,6 @@ enum LiveQueryEffects
     /// <summary>The next read waits a moment, longer each time.</summary>
     Postpone = 32,
 
-    /// <summary>Forget the rows and the last commit that touched them.</summary>
+    /// <summary>Forget the rows.</summary>
     ForgetRows = 64,
 }

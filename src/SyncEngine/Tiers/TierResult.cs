@@ -45,10 +45,10 @@ abstract class TierResult(ITierQuery query, ResultState? known)
     /// <summary>The rows cannot be computed from the stream alone any more: no diff until the next <see cref="Hydrate"/>.</summary>
     public void Invalidate() => IsCurrent = false;
 
-    /// <summary>Commits may have been missed: the last touch on record need not be the last change.</summary>
+    /// <summary>Forgets the last touch: commits may have been missed, or the positions of another history may come again.</summary>
     public void ForgetTouch() => LastTouch = default;
 
-    /// <summary>Forgets the rows and the last touch: they belong to another history, whose positions may come again.</summary>
+    /// <summary>Forgets the rows: they belong to another history.</summary>
     public void Forget()
     {
         if (Rows is { } rows)

@@ -33,13 +33,13 @@ public sealed class ReadQueueTests
     }
 
     [Fact]
-    public void A_query_of_unknown_or_long_duration_is_read_alone()
+    public void A_query_of_unknown_or_lengthyduration_is_read_alone()
     {
-        LiveQuery unknown = Add(slow), long_ = Add(slow), known = Add(slow), last = Add(quick);
-        long_.LastReadDuration = TimeSpan.FromMilliseconds(6);
+        LiveQuery unknown = Add(slow), lengthy = Add(slow), known = Add(slow), last = Add(quick);
+        lengthy.LastReadDuration = TimeSpan.FromMilliseconds(6);
         known.LastReadDuration = TimeSpan.FromMilliseconds(4);
         Assert.Equal([unknown], queue.Take(10, now));
-        Assert.Equal([long_], queue.Take(10, now));
+        Assert.Equal([lengthy], queue.Take(10, now));
         Assert.Equal([known, last], queue.Take(10, now));
     }
 
