@@ -123,8 +123,7 @@ static class AdbcSource
 
     /// <remarks>
     /// Where nothing is given, the file's key stands for the missing value; without a file, the variable does. Of the parts of an address,
-    /// the first
-    /// given one stands for all.
+    /// the first given one stands for all.
     /// </remarks>
     private static void AddOrigins(Dictionary<string, string?> ours, Dictionary<AdbcKey, AdbcValue> values, string? file)
     {
