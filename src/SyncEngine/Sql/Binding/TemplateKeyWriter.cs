@@ -9,8 +9,8 @@ namespace SyncEngine.Sql.Binding;
 static class TemplateKeyWriter
 {
     /// <summary>
-    /// Two queries of one schema version have equal keys exactly when they read the same table, return the same columns under the same
-    /// labels, and filter by conditions of one shape over operands of the same types.
+    /// Two queries of one schema version have equal keys exactly when they agree in three things: the table; the columns with their
+    /// labels; the shape of the condition with the types of its operands.
     /// </summary>
     public static string Write(BoundSelect select)
     {
