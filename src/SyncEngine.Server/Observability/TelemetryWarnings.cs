@@ -8,6 +8,9 @@ sealed partial class TelemetryWarnings(ILogger<TelemetryWarnings> logger) : Even
 {
     private const string Sources = "OpenTelemetry-";
 
+    // The SDK writes it for each instrument of .NET and ASP.NET Core, because they are not among the meters that are asked for.
+    private const string IgnoredInstrument = "MetricInstrumentIgnored";
+
     protected override void OnEventSourceCreated(EventSource eventSource)
     {
         if (eventSource.Name.StartsWith(Sources, StringComparison.Ordinal))
@@ -19,7 +22,9 @@ sealed partial class TelemetryWarnings(ILogger<TelemetryWarnings> logger) : Even
     protected override void OnEventWritten(EventWrittenEventArgs eventData)
     {
         // The base class listens before the fields of this one are set.
-        if (logger is not null && eventData.EventSource.Name.StartsWith(Sources, StringComparison.Ordinal))
+        if (logger is not null
+            && eventData.EventSource.Name.StartsWith(Sources, StringComparison.Ordinal)
+            && eventData.EventName != IgnoredInstrument)
         {
             var values = eventData.Payload?.ToArray() ?? [];
             var text = eventData.Message is { } format ? string.Format(CultureInfo.InvariantCulture, format, values) : string.Join(", ", values);

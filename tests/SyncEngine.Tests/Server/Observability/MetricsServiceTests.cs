@@ -106,6 +106,18 @@ public sealed class MetricsServiceTests : IDisposable
     }
 
     [Fact]
+    public void Instruments_of_other_meters_are_not_logged()
+    {
+        var log = new LogLines();
+        using var warnings = new TelemetryWarnings(log);
+        var name = $"Other.{Guid.NewGuid()}";
+        using var other = new Meter(name);
+        other.CreateCounter<int>("requests").Add(1);
+
+        Assert.DoesNotContain(log.Lines, line => line.Contains(name, StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void An_instrument_without_a_series_is_named()
     {
         meter.CreateCounter<long>("stalls", description: "Streams closed.");
