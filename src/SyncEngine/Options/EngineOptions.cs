@@ -1,6 +1,8 @@
 namespace SyncEngine.Options;
 
-/// <summary>Bounds and intervals of the engine; the host binds them from <c>SyncEngine:Delivery</c>, <c>:Subscriptions</c> and <c>:Reads</c>.</summary>
+/// <summary>
+/// Bounds and intervals of the engine. The host binds them from <c>SyncEngine:Limits</c>, <c>:Delivery</c> and <c>:Subscriptions</c>.
+/// </summary>
 public sealed record EngineOptions
 {
     /// <summary>Interval at which streams are sent the position while nothing they show changes. Default 1 s.</summary>
