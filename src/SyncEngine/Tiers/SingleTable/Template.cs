@@ -352,7 +352,7 @@ sealed class Template(SingleTablePlan plan)
 
     private static IEnumerable<byte[]> IndexKeys(IndexedEquality equality, byte[]?[] operands) =>
         equality.Operands
-            .Select(slot => operands[slot])
+            .Select(index => operands[index])
             .OfType<byte[]>()
             .Select(operand => equality.Comparer.EqualityKey(operand).ToArray())
             .Distinct(ByteKeyComparer.Instance);
