@@ -142,7 +142,7 @@ public sealed class LimitTests(PostgresFixture postgres)
         return double.Parse(metrics.Split('\n').First(line => line.StartsWith("sync_streams ", StringComparison.Ordinal)).Split(' ')[1]);
     }
 
-    /// <summary>What comes of a query, at once or, when it is accepted, on its stream.</summary>
+    /// <summary>The outcome of a query: at once or, when it is accepted, on its stream.</summary>
     private static async Task<string> OutcomeAsync(Engine engine, string query)
     {
         var answer = await engine.PostQueryAsync(query);

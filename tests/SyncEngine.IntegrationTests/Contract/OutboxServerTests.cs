@@ -105,7 +105,7 @@ public sealed class OutboxServerTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Over_a_database_that_cannot_stream_the_hub_tells_channels_and_refuses_the_rest()
+    public async Task Over_a_database_that_cannot_stream_the_hub_serves_channels_and_refuses_the_rest()
     {
         var role = $"{database.Name}_hub";
         await database.ExecuteAsync(

@@ -49,7 +49,7 @@ sealed class TextSocket : IAsyncDisposable
         }
     }
 
-    /// <summary>Whether the server closes, in order or by cutting the line, rather than saying anything more.</summary>
+    /// <summary>True when the server closes, with or without a close frame, and sends nothing before.</summary>
     public async Task<bool> IsClosedAsync()
     {
         try

@@ -85,7 +85,7 @@ public sealed class ClusterScenarioTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Nodes_that_are_told_to_stop_under_load_settle_what_was_answered()
+    public async Task Nodes_that_stop_under_load_settle_what_was_answered()
     {
         await using var run = await AblyRun.CreateAsync(postgres);
         var load = run.StartLoad(14);

@@ -363,7 +363,7 @@ public sealed class QueryAnalystTests(AnalystDatabase fixture) : IClassFixture<A
     }
 
     [Theory]
-    [InlineData("nobody_at_all")]
+    [InlineData("no_such_role")]
     [InlineData("none")]
     [InlineData("analyst_bypass")]
     [InlineData(EmbeddedPostgres.UserName)]

@@ -61,7 +61,7 @@ public sealed class CatalogReaderTests(PostgresFixture postgres) : IAsyncLifetim
     }
 
     [Fact]
-    public async Task Text_is_told_apart_by_its_collation()
+    public async Task Text_is_distinguished_by_its_collation()
     {
         await database.ExecuteAsync(
             """

@@ -90,7 +90,7 @@ public sealed class AblyQueueTests
 
     private void Wait(params string[] channels) => Assert.All(channels, channel => Assert.Null(busy.Start(Pending(channel))));
 
-    /// <summary>What leaves, request after request, until the one request is free.</summary>
+    /// <summary>The requests that leave, one after the other, until the one request is free.</summary>
     private string[][] Drain()
     {
         var calls = new List<string[]>();
