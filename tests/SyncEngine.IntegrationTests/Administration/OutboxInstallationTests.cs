@@ -201,7 +201,7 @@ public sealed class OutboxInstallationTests(PostgresFixture postgres) : IAsyncLi
     }
 
     [Fact]
-    public async Task What_is_missing_is_named_with_the_SQL_that_mends_it()
+    public async Task A_missing_part_is_named_with_the_SQL_that_repairs_it()
     {
         var empty = await CheckAsync(names);
         Assert.Contains(

@@ -189,7 +189,7 @@ public sealed class OutboxServerTests(PostgresFixture postgres) : IAsyncLifetime
     [InlineData("ably:\n  apiKye: secret", "ably.apiKye in ")]
     [InlineData("poll:\n  fixedRate: perhaps", "poll.fixedRate in ")]
     [InlineData("ably:\n  apiKey: \"secret", " is not YAML: ")]
-    public async Task What_cannot_be_read_ends_the_start_in_one_line_with_nothing_made(string yaml, string expected)
+    public async Task A_value_that_cannot_be_read_ends_the_start_in_one_line_and_nothing_is_created(string yaml, string expected)
     {
         await File.WriteAllTextAsync(file, yaml, TestContext.Current.CancellationToken);
         await using var server = ServerProcess.Start(

@@ -54,7 +54,7 @@ public sealed class SchemaChangeTests(SchemaChangeEngine shared) : IClassFixture
     [InlineData("ALTER TABLE {0} RENAME COLUMN note TO remark")]
     [InlineData("ALTER TABLE {0} DROP COLUMN note")]
     [InlineData("ALTER TABLE {0} SET SCHEMA elsewhere")]
-    public async Task What_the_query_names_is_gone_and_the_subscription_ends(string change)
+    public async Task A_dropped_relation_of_the_query_ends_the_subscription(string change)
     {
         await using var incremental = await engine.WatchAsync($"SELECT id, note FROM {table}");
         await using var requery = await engine.WatchAsync($"SELECT count(DISTINCT note) FROM {table}");

@@ -139,7 +139,7 @@ public sealed class Watch : IAsyncDisposable
 
     public async Task UntilAsync(Func<bool> holds, string what, bool mayEnd = false)
     {
-        using var giveUp = new CancellationTokenSource(timeout, TimeProvider.System);
+        using var deadline = new CancellationTokenSource(timeout, TimeProvider.System);
         while (true)
         {
             Task next;
@@ -156,7 +156,7 @@ public sealed class Watch : IAsyncDisposable
 
             try
             {
-                await next.WaitAsync(giveUp.Token);
+                await next.WaitAsync(deadline.Token);
             }
             catch (OperationCanceledException)
             {

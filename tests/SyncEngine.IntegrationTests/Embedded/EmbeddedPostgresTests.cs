@@ -90,7 +90,7 @@ public sealed class EmbeddedPostgresTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_was_dropped_from_the_demo_does_not_come_back()
+    public async Task Dropped_demo_tables_do_not_come_back()
     {
         await using (var first = await StartAsync(Options() with { Demo = true }))
         {

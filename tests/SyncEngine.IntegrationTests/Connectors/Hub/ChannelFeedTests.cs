@@ -443,7 +443,7 @@ public sealed class ChannelFeedTests(HubDatabase hub) : IClassFixture<HubDatabas
     }
 
     [Fact]
-    public async Task A_farewell_ends_streams_wherever_they_are()
+    public async Task Draining_ends_streams_wherever_they_are()
     {
         await using var feed = hub.Feed();
         await hub.PublishAsync(channel, 1);

@@ -33,7 +33,7 @@ public sealed class AblyQueueTests
     }
 
     [Fact]
-    public void A_channel_in_trouble_goes_alone_in_its_turn_until_it_has_recovered()
+    public void A_channel_with_a_failure_goes_alone_in_its_turn_until_it_has_recovered()
     {
         busy.Ended("bad", isStored: false);
         Wait("a", "bad", "b");
@@ -46,7 +46,7 @@ public sealed class AblyQueueTests
     }
 
     [Fact]
-    public void Channels_in_trouble_never_take_all_requests()
+    public void Channels_with_failures_never_take_all_requests()
     {
         var queue = new AblyQueue(4);
         string[] bad = ["1", "2", "3", "4"];
@@ -77,7 +77,7 @@ public sealed class AblyQueueTests
     }
 
     [Fact]
-    public void What_was_given_up_is_not_taken()
+    public void A_request_that_was_given_up_is_not_taken()
     {
         using var stop = new CancellationTokenSource();
         var gone = Pending("a", stop.Token);

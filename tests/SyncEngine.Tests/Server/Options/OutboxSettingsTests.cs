@@ -65,7 +65,7 @@ public sealed class OutboxSettingsTests
     [InlineData("SyncEngine:Outbox:Targets:0:Target ", "Outbox:Targets:0:Channels", "*")]
     [InlineData("SyncEngine:Ably:Key is missing", "Outbox:Targets:0:Target", "ably")]
     [InlineData("the database address cannot be read: it is neither", "Outbox:Database", "somewhere")]
-    public void What_does_not_fit_is_one_line_that_names_the_key(string line, string key, string value)
+    public void A_wrong_value_is_one_line_that_names_the_key(string line, string key, string value)
     {
         var problem = Assert.Throws<OperatorException>(() => Read((key, value))).Message;
         Assert.StartsWith(line, problem, StringComparison.Ordinal);
