@@ -118,7 +118,9 @@ sealed class QueryGenerator(Random random, ImmutableArray<Table> tables, Immutab
     private string Operand(Column column, bool mayUseParameters)
     {
         var value = random.Chance(0.1) ? null : random.Of(column.Type.Values);
-        if (mayUseParameters && random.Chance(0.5))
+        // A parameter that is JSON null is SQL's NULL; jsonb's own null can only be written as a literal.
+        var hasOwnNull = column.Type.Name == "jsonb" && value == "null";
+        if (mayUseParameters && random.Chance(0.5) && !hasOwnNull)
         {
             parameters.Add((value, column.Type.Name));
             return "$" + parameters.Count.ToString(CultureInfo.InvariantCulture);

@@ -26,6 +26,9 @@ public sealed class ParameterTextTests
         Assert.Equal("{\"a\\\"b\",\"\\\\\",\"NULL\",\"\",\",}\"}", Of("""["a\"b","\\","NULL","",",}"]""", Types.ArrayOf(text)));
 
     [Fact]
+    public void Json_null_is_sql_null_for_jsonb_too() => Assert.Null(Of("null", jsonb));
+
+    [Fact]
     public void Json_is_itself_also_as_an_element()
     {
         Assert.Equal("""{"a":[1]}""", Of("""{"a":[1]}""", jsonb));
