@@ -56,7 +56,7 @@ public sealed class CommandLineTests(PostgresFixture postgres) : IAsyncLifetime
     [InlineData("check")]
     [InlineData("setup")]
     [InlineData("uninstall")]
-    public async Task What_goes_wrong_is_one_line_that_says_what_to_do(string command)
+    public async Task A_failure_is_one_line_with_its_correction(string command)
     {
         var address = database.Address;
         await FailsAsync(

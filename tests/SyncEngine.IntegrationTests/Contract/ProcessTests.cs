@@ -7,11 +7,11 @@ using Xunit;
 
 namespace SyncEngine.IntegrationTests.Contract;
 
-/// <summary>How the server starts, does not start, and ends, as a process.</summary>
+/// <summary>The start, the refused start and the end of the server as a process.</summary>
 public sealed class ProcessTests(PostgresFixture postgres)
 {
     [Fact]
-    public async Task SIGTERM_tells_the_streams_and_ends_with_zero()
+    public async Task SIGTERM_ends_the_streams_with_an_error_and_the_process_with_zero()
     {
         await using var database = await postgres.CreateDatabaseAsync();
         await database.ExecuteAsync("CREATE TABLE t (id int4 PRIMARY KEY)");

@@ -213,7 +213,7 @@ public sealed class EdgesTests
     [InlineData("POST", "/body", "{", "application/json", HttpStatusCode.BadRequest)]
     [InlineData("POST", "/body", "", "application/json", HttpStatusCode.BadRequest)]
     [InlineData("POST", "/body", "{}", "text/plain", HttpStatusCode.UnsupportedMediaType)]
-    public async Task What_the_framework_refuses_is_an_invalid_request(
+    public async Task A_request_that_the_framework_refuses_is_an_invalid_request(
         string method, string path, string? body, string? contentType, HttpStatusCode status)
     {
         await using var host = await TestHost.StartAsync(isEmbedded: true);

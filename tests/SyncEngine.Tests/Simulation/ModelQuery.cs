@@ -11,7 +11,7 @@ using SyncEngine.Values;
 
 namespace SyncEngine.Tests.Simulation;
 
-/// <summary>A query of the simulation: what it means, told in plain C#, and the plan that the engine is given for it.</summary>
+/// <summary>A query of the simulation: its meaning in plain C#, and the plan that the engine is given for it.</summary>
 sealed class ModelQuery
 {
     private const uint Items = 20_001, Notes = 20_002, Marks = 20_003;

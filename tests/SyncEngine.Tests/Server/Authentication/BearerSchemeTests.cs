@@ -152,7 +152,7 @@ public sealed class BearerSchemeTests
 
     [Theory]
     [MemberData(nameof(Forgeries))]
-    public async Task What_is_not_exactly_a_signed_token_is_refused(string what, string token)
+    public async Task Texts_other_than_a_signed_token_are_refused(string what, string token)
     {
         var error = await Assert.ThrowsAsync<SyncException>(() => ValidateAsync(token, allKeys));
 
