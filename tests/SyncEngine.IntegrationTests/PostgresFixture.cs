@@ -16,7 +16,7 @@ using Xunit;
 
 namespace SyncEngine.IntegrationTests;
 
-/// <summary>Where tests get databases from. The embedded server is one; a container could be another.</summary>
+/// <summary>The source of databases for tests. The embedded server is one; a container could be another.</summary>
 public interface IPostgresServer
 {
     /// <summary>A fresh database, dropped with all its sessions and slots when disposed of.</summary>
@@ -138,7 +138,7 @@ public sealed class PostgresFixture : IPostgresServer, IAsyncLifetime
 /// <summary>A database of one test class.</summary>
 public sealed class TestDatabase : IAsyncDisposable
 {
-    /// <summary>What a role that logs in is to be given.</summary>
+    /// <summary>The privileges that a login role is granted.</summary>
     public const string RolePassword = "secret";
 
     private readonly Func<Task> drop;

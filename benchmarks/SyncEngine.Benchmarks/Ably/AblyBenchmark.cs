@@ -49,7 +49,7 @@ internal sealed class AblyBenchmark : IBenchmark
             var sent = 0L;
             while (Stopwatch.GetElapsedTime(began) < time)
             {
-                var result = await target.PublishAsync([new OutboundMessage(channel, $"{++sent}", "event", """{"room": 42, "body": "some words that somebody wrote"}""", """{"x-ably-models-event-uuid":"0f8fad5b-d9cb-469f-a165-70867728950e"}""")], cancellationToken);
+                var result = await target.PublishAsync([new OutboundMessage(channel, $"{++sent}", "event", """{"room": 42, "body": "some words that a person wrote"}""", """{"x-ably-models-event-uuid":"0f8fad5b-d9cb-469f-a165-70867728950e"}""")], cancellationToken);
                 if (result.Refusal is { } refusal)
                 {
                     throw new InvalidOperationException(refusal.Reason);
@@ -62,7 +62,7 @@ internal sealed class AblyBenchmark : IBenchmark
 
     private static async Task<double> CeilingAsync(SimulatedAbly ably, TimeSpan time, CancellationToken cancellationToken)
     {
-        var body = """{"name":"event","data":"{\"room\": 42, \"body\": \"some words that somebody wrote\"}","encoding":"json"}""";
+        var body = """{"name":"event","data":"{\"room\": 42, \"body\": \"some words that a person wrote\"}","encoding":"json"}""";
         var head = $"POST /channels/ceiling/messages HTTP/1.1\r\nHost: {ably.Address.Authority}\r\nAuthorization: Basic {Convert.ToBase64String(Encoding.ASCII.GetBytes(ably.Key))}\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\n\r\n";
         var requests = Encoding.ASCII.GetBytes(string.Concat(Enumerable.Repeat(head + body, Pipelined)));
         var began = Stopwatch.GetTimestamp();

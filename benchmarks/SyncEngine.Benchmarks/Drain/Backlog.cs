@@ -20,7 +20,7 @@ internal sealed class Backlog : IAsyncDisposable
 
     public uint Table { get; private set; }
 
-    /// <summary>Where the slot stands.</summary>
+    /// <summary>The slot's position.</summary>
     public Lsn Start { get; private set; }
 
     /// <summary>Sees none of the backlog's transactions.</summary>

@@ -3,7 +3,9 @@ using SyncEngine.Benchmarks.Running;
 
 namespace SyncEngine.Benchmarks.Drain;
 
-/// <summary>How fast a backlog of 300,000 rows is read, against pg_recvlogical on the same kind of socket in the same round.</summary>
+/// <summary>
+/// The rate at which a backlog of 300,000 rows is read, against pg_recvlogical on the same kind of socket in the same round.
+/// </summary>
 internal sealed class DrainBenchmark : IBenchmark
 {
     private const int Rows = 300_000;
@@ -55,7 +57,7 @@ internal sealed class DrainBenchmark : IBenchmark
         }
     }
 
-    /// <summary>What a raw message stream and a decoder reached, as a ratio to pg_recvlogical on that kind of socket.</summary>
+    /// <summary>The rates of a raw message stream and a decoder, as a ratio to pg_recvlogical on that kind of socket.</summary>
     private static double Limit(int rowsPerTransaction, string kind) => (rowsPerTransaction, kind) switch
     {
         (1, "TCP") => 2.07,

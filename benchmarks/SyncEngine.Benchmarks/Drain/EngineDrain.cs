@@ -24,7 +24,7 @@ internal static class EngineDrain
 {
     private const int Queries = 1000;
     private const int Streams = 10;
-    private static readonly TimeSpan patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan timeout = TimeSpan.FromSeconds(60);
 
     /// <param name="firstRoom">0: every row is in one of the rooms. Above the backlog's rooms: none is.</param>
     public static async Task<TimeSpan> RunAsync(NpgsqlConnectionStringBuilder server, Backlog backlog, int firstRoom, CancellationToken cancellationToken)
@@ -75,11 +75,11 @@ internal static class EngineDrain
         while (engine.Position < backlog.End || Volatile.Read(ref delivered) < due)
         {
             await timer.WaitForNextTickAsync(cancellationToken);
-            if (Stopwatch.GetElapsedTime(began) > patience)
+            if (Stopwatch.GetElapsedTime(began) > timeout)
             {
                 await stop.CancelAsync();
                 await Task.WhenAll(processing, streaming);
-                throw new InvalidOperationException($"after {patience} at {engine.Position} of {backlog.End}, {delivered} of {due} rows delivered; source: {source.Status}");
+                throw new InvalidOperationException($"after {timeout} at {engine.Position} of {backlog.End}, {delivered} of {due} rows delivered; source: {source.Status}");
             }
 
             if (processing.IsCompleted || streaming.IsCompleted)

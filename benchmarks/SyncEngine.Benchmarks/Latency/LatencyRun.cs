@@ -9,7 +9,7 @@ namespace SyncEngine.Benchmarks.Latency;
 internal sealed record LatencyRun(int Clients, int Rooms, int Rate)
 {
     private const double WarmUpSeconds = 3;
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan timeout = TimeSpan.FromSeconds(20);
     private static int firstFreeRoom;
 
     public async Task<LatencyResult> MeasureAsync(BenchmarkContext context, ServerProcess server, HttpClient http, CancellationToken cancellationToken)
@@ -44,7 +44,7 @@ internal sealed record LatencyRun(int Clients, int Rooms, int Rate)
         var due = writer.Commits * deliveriesPerCommit;
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
         var waited = Stopwatch.GetTimestamp();
-        while (receipts.Sum(receipt => receipt.Count) < due && Stopwatch.GetElapsedTime(waited) < Patience)
+        while (receipts.Sum(receipt => receipt.Count) < due && Stopwatch.GetElapsedTime(waited) < timeout)
         {
             await timer.WaitForNextTickAsync(cancellationToken);
         }

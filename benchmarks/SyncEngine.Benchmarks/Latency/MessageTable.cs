@@ -100,7 +100,7 @@ internal sealed class CommitWriter(string connectionString, int connections)
                 id.TypedValue = FirstId + n;
                 roomId.TypedValue = room(n);
                 authorId.TypedValue = author(n);
-                body.TypedValue = $"a message of about the length that messages have, number {n}; nobody reads it, but it is sent to everybody in the room";
+                body.TypedValue = $"a message of about the length that messages have, number {n}; it is sent to everyone in the room";
                 command.ExecuteNonQuery();
                 AcknowledgedAt[n] = Stopwatch.GetTimestamp();
             }

@@ -5,7 +5,7 @@ using SyncEngine.Benchmarks.Running;
 
 namespace SyncEngine.Benchmarks.Latency;
 
-/// <summary>When which rows came to a client. One writer: the client's reading loop.</summary>
+/// <summary>The times at which rows came to a client. One writer: the client's reading loop.</summary>
 internal sealed class Receipts
 {
     private readonly List<(long Id, long At)> received = new(4096);
@@ -56,7 +56,7 @@ internal sealed class Receipts
     }
 }
 
-/// <summary>What a run came to, in ms from the commit acknowledged to the row received.</summary>
+/// <summary>The latencies of a run, in ms from the confirmed commit to the received row.</summary>
 internal sealed record LatencyResult(double P50, double P95, double P99, int Delivered, int Due, double CommitRate, double ProcessorMicrosecondsPerCommit)
 {
     public override string ToString() => $"{P50:0.00} / {P95:0.0} / {P99:0.0}";

@@ -14,7 +14,7 @@ using SyncEngine.Values;
 
 namespace SyncEngine.Benchmarks.Matching;
 
-/// <summary>What one row change costs to match, decoding included, and what the index holds per query.</summary>
+/// <summary>The cost of matching one row change, decoding included, and the size of the index per query.</summary>
 internal sealed class MatchBenchmark : IBenchmark
 {
     private const uint Table = 20_000;
@@ -53,7 +53,7 @@ internal sealed class MatchBenchmark : IBenchmark
             var miss = Best(context, count, random => count + random.Next(count), decodeOnly: false);
             var hit = Best(context, count, random => random.Next(count), decodeOnly: false);
             context.Report.Add(new Figure($"{count:N0} queries: decoding alone", "", "", $"{decode:N0} ns"));
-            context.Report.Add(new Figure($"{count:N0} queries: a change that nobody sees, decoding left out", "10 to 90 ns for a look-up", "", $"{miss - decode:N0} ns"));
+            context.Report.Add(new Figure($"{count:N0} queries: a change that no query sees, decoding left out", "10 to 90 ns for a look-up", "", $"{miss - decode:N0} ns"));
             context.Report.Add(new Figure($"{count:N0} queries: a change that one query sees, its row encoded", "", "", $"{hit - decode:N0} ns"));
             GC.KeepAlive(queries);
 

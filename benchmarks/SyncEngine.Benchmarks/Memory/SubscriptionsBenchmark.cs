@@ -23,7 +23,7 @@ internal sealed class SubscriptionsBenchmark : IBenchmark
         await using var server = await ServerProcess.StartAsync(context.DatabaseUrl, cancellationToken);
         await server.BecomeReadyAsync(http, cancellationToken);
         var api = new SubscribeApi(http, server.Address);
-        // The server's code is compiled, and its pools are filled, before memory is compared. Values of no author, which nobody streams.
+        // The server's code is compiled, and its pools are filled, before memory is compared. Values of no author, which no client streams.
         _ = await api.SubscribeEachAsync(MessageTable.OfAuthor, [.. Enumerable.Range(-4000, 4000)], cancellationToken);
         var idle = await server.SettledBytesAsync(cancellationToken);
 

@@ -2,7 +2,9 @@ using Npgsql;
 
 namespace SyncEngine.Benchmarks.Outbox;
 
-/// <summary>The least that could be done: hears the number of each new row and sends a request for it, with no look at the database, no order and nothing kept.</summary>
+/// <summary>
+/// The minimum: receives the number of each new row and sends a request for it. It polls nothing, orders nothing and stores nothing.
+/// </summary>
 internal sealed class BareNotifications : IAsyncDisposable
 {
     private readonly CancellationTokenSource stopping = new();

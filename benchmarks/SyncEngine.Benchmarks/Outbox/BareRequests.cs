@@ -8,7 +8,7 @@ namespace SyncEngine.Benchmarks.Outbox;
 /// <summary>Publishing with HttpClient and nothing else: no queue, no check of the answer but its status.</summary>
 internal sealed class BareRequests : IDisposable
 {
-    private const string Data = """{\"room\": 42, \"body\": \"some words that somebody wrote\"}""";
+    private const string Data = """{\"room\": 42, \"body\": \"some words that a person wrote\"}""";
 
     private readonly HttpClient http;
     private readonly AuthenticationHeaderValue authorization;

@@ -4,7 +4,9 @@ using SyncEngine.Benchmarks.Running;
 
 namespace SyncEngine.Benchmarks.Outbox;
 
-/// <summary>One channel that its target refuses, with many rows waiting: what looking past them costs, and what other channels notice.</summary>
+/// <summary>
+/// One channel that its target refuses, with many rows waiting: the cost of polling past them, and the delay of other channels.
+/// </summary>
 internal sealed class HeldBacklog(BenchmarkContext context, OutboxRows rows)
 {
     private const int Held = 200_000;
@@ -12,7 +14,7 @@ internal sealed class HeldBacklog(BenchmarkContext context, OutboxRows rows)
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        var line = $"{Held.ToString("N0", CultureInfo.InvariantCulture)} rows held on one channel";
+        var line = $"{Held.ToString("N0", CultureInfo.InvariantCulture)} rows of a blocked channel";
         if (!context.Options.Includes(line))
         {
             return;

@@ -53,13 +53,13 @@ internal sealed class OutboxLatency(BenchmarkContext context, OutboxRows rows)
         var position = ably.ArrivalCount;
         var stored = ably.StoredCount;
         var acknowledged = await writer.RunAsync(rate, (int)((WarmUpSeconds + seconds) * rate), rate > 500 ? 8 : rate > 100 ? 4 : 1, cancellationToken);
-        using (var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken))
+        using (var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken))
         using (var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(20)))
         {
-            patience.CancelAfter(TimeSpan.FromMinutes(1));
+            timeout.CancelAfter(TimeSpan.FromMinutes(1));
             while (ably.StoredCount - stored < acknowledged.Length)
             {
-                await timer.WaitForNextTickAsync(patience.Token);
+                await timer.WaitForNextTickAsync(timeout.Token);
             }
         }
 

@@ -6,10 +6,10 @@ namespace SyncEngine.Benchmarks.Outbox;
 /// <summary>An outbox with its nodes, progress and dead letters, created by the scripts that setup runs; and a table beside it for the bare measure.</summary>
 internal sealed class OutboxRows(string connectionString)
 {
-    /// <summary>Rows of this table notify with their number, and nobody publishes them from the database.</summary>
+    /// <summary>Rows of this table notify with their number, and no node publishes them from the database.</summary>
     public const string BareChannel = "bare_outbox";
 
-    private const string Data = """{"room": 42, "body": "some words that somebody wrote"}""";
+    private const string Data = """{"room": 42, "body": "some words that a person wrote"}""";
 
     private static readonly string[] scripts = ["sync/schema.sql", "outbox/outbox.sql", "outbox/nodes.sql", "outbox/notify.sql", "outbox/trigger.sql", "outbox/progress.sql", "outbox/dead_letters.sql"];
 

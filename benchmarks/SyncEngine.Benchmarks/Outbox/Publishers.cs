@@ -9,7 +9,7 @@ using SyncEngine.Postgres.Sessions;
 
 namespace SyncEngine.Benchmarks.Outbox;
 
-/// <summary>What the publishers of a run have done to the database.</summary>
+/// <summary>The load of a run's publishers on the database.</summary>
 /// <param name="RoundSeconds">Of each round.</param>
 internal sealed record DatabaseWork(long Statements, IReadOnlyList<double> RoundSeconds);
 
@@ -72,7 +72,7 @@ internal sealed class Publishers : IAsyncDisposable
 
     public DatabaseWork Work => new(Interlocked.Read(ref statements), [.. rounds]);
 
-    /// <summary>What is under way is sent and settled.</summary>
+    /// <summary>Waits until everything under way is sent and settled.</summary>
     public async Task StopAsync()
     {
         await stopping.CancelAsync();

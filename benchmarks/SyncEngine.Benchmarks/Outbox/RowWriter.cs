@@ -43,7 +43,7 @@ internal sealed class RowWriter(string connectionString, string insert, Func<int
     public static NpgsqlCommand Command(NpgsqlConnection connection, string insert)
     {
         var command = new NpgsqlCommand(insert, connection);
-        command.Parameters.AddRange(new NpgsqlParameter[] { new NpgsqlParameter<string>(), new NpgsqlParameter<string>(), new NpgsqlParameter<string> { TypedValue = """{"room": 42, "body": "some words that somebody wrote"}""" } });
+        command.Parameters.AddRange(new NpgsqlParameter[] { new NpgsqlParameter<string>(), new NpgsqlParameter<string>(), new NpgsqlParameter<string> { TypedValue = """{"room": 42, "body": "some words that a person wrote"}""" } });
         command.Prepare();
         return command;
     }

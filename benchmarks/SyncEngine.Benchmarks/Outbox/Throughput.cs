@@ -79,7 +79,7 @@ internal sealed class Throughput(BenchmarkContext context, OutboxRows rows, int 
             var sent = 0L;
             while (Stopwatch.GetElapsedTime(began) < time)
             {
-                var message = new OutboundMessage(channel, $"{++sent}", "event", """{"room": 42, "body": "some words that somebody wrote"}""", """{"x-ably-models-event-uuid":"1234","source":"benchmark"}""");
+                var message = new OutboundMessage(channel, $"{++sent}", "event", """{"room": 42, "body": "some words that a person wrote"}""", """{"x-ably-models-event-uuid":"1234","source":"benchmark"}""");
                 if ((await target.PublishAsync([message], cancellationToken)).Refusal is { } refusal)
                 {
                     throw new InvalidOperationException(refusal.Reason);
@@ -115,12 +115,12 @@ internal sealed class Throughput(BenchmarkContext context, OutboxRows rows, int 
 
     private static async Task UntilAsync(Func<long> count, long due, CancellationToken cancellationToken)
     {
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        patience.CancelAfter(TimeSpan.FromMinutes(2));
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        timeout.CancelAfter(TimeSpan.FromMinutes(2));
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(2));
         while (count() < due)
         {
-            await timer.WaitForNextTickAsync(patience.Token);
+            await timer.WaitForNextTickAsync(timeout.Token);
         }
     }
 }

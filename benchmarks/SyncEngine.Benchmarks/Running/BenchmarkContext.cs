@@ -3,7 +3,7 @@ using SyncEngine.Postgres.Embedded;
 
 namespace SyncEngine.Benchmarks.Running;
 
-/// <summary>What the benchmarks of one run share: a PostgreSQL of their own and the report.</summary>
+/// <summary>The parts that the benchmarks of one run share: a PostgreSQL of their own and the report.</summary>
 internal sealed class BenchmarkContext : IAsyncDisposable
 {
     private readonly EmbeddedPostgres postgres;

@@ -3,7 +3,7 @@ using System.Globalization;
 
 namespace SyncEngine.Benchmarks.Running;
 
-/// <summary>How long and how often.</summary>
+/// <summary>Durations and repetitions of the benchmarks.</summary>
 /// <param name="Rounds">Repetitions of a measurement; the median counts.</param>
 /// <param name="Seconds">Length of one latency measurement.</param>
 /// <param name="Only">Runs only the lines that contain this text.</param>

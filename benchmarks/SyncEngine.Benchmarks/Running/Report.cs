@@ -50,7 +50,7 @@ internal sealed class Report
         await File.WriteAllTextAsync(path, text.ToString(), cancellationToken);
     }
 
-    /// <summary>How busy the machine is, with everything that runs on it.</summary>
+    /// <summary>The load of the machine, with everything that runs on it.</summary>
     private static string Load() => File.Exists("/proc/loadavg") ? $"load average at the end {string.Join(' ', File.ReadAllText("/proc/loadavg").Split(' ')[..3])}" : "load not known";
 
     private static string Standing(Figure figure) => figure.IsMet switch

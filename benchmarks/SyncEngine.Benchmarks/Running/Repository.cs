@@ -1,6 +1,6 @@
 namespace SyncEngine.Benchmarks.Running;
 
-/// <summary>Where the files of the project are.</summary>
+/// <summary>The paths of the project's files.</summary>
 internal static class Repository
 {
     public static string Root { get; } = Find();

@@ -3,7 +3,7 @@ using System.Globalization;
 
 namespace SyncEngine.Benchmarks.Running;
 
-/// <summary>The server under measurement, or another process of ours that tells its address in a line of output.</summary>
+/// <summary>The server under measurement, or another process of this project that prints its address.</summary>
 /// <remarks>Lifecycle: <see cref="StartAsync"/> until disposed of. Its warnings go to this program's error stream.</remarks>
 internal sealed class ServerProcess : IAsyncDisposable
 {
@@ -56,17 +56,17 @@ internal sealed class ServerProcess : IAsyncDisposable
     public async Task BecomeReadyAsync(HttpClient http, CancellationToken cancellationToken)
     {
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(100));
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        patience.CancelAfter(TimeSpan.FromSeconds(60));
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        timeout.CancelAfter(TimeSpan.FromSeconds(60));
         while (true)
         {
-            using var answer = await http.GetAsync(new Uri(Address, "health/ready"), patience.Token);
+            using var answer = await http.GetAsync(new Uri(Address, "health/ready"), timeout.Token);
             if (answer.IsSuccessStatusCode)
             {
                 return;
             }
 
-            await timer.WaitForNextTickAsync(patience.Token);
+            await timer.WaitForNextTickAsync(timeout.Token);
         }
     }
 
@@ -75,7 +75,7 @@ internal sealed class ServerProcess : IAsyncDisposable
     {
         get
         {
-            // Linux tells it in kB, https://man7.org/linux/man-pages/man5/proc_pid_status.5.html
+            // Linux reports it in kB, https://man7.org/linux/man-pages/man5/proc_pid_status.5.html
             if (!OperatingSystem.IsLinux())
             {
                 process.Refresh();
@@ -114,10 +114,10 @@ internal sealed class ServerProcess : IAsyncDisposable
             await kill.WaitForExitAsync();
         }
 
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(15));
+        using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(15));
         try
         {
-            await process.WaitForExitAsync(patience.Token);
+            await process.WaitForExitAsync(timeout.Token);
         }
         catch (OperationCanceledException)
         {

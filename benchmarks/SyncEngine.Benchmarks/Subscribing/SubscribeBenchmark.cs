@@ -41,7 +41,7 @@ internal sealed class SubscribeBenchmark : IBenchmark
                 all.Add(Stopwatch.GetElapsedTime(began).TotalMilliseconds);
             }
 
-            // The first ones compile the server's code; they are told beside the median.
+            // The first ones compile the server's code; they are reported beside the median.
             var median = Statistics.Median(all.Skip(3));
             context.Report.Add(new Figure(line, other, $"≤ {GoalMilliseconds} ms", $"{median:N0} ms; the very first {all[0]:N0} ms", median <= GoalMilliseconds, $"by {median - GoalMilliseconds:N0} ms"));
         }

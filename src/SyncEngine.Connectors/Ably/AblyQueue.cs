@@ -24,8 +24,7 @@ sealed record AblyCall(IReadOnlyList<PendingMessage> Messages, bool IsAlone);
 
 /// <summary>Decides which messages are sent next: one by one while requests are free, else in batches of different channels.</summary>
 /// <remarks>
-/// A channel whose last attempt failed is sent alone, and part of the requests is never given to such channels, so that they delay no
-/// other.
+/// A channel whose last attempt failed is sent alone. Part of the requests is never given to such channels, so that they delay no other.
 /// Bounded by its callers, who have one message of each channel under way, and at <see cref="MaxWaiting"/>. Thread safe.
 /// </remarks>
 sealed class AblyQueue(int requests)

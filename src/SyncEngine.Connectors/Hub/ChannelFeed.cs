@@ -88,7 +88,7 @@ public sealed class ChannelFeed(
     internal CancellationToken Draining => draining.Token;
 
     /// <summary>The frames of a channel, in batches that were ready together, until the caller stops.</summary>
-    /// <param name="principal">Called again before each batch, so that a newer token counts from then on.</param>
+    /// <param name="principal">The current principal. It is read before each batch, so that a newer token counts from then on.</param>
     /// <param name="from">The id of the last message that the client has; null for all stored messages.</param>
     /// <exception cref="SyncException">
     /// While it is read: <c>invalid_request</c>, <c>too_many_subscriptions</c>, <c>permission_denied</c>, <c>token_expired</c>,
@@ -279,8 +279,10 @@ public sealed class ChannelFeed(
 
     /// <summary>True for the name of a channel. Channels of other names are neither read nor written.</summary>
     internal static bool IsName([NotNullWhen(true)] string? channel) =>
-        !string.IsNullOrEmpty(channel) && channel.Length <=
-            LongestName && !channel.Contains('\0', StringComparison.Ordinal) && IsUnicode(channel);
+        !string.IsNullOrEmpty(channel)
+        && channel.Length <= LongestName
+        && !channel.Contains('\0', StringComparison.Ordinal)
+        && IsUnicode(channel);
 
     private static bool IsUnicode(string text)
     {

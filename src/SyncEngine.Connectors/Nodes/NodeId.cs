@@ -4,8 +4,8 @@ using System.Text;
 namespace SyncEngine.Connectors.Nodes;
 
 /// <summary>
-/// A node's id in the nodes table: a UUID, new for each life. Its first group is a digest of what the node works on, so that nodes that
-/// share a nodes table divide work only with those of the same work.
+/// A node's id in the nodes table: a UUID, new for each life. Its first group is a digest of the node's work. Several outboxes may share
+/// a nodes table, and a node divides work only with nodes of the same work.
 /// </summary>
 sealed class NodeId
 {

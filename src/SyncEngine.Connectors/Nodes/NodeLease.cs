@@ -3,8 +3,8 @@ namespace SyncEngine.Connectors.Nodes;
 /// <summary>A node's right to send. It is valid while the node has confirmed its registration within its expiry.</summary>
 /// <remarks>
 /// The time counts from before each confirming statement was sent, so that the lease ends here no later than in the database. Two clocks
-/// measure it: the monotonic one, and the wall clock, because the monotonic one stops while a machine sleeps. The lease ends when either
-/// says so.
+/// measure it: the monotonic one, and the wall clock, because the monotonic one stops while a machine sleeps. The lease ends by the
+/// first of them.
 /// A lost lease stays lost: lanes have ended, and other nodes may have taken the rows.
 /// </remarks>
 sealed class NodeLease(TimeSpan expiry, TimeProvider time)
@@ -42,8 +42,8 @@ sealed class NodeLease(TimeSpan expiry, TimeProvider time)
     }
 
     private bool HasRunOut() =>
-        time.GetElapsedTime(Volatile.Read(ref confirmedAt)) >=
-            expiry || time.GetUtcNow().UtcTicks - Volatile.Read(ref confirmedTicks) >= expiry.Ticks;
+        time.GetElapsedTime(Volatile.Read(ref confirmedAt)) >= expiry
+        || time.GetUtcNow().UtcTicks - Volatile.Read(ref confirmedTicks) >= expiry.Ticks;
 }
 
 /// <summary>The node's lease ran out before it could confirm its registration.</summary>

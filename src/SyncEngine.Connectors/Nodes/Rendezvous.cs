@@ -5,7 +5,7 @@ using System.Text;
 namespace SyncEngine.Connectors.Nodes;
 
 /// <summary>
-/// The owner of a channel: the node with the highest hash of node and channel. All nodes that know the same list agree, and a change of the
+/// The owner of a channel: the node with the highest hash of node and channel. All nodes that know the same list agree. A change of the
 /// list moves only the channels of the node that came or left. Source: Thaler and Ravishankar, highest random weight hashing.
 /// </summary>
 static class Rendezvous

@@ -9,7 +9,7 @@ namespace SyncEngine.Connectors.Outbox;
 
 /// <summary>A node's rounds, one after another: each polls, numbers, claims, and puts what it has claimed on the lanes.</summary>
 /// <remarks>
-/// Lifecycle: a node's. Backpressure: it takes no more than lanes have room for, and <see cref="RowsInWork"/> in all.
+/// Lifecycle: a node's. Backpressure: it takes no more than lanes have room for, and <see cref="MaxRowsInWork"/> in all.
 /// After a round that failed, or whose commit was never confirmed, the next round asks for the node's own rows, too.
 /// Decision: docs/decisions/outbox-rounds.md.
 /// </remarks>
@@ -18,7 +18,7 @@ sealed partial class RoundLoop(
 {
     private const int FailuresUntilShown = 3;
     private const int RowsPerPoll = 5_000;
-    private const int RowsInWork = 20_000;
+    private const int MaxRowsInWork = 20_000;
     private const long BytesPerRound = 32 * 1024 * 1024;
     private static readonly TimeSpan orderTimeout = TimeSpan.FromMilliseconds(50);
 
@@ -40,7 +40,7 @@ sealed partial class RoundLoop(
         {
             await context.Signal.WaitAsync(cancellationToken);
             var began = context.Time.GetTimestamp();
-            if (work.MayTake(RowsInWork))
+            if (work.MayTake(MaxRowsInWork))
             {
                 var (cost, taken) = await (
                     table.Shape.Mode == OutboxMode.Reduced ? PollReducedAsync(cancellationToken) : RoundAsync(cancellationToken));

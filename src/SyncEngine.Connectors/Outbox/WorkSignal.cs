@@ -6,8 +6,8 @@ namespace SyncEngine.Connectors.Outbox;
 /// <remarks>
 /// The first notification causes a poll at once; those that follow within the debounce cause one together. A lane that has room causes one
 /// at once.
-/// An expensive poll (a large backlog) is followed by a pause of nine times as long, so that polling takes a tenth of the time. Rows that a
-/// poll takes pay for it. A single expensive poll among cheap ones is ignored, because the machine may have caused it.
+/// After an expensive poll (a large backlog) comes a pause of nine times its cost: polling takes a tenth of the time. The cost of a poll is
+/// reduced by the rows that it takes. A single expensive poll among cheap ones is ignored, because the machine may have caused it.
 /// </remarks>
 sealed class WorkSignal(OutboxOptions options, TimeProvider time)
 {

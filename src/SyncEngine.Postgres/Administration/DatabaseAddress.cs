@@ -72,7 +72,9 @@ public static class DatabaseAddress
         }
         catch (Exception exception) when (exception is ArgumentException or FormatException or NotSupportedException)
         {
-            throw AddressFault.Unreadable("it is neither a postgres:// URL nor a list of key-value pairs that libpq or Npgsql knows");
+            throw AddressFault.Unreadable(
+                "it is neither a postgres:// URL nor a list of key-value pairs that libpq or Npgsql knows; "
+                + "write postgres://user:password@host:5432/database");
         }
     }
 }

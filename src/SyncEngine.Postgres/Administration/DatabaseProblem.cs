@@ -41,13 +41,13 @@ public static class DatabaseProblem
         return refused.SqlState switch
         {
             PostgresErrorCodes.InvalidPassword or PostgresErrorCodes.InvalidAuthorizationSpecification =>
-                $"{database} refuses to sign in: {reason}; correct user and password in {origin}, or pg_hba.conf",
+                $"{database} refuses the login: {reason}; correct user and password in {origin}, or pg_hba.conf",
             PostgresErrorCodes.InvalidCatalogName =>
                 $"{reason}; run CREATE DATABASE {Quoting.Identifier(address?.Database ?? address?.Username ?? "")}, or correct {origin}",
             PostgresErrorCodes.CannotConnectNow => $"{database} is starting or stopping: {reason}; try again when it is up",
             PostgresErrorCodes.TooManyConnections => $"{database} has no connection left: {reason}; raise max_connections or close others",
             PostgresErrorCodes.InsufficientPrivilege =>
-                $"{database}: {reason}; run it as the owner of the tables or a superuser, "
+                $"{database}: {reason}; use the role that owns the tables, the role that ran setup, or a superuser, "
                 + $"or grant what is missing to {Quoting.Identifier(address?.Username ?? "the role")}",
             PostgresErrorCodes.ObjectNotInPrerequisiteState when reason.Contains("wal_level", StringComparison.Ordinal) =>
                 $"{database}: {reason}; run ALTER SYSTEM SET wal_level = 'logical', then restart PostgreSQL; "

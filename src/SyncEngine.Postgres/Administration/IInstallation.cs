@@ -4,7 +4,7 @@ namespace SyncEngine.Postgres.Administration;
 
 public enum FindingKind
 {
-    /// <summary>As it should be.</summary>
+    /// <summary>Something is in place.</summary>
     Good,
 
     /// <summary>Works, and is worth knowing.</summary>

@@ -51,24 +51,24 @@ sealed class ServerCheck
         yield return Finding.Check(
             server.WalLevel == "logical",
             "wal_level is logical",
-            $"wal_level is {server.WalLevel} (an outbox alone does not need it: "
+            $"wal_level is {server.WalLevel}, and live queries need logical (for an outbox alone, "
                 + "give its database as SyncEngine:Outbox:Database instead of DATABASE_URL); "
-                + "restart PostgreSQL after",
+                + "run this SQL, then restart PostgreSQL",
             "ALTER SYSTEM SET wal_level = 'logical'");
         yield return Finding.Check(
             server.UsedSlots < server.MaxSlots,
             $"replication slots: {server.UsedSlots} of {server.MaxSlots} used",
-            $"no replication slot is free ({server.UsedSlots} of {server.MaxSlots} used); restart PostgreSQL after",
+            $"no replication slot is free ({server.UsedSlots} of {server.MaxSlots} used); run this SQL, then restart PostgreSQL",
             $"ALTER SYSTEM SET max_replication_slots = {More(server.MaxSlots)}");
         yield return Finding.Check(
             server.UsedSenders < server.MaxSenders,
             $"WAL senders: {server.UsedSenders} of {server.MaxSenders} used",
-            $"no WAL sender is free ({server.UsedSenders} of {server.MaxSenders} used); restart PostgreSQL after",
+            $"no WAL sender is free ({server.UsedSenders} of {server.MaxSenders} used); run this SQL, then restart PostgreSQL",
             $"ALTER SYSTEM SET max_wal_senders = {More(server.MaxSenders)}");
         yield return Finding.Check(
             server.MayReplicate,
             $"role \"{server.User}\" may replicate",
-            $"role \"{server.User}\" may not replicate (on Amazon RDS: GRANT rds_replication)",
+            $"role \"{server.User}\" may not replicate (on Amazon RDS, grant rds_replication to it instead)",
             $"ALTER ROLE {Quoting.Identifier(server.User)} REPLICATION");
     }
 

@@ -16,7 +16,7 @@ sealed record WakingTrigger(string Name, string Enabled)
 }
 
 /// <summary>The kind and the columns of a table, and the privileges of this role on it.</summary>
-/// <param name="Privileges">Of SELECT, INSERT, UPDATE and DELETE those that the role has.</param>
+/// <param name="Privileges">Those of SELECT, INSERT, UPDATE and DELETE that the role has.</param>
 /// <param name="Mark">The table's comment.</param>
 sealed record TableShape(
     uint Oid, string Kind, bool MayUseSchema, IReadOnlyList<string> Privileges, string? Mark, IReadOnlyList<TableColumn> Columns)

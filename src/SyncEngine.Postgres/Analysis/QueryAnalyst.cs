@@ -30,7 +30,7 @@ public sealed class QueryAnalyst(NpgsqlDataSource dataSource, ISchemaSource sche
             var findings = await AskAsync(connection, sql, functions, principal, cancellationToken);
             return await JudgeAsync(sql, functions, findings, cancellationToken);
         }
-        catch (Exception exception) when (exception is NpgsqlException or TimeoutException)
+        catch (Exception exception) when (DatabaseFailure.IsOfDatabase(exception))
         {
             throw SqlStateClassifier.Classify(exception, Prepare.Length, sql.Length);
         }
@@ -64,7 +64,7 @@ public sealed class QueryAnalyst(NpgsqlDataSource dataSource, ISchemaSource sche
             var number = match.Groups["number"].Value;
             throw new SyncException(ErrorCode.TypeMismatch, $"parameter ${number}: {refused.MessageText}") { SqlState = refused.SqlState };
         }
-        catch (Exception exception) when (exception is NpgsqlException or TimeoutException)
+        catch (Exception exception) when (DatabaseFailure.IsOfDatabase(exception))
         {
             throw SqlStateClassifier.Classify(exception);
         }

@@ -40,7 +40,7 @@ public sealed class CatalogReader(
             await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
             return Accept(await CatalogSnapshot.ReadAsync(connection, options, cancellationToken));
         }
-        catch (Exception exception) when (exception is NpgsqlException)
+        catch (Exception exception) when (DatabaseFailure.IsOfDatabase(exception))
         {
             throw SqlStateClassifier.Classify(exception);
         }
@@ -82,7 +82,8 @@ public sealed class CatalogReader(
                     await RefreshAsync(cancellationToken);
                 }
             }
-            catch (Exception exception) when (exception is NpgsqlException or SyncException && !cancellationToken.IsCancellationRequested)
+            catch (Exception exception) when (
+                (DatabaseFailure.IsOfDatabase(exception) || exception is SyncException) && !cancellationToken.IsCancellationRequested)
             {
                 Log.PollFailed(logger, exception);
             }

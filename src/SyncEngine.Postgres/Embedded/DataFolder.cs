@@ -85,7 +85,10 @@ sealed record PostmasterFile(int ProcessId, string DataDirectory, long StartTime
             var lines = File.ReadAllLines(path);
             return lines.Length >= 4
                 && int.TryParse(
-                    lines[0], NumberStyles.AllowLeadingSign | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out var processId)
+                    lines[0],
+                    NumberStyles.AllowLeadingSign | NumberStyles.AllowTrailingWhite,
+                    CultureInfo.InvariantCulture,
+                    out var processId)
                 && long.TryParse(lines[2], NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out var startTime)
                 && int.TryParse(lines[3], NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out var port)
                 ? new PostmasterFile(Math.Abs(processId), lines[1].Trim(), startTime, port)

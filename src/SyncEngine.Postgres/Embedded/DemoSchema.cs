@@ -7,7 +7,7 @@ namespace SyncEngine.Postgres.Embedded;
 /// <summary>The tables and rows that a new embedded server starts with: a chat, a shop's orders and its stock.</summary>
 public static class DemoSchema
 {
-    /// <summary>In the order of their references.</summary>
+    /// <summary>The tables, in the order of their references.</summary>
     private static readonly string[] scripts = ["demo/rooms.sql", "demo/messages.sql", "demo/orders.sql", "demo/stock.sql"];
 
     /// <summary>Creates what is missing and fills what is empty, all or nothing.</summary>

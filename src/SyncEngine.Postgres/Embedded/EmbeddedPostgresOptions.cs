@@ -32,9 +32,9 @@ public sealed record EmbeddedPostgresOptions
     public string? Binaries { get; init; }
 
     /// <summary>
-    /// The folder that holds data, password and log. Default: <c>.syncengine/postgres-&lt;major&gt;</c> in the content root; where that
-    /// cannot be written, or cannot be reached by the ordinary user that runs PostgreSQL when the engine runs as root, a folder of the
-    /// same name below the user's local data folder or /var/lib/syncengine.
+    /// The folder that holds data, password and log. Default: <c>.syncengine/postgres-&lt;major&gt;</c> in the content root. Where that
+    /// cannot be used: a folder of the same name below the user's local data folder or /var/lib/syncengine. When the engine runs as root,
+    /// the ordinary user that runs PostgreSQL has to reach the folder, too.
     /// </summary>
     public string? DataFolder { get; init; }
 

@@ -117,7 +117,10 @@ static class PostgresPackage
                 },
                 cancellationToken);
             await RunAsync(
-                new ProcessCommand("node", Path.Combine("scripts", "hydrate-symlinks.js")) { WorkingDirectory = Path.Combine(partial, package) },
+                new ProcessCommand("node", Path.Combine("scripts", "hydrate-symlinks.js"))
+                {
+                    WorkingDirectory = Path.Combine(partial, package),
+                },
                 cancellationToken);
             if (!OperatingSystem.IsWindows())
             {
@@ -149,7 +152,8 @@ static class PostgresPackage
     }
 
     private static string Platform { get; } =
-        (OperatingSystem.IsWindows() ? "windows-" : OperatingSystem.IsMacOS() ? "darwin-" : "linux-") + RuntimeInformation.OSArchitecture switch
+        (OperatingSystem.IsWindows() ? "windows-" : OperatingSystem.IsMacOS() ? "darwin-" : "linux-")
+        + RuntimeInformation.OSArchitecture switch
         {
             Architecture.X64 => "x64",
             Architecture.Arm64 => "arm64",

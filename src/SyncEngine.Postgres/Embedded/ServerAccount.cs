@@ -7,7 +7,7 @@ namespace SyncEngine.Postgres.Embedded;
 /// </summary>
 sealed class ServerAccount
 {
-    /// <summary>In the order of preference: of PostgreSQL's packages, of an earlier run, of macOS.</summary>
+    /// <summary>Accounts in the order of preference: of PostgreSQL's packages, of an earlier run, of macOS.</summary>
     private static readonly string[] names = ["postgres", "syncengine", "_postgres"];
 
     private readonly string? name;
@@ -100,10 +100,12 @@ sealed class ServerAccount
     private static async Task<string> CreateAsync(CancellationToken cancellationToken)
     {
         const string Name = "syncengine";
+        string[] arguments =
+            ["--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/bin/false", Name];
         ProcessCommand[] ways =
         [
-            new("useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/bin/false", Name),
-            new("/usr/sbin/useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/bin/false", Name),
+            new("useradd", arguments),
+            new("/usr/sbin/useradd", arguments),
             new("adduser", "-S", "-D", "-H", "-s", "/bin/false", Name),
         ];
         foreach (var way in ways)

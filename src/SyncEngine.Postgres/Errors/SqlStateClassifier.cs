@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using Npgsql;
 using SyncEngine.Errors;
 
@@ -17,7 +16,7 @@ static class SqlStateClassifier
     {
         SyncException already => already,
         PostgresException refused => Refused(refused, prefixLength, textLength),
-        NpgsqlException or SocketException or IOException or TimeoutException =>
+        _ when DatabaseFailure.IsOfDatabase(exception) =>
             new SyncException(ErrorCode.SourceUnavailable, "the database cannot be reached"),
         _ => new SyncException(ErrorCode.Internal, "an unexpected error occurred while asking the database"),
     };

@@ -16,14 +16,14 @@ public readonly record struct WaitingRow(long Id, string Channel, long Bytes, bo
 /// <param name="Remembered">The progress, where no table keeps it; null before the first poll.</param>
 /// <param name="LeftOutChannels">Channels whose known rows are left out. Their new rows are returned all the same.</param>
 /// <param name="WithOwn">Include rows that this node has locked, because the outcome of an earlier claim is unknown.</param>
-/// <param name="Limit">Of the known rows, and of the new ones.</param>
+/// <param name="Limit">The most known rows, and the most new ones.</param>
 public sealed record PollRequest(
     string Node, OutboxProgress? Remembered, IReadOnlyCollection<string> LeftOutChannels, bool WithOwn, int Limit);
 
 /// <summary>The result of one poll of the outbox, all in one snapshot.</summary>
 public sealed record OutboxPoll
 {
-    /// <summary>As the last poll left it.</summary>
+    /// <summary>The progress that the last poll left.</summary>
     public required OutboxProgress Progress { get; init; }
 
     /// <summary>The highest visible sequence_id now.</summary>

@@ -181,7 +181,7 @@ sealed class OutboxSql(OutboxNames names, OutboxShape shape)
 
     /// <summary>
     /// Deletes rows that are stored at their target. The highest of the table stays as tombstone, for readers of max(sequence_id). A
-    /// recreated table may have used an id again, so a row is deleted only while it is this node's, or has the same mutation.
+    /// recreated table may have used an id again. So a row is deleted only while it is this node's, or has the same mutation.
     /// </summary>
     public string Settle => shape switch
     {

@@ -153,9 +153,9 @@ public sealed class OutboxTable : IAsyncDisposable
         await using var batch = new NpgsqlBatch(connection, transaction);
         var letter = new NpgsqlBatchCommand(sql.DeadLetter);
         letter.Parameters.Add(new NpgsqlParameter<long>("id", row.Id));
-        letter.Parameters.Add(
-            Shape.Mode ==
-                OutboxMode.Reduced ? new NpgsqlParameter<string>("mutation", row.MutationId) : new NpgsqlParameter<string>("node", node));
+        letter.Parameters.Add(Shape.Mode == OutboxMode.Reduced
+            ? new NpgsqlParameter<string>("mutation", row.MutationId)
+            : new NpgsqlParameter<string>("node", node));
         letter.Parameters.Add(new NpgsqlParameter<string>("target", dead.Target));
         letter.Parameters.Add(new NpgsqlParameter<string>("code", dead.Code));
         letter.Parameters.Add(new NpgsqlParameter<string>("error", dead.Error));

@@ -20,8 +20,8 @@ enum PollRow
 }
 
 /// <summary>Reads the answer of a poll into an <see cref="OutboxPoll"/>.</summary>
-/// <param name="oid">Of the table whose shape was read.</param>
-/// <param name="limit">Of the known rows, and of the new ones.</param>
+/// <param name="oid">The OID of the table whose shape was read.</param>
+/// <param name="limit">The most known rows, and the most new ones.</param>
 sealed class PollReader(uint oid, int limit)
 {
     private readonly List<string> nodes = [];

@@ -1,6 +1,7 @@
 using Npgsql;
 using SyncEngine.Errors;
 using SyncEngine.Ports;
+using SyncEngine.Postgres.Errors;
 
 namespace SyncEngine.Postgres.Permissions;
 
@@ -71,7 +72,7 @@ public sealed class RoleCheck(NpgsqlDataSource database, TimeProvider time) : IR
                 true => RoleStatus.Usable,
             };
         }
-        catch (NpgsqlException)
+        catch (Exception failure) when (DatabaseFailure.IsOfDatabase(failure))
         {
             throw new SyncException(
                 ErrorCode.SourceUnavailable, "the database cannot be asked about the caller's role", hint: "Try again in a moment.");

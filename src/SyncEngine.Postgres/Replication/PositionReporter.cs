@@ -8,8 +8,8 @@ namespace SyncEngine.Postgres.Replication;
 /// LSN it has seen.
 /// </summary>
 /// <remarks>
-/// Between two transactions that LSN is exact: the only message whose header may have been seen but not handled is then a Begin or a
-/// logical message, and those lie below the end of any commit that is still to come.
+/// Between two transactions that LSN is exact. The only message whose header may have been seen but not handled is then a Begin or a
+/// logical message. Those lie below the end of any commit that is still to come.
 /// So the order is: check that no transaction is open, read the LSN, check again that nothing was handled meanwhile.
 /// </remarks>
 internal sealed class PositionReporter(EventQueue events, ReadingProgress progress, TimeProvider time)

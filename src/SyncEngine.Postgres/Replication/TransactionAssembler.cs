@@ -8,7 +8,7 @@ namespace SyncEngine.Postgres.Replication;
 
 /// <summary>
 /// Makes committed transactions out of pgoutput messages. Each message is read straight into the place where it will stay
-/// (<see cref="Reserve"/>), then examined (<see cref="Accept"/>), and only then kept or overwritten by the next.
+/// (<see cref="Reserve"/>), then examined (<see cref="Accept"/>). Only then it is kept, or overwritten by the next.
 /// </summary>
 /// <remarks>
 /// Lifecycle: one for all connections of a source, <see cref="Reset"/> before each; used by the reading loop alone.

@@ -1,6 +1,7 @@
 namespace SyncEngine.Postgres.Sessions;
 
-/// <summary>Pauses that double from a minimum to a maximum, each drawn from its upper half so that many callers do not return at once.</summary>
+/// <summary>Pauses that double from a minimum to a maximum.</summary>
+/// <remarks>Each is drawn from its upper half, so that many callers do not return at once.</remarks>
 /// <param name="random">May be shared: it is locked while it is used.</param>
 public sealed class Backoff(TimeSpan minimum, TimeSpan maximum, Random random)
 {

@@ -5,7 +5,8 @@ namespace SyncEngine.Postgres.Sessions;
 public sealed record RetryClock(TimeProvider Time, Random Random)
 {
     /// <summary>A clock whose randomness differs between processes, so that they do not come back all at once.</summary>
-    public static RetryClock ForProcess(TimeProvider time) => new(time, new Random(HashCode.Combine(Environment.ProcessId, time.GetTimestamp())));
+    public static RetryClock ForProcess(TimeProvider time) =>
+        new(time, new Random(HashCode.Combine(Environment.ProcessId, time.GetTimestamp())));
 }
 
 /// <summary>The one retry loop of the engine: runs an operation again after it failed, with pauses that grow.</summary>
@@ -22,7 +23,7 @@ public sealed class Retry(TimeSpan minimum, TimeSpan maximum, RetryClock clock)
     private readonly Backoff backoff = new(minimum, maximum, clock.Random);
 
     /// <summary>
-    /// An operation that ran at least this long had recovered: the next pause is a first one. Null: only <see cref="Reset"/> says so.
+    /// An operation that ran at least this long had recovered: the next pause is a first one. Null: only after <see cref="Reset"/>.
     /// </summary>
     public TimeSpan? RecoveredAfter { get; init; }
 
@@ -30,7 +31,7 @@ public sealed class Retry(TimeSpan minimum, TimeSpan maximum, RetryClock clock)
     public void Reset() => backoff.Reset();
 
     /// <summary>Pauses once, for loops whose failures are results and not exceptions.</summary>
-    /// <param name="atLeast">What the other side asked for.</param>
+    /// <param name="atLeast">The pause that the other side asked for.</param>
     public Task PauseAsync(CancellationToken cancellationToken, TimeSpan atLeast = default)
     {
         var pause = backoff.Next();
@@ -41,7 +42,10 @@ public sealed class Retry(TimeSpan minimum, TimeSpan maximum, RetryClock clock)
     /// <param name="isTransient">Failures after which it is run again.</param>
     /// <param name="onFailure">Reports such a failure, before the pause.</param>
     public async Task<T> UntilSuccessAsync<T>(
-        Func<CancellationToken, Task<T>> operation, Func<Exception, bool> isTransient, Func<Exception, ValueTask> onFailure, CancellationToken cancellationToken)
+        Func<CancellationToken, Task<T>> operation,
+        Func<Exception, bool> isTransient,
+        Func<Exception, ValueTask> onFailure,
+        CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -65,13 +69,19 @@ public sealed class Retry(TimeSpan minimum, TimeSpan maximum, RetryClock clock)
 
     /// <inheritdoc cref="UntilSuccessAsync{T}"/>
     public Task UntilSuccessAsync(
-        Func<CancellationToken, Task> operation, Func<Exception, bool> isTransient, Action<Exception> onFailure, CancellationToken cancellationToken) =>
+        Func<CancellationToken, Task> operation,
+        Func<Exception, bool> isTransient,
+        Action<Exception> onFailure,
+        CancellationToken cancellationToken) =>
         UntilSuccessAsync(token => TrueAfterAsync(operation(token)), isTransient, Reporting(onFailure), cancellationToken);
 
     /// <summary>Runs the operation again and again, whether it fails or returns, until cancelled.</summary>
     /// <inheritdoc cref="UntilSuccessAsync{T}"/>
     public async Task ForeverAsync(
-        Func<CancellationToken, Task> operation, Func<Exception, bool> isTransient, Func<Exception, ValueTask> onFailure, CancellationToken cancellationToken)
+        Func<CancellationToken, Task> operation,
+        Func<Exception, bool> isTransient,
+        Func<Exception, ValueTask> onFailure,
+        CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -95,7 +105,10 @@ public sealed class Retry(TimeSpan minimum, TimeSpan maximum, RetryClock clock)
     /// <inheritdoc cref="ForeverAsync(Func{CancellationToken, Task}, Func{Exception, bool}, Func{Exception, ValueTask},
     /// CancellationToken)"/>
     public Task ForeverAsync(
-        Func<CancellationToken, Task> operation, Func<Exception, bool> isTransient, Action<Exception> onFailure, CancellationToken cancellationToken) =>
+        Func<CancellationToken, Task> operation,
+        Func<Exception, bool> isTransient,
+        Action<Exception> onFailure,
+        CancellationToken cancellationToken) =>
         ForeverAsync(operation, isTransient, Reporting(onFailure), cancellationToken);
 
     private void ResetAfter(long began)

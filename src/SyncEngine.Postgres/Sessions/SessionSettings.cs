@@ -6,8 +6,8 @@ namespace SyncEngine.Postgres.Sessions;
 /// The settings of every session whose values leave the engine, for query and replication connections alike.
 /// </summary>
 /// <remarks>
-/// They are sent in the startup packet, where they override ALTER ROLE … SET, ALTER DATABASE … SET and postgresql.conf, and where
-/// DISCARD ALL and RESET return to them. Source: the order of GucSource in src/include/utils/guc.h (PGC_S_CLIENT is after
+/// They are sent in the startup packet. There they override ALTER ROLE … SET, ALTER DATABASE … SET and postgresql.conf; DISCARD ALL and
+/// RESET return to them. Source: the order of GucSource in src/include/utils/guc.h (PGC_S_CLIENT is after
 /// PGC_S_DATABASE_USER).
 /// </remarks>
 public static class SessionSettings

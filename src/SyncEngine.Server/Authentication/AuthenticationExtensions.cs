@@ -57,8 +57,12 @@ static class AuthenticationExtensions
     }
 
     /// <summary>After routing and UseSyncErrors. Each request is counted, also that of a refused caller.</summary>
-    public static IApplicationBuilder UseSyncAuthentication(this IApplicationBuilder app) =>
-        app.UseMiddleware<CallerMiddleware>().UseRateLimiter().UseMiddleware<RefusalMiddleware>();
+    public static IApplicationBuilder UseSyncAuthentication(this IApplicationBuilder app)
+    {
+        // Without this mark WebApplication authenticates every request, health checks too, before all other middleware.
+        app.Properties["__AuthenticationMiddlewareSet"] = true;
+        return app.UseMiddleware<CallerMiddleware>().UseRateLimiter().UseMiddleware<RefusalMiddleware>();
+    }
 
     /// <summary>Only callers with a principal are answered, and their requests are counted.</summary>
     public static TBuilder RequirePrincipal<TBuilder>(this TBuilder endpoints)

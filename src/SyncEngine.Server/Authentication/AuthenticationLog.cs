@@ -14,9 +14,10 @@ static partial class AuthenticationLog
     [LoggerMessage(
         1103,
         LogLevel.Warning,
-        "Authentication is not configured: only callers of this machine are answered, with the engine's own role")]
+        "Authentication is not configured: only callers of this machine are answered, with the engine's own role. "
+            + "For others, set a key under SyncEngine:Authentication")]
     public static partial void LoopbackOnly(ILogger logger);
 
-    [LoggerMessage(1104, LogLevel.Warning, "A shared secret is shorter than {Bytes} bytes; HS256 asks for as many")]
+    [LoggerMessage(1104, LogLevel.Warning, "A shared secret is shorter than {Bytes} bytes, which HS256 requires; use a longer one")]
     public static partial void ShortSecret(ILogger logger, int bytes);
 }

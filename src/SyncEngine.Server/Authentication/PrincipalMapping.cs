@@ -25,7 +25,7 @@ sealed class PrincipalMapping(AuthenticationOptions options, IRoleCheck roles)
         ? null
         : new Principal(null, null, options.AnonymousRole, JsonSerializer.Serialize(new { role = options.AnonymousRole }), null);
 
-    /// <param name="expiresAt">When the scheme's ticket ends; for a token its own <c>exp</c> counts.</param>
+    /// <param name="expiresAt">The end of the scheme's ticket; for a token its own <c>exp</c> counts.</param>
     /// <exception cref="SyncException"><c>permission_denied</c> when there is no role, or the engine may not take it.</exception>
     public async ValueTask<Principal> MapAsync(ClaimsPrincipal user, DateTimeOffset? expiresAt, CancellationToken cancellationToken)
     {

@@ -13,7 +13,7 @@ namespace SyncEngine.Server.Authentication;
 /// Stored: one window per caller of the last minute, at most <see cref="MaxCallers"/>. When full, new callers share one window. So a flood
 /// of names cannot take memory, and is bounded itself.
 /// </remarks>
-sealed class RequestRateLimit(LimitOptions limits) : IRateLimiterPolicy<string>
+sealed class RequestRateLimit(LimitOptions limits, TimeProvider time) : IRateLimiterPolicy<string>
 {
     public const string Name = "requests-per-minute";
 
@@ -37,7 +37,7 @@ sealed class RequestRateLimit(LimitOptions limits) : IRateLimiterPolicy<string>
             ErrorCode.RateLimited, $"more than {limits.RequestsPerMinute} requests in a minute", hint: $"Try again in {seconds} s.");
     };
 
-    /// <summary>The caller's window. Refused tokens count for their address; requests that could not be decided are not counted.</summary>
+    /// <summary>The caller's window. A refused token counts for its address. A caller whom no check could decide is not counted.</summary>
     public RateLimitPartition<string> GetPartition(HttpContext httpContext) =>
         httpContext.Features.Get<RefusedCaller>() is { Refusal.Code.Class: not ErrorClass.SignIn }
             ? RateLimitPartition.GetNoLimiter(Unlimited)
@@ -56,7 +56,8 @@ sealed class RequestRateLimit(LimitOptions limits) : IRateLimiterPolicy<string>
 
     private CallerWindow Begin(string caller)
     {
-        var begun = new CallerWindow(limits.RequestsPerMinute, ended => callers.TryRemove(KeyValuePair.Create(caller, ended)));
+        var begun = new CallerWindow(
+            limits.RequestsPerMinute, time, dropped => callers.TryRemove(KeyValuePair.Create(caller, dropped)));
         callers[caller] = begun;
         return begun;
     }
@@ -64,34 +65,56 @@ sealed class RequestRateLimit(LimitOptions limits) : IRateLimiterPolicy<string>
     private static string CallerOf(System.Net.IPAddress? address, Principal? principal) =>
         principal is null or { Issuer: null, Subject: null } ? $"address {address}" : $"principal {CallerMiddleware.KeyOf(principal)}";
 
-    /// <summary>The framework's window, with a report of its end: some seconds after a minute without requests.</summary>
-    private sealed class CallerWindow(int requests, Action<CallerWindow> ended) : ReplenishingRateLimiter
+    /// <summary>One caller's minute, which begins with its first request. The framework drops it some seconds after its end.</summary>
+    /// <remarks>FixedWindowRateLimiter reports the whole minute as the wait, and its clock cannot be replaced.</remarks>
+    private sealed class CallerWindow(int requests, TimeProvider time, Action<CallerWindow> dropped) : RateLimiter
     {
-        // The owner of the partitions replenishes all of them with one timer.
-        private readonly FixedWindowRateLimiter inner = new(
-            new FixedWindowRateLimiterOptions { PermitLimit = requests, Window = window, AutoReplenishment = false });
+        private readonly Lock access = new(); // requests of one caller come on any thread
+        private long begin = time.GetTimestamp();
+        private int used;
 
-        public override TimeSpan? IdleDuration => inner.IdleDuration;
+        public override TimeSpan? IdleDuration
+        {
+            get
+            {
+                lock (access)
+                {
+                    var elapsed = time.GetElapsedTime(begin);
+                    return elapsed >= window ? elapsed - window : null;
+                }
+            }
+        }
 
-        public override bool IsAutoReplenishing => inner.IsAutoReplenishing;
+        public override RateLimiterStatistics? GetStatistics() => null;
 
-        public override TimeSpan ReplenishmentPeriod => inner.ReplenishmentPeriod;
+        protected override RateLimitLease AttemptAcquireCore(int permitCount)
+        {
+            lock (access)
+            {
+                var elapsed = time.GetElapsedTime(begin);
+                if (elapsed >= window)
+                {
+                    (begin, used, elapsed) = (time.GetTimestamp(), 0, TimeSpan.Zero);
+                }
 
-        public override bool TryReplenish() => inner.TryReplenish();
+                if (used + permitCount > requests)
+                {
+                    return new CallerLease(window - elapsed);
+                }
 
-        public override RateLimiterStatistics? GetStatistics() => inner.GetStatistics();
-
-        protected override RateLimitLease AttemptAcquireCore(int permitCount) => inner.AttemptAcquire(permitCount);
+                used += permitCount;
+                return CallerLease.Granted;
+            }
+        }
 
         protected override ValueTask<RateLimitLease> AcquireAsyncCore(int permitCount, CancellationToken cancellationToken) =>
-            inner.AcquireAsync(permitCount, cancellationToken);
+            ValueTask.FromResult(AttemptAcquireCore(permitCount));
 
         protected override void Dispose(bool disposing)
         {
             if (disposing)
             {
-                ended(this);
-                inner.Dispose();
+                dropped(this);
             }
         }
 
@@ -99,6 +122,22 @@ sealed class RequestRateLimit(LimitOptions limits) : IRateLimiterPolicy<string>
         {
             Dispose(true);
             return ValueTask.CompletedTask;
+        }
+    }
+
+    /// <param name="retryAfter">The wait of a refused request; null when it is granted.</param>
+    private sealed class CallerLease(TimeSpan? retryAfter) : RateLimitLease
+    {
+        public static readonly CallerLease Granted = new(null);
+
+        public override bool IsAcquired => retryAfter is null;
+
+        public override IEnumerable<string> MetadataNames => IsAcquired ? [] : [MetadataName.RetryAfter.Name];
+
+        public override bool TryGetMetadata(string metadataName, out object? metadata)
+        {
+            metadata = retryAfter;
+            return !IsAcquired && string.Equals(metadataName, MetadataName.RetryAfter.Name, StringComparison.Ordinal);
         }
     }
 }

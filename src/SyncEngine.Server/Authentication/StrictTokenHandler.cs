@@ -62,9 +62,10 @@ sealed class StrictTokenHandler : JsonWebTokenHandler
             result.ClaimsIdentity.BootstrapContext = text;
             return result;
         }
-        catch (SyncException refusal)
+        catch (Exception failure) when (failure is not OperationCanceledException)
         {
-            return Refused(refusal);
+            // The library throws on some payloads, as on an "iss" that is null.
+            return Refused(RefusalOf(failure));
         }
     }
 

@@ -72,10 +72,23 @@ sealed record TokenText
     public static SyncException Refused(string reason) => new(ErrorCode.Unauthenticated, $"the token is not accepted: {reason}");
 
     /// <summary>A member that is a string; null when it is missing or null.</summary>
-    private static string? TextOf(JsonElement json, string name) =>
-        !json.TryGetProperty(name, out var value) || value.ValueKind == JsonValueKind.Null ? null
-        : value.ValueKind != JsonValueKind.String ? throw Refused($"its \"{name}\" is not a string")
-        : value.GetString();
+    private static string? TextOf(JsonElement json, string name)
+    {
+        if (!json.TryGetProperty(name, out var value) || value.ValueKind == JsonValueKind.Null)
+        {
+            return null;
+        }
+
+        try
+        {
+            return value.GetString();
+        }
+        catch (InvalidOperationException)
+        {
+            // Another kind of value, or half of a pair of surrogates.
+            throw Refused($"its \"{name}\" is not a string");
+        }
+    }
 
     /// <summary>A claim that is a date in seconds since 1970; null when it is missing.</summary>
     private static DateTimeOffset? DateOf(JsonElement claims, string name)

@@ -24,7 +24,10 @@ static class ChannelExtensions
             provider.GetRequiredService<QuerySessionOptions>(),
             (provider.GetService<OutboxOptions>() ?? OptionsBinder.Bind<OutboxOptions>(configuration, OutboxOptions.Section)).HubRetention))
         .AddSingleton(provider => new NotificationListener(
-            database, new NotificationListenerOptions(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<NotificationListener>>()))
+            database,
+            new NotificationListenerOptions(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<NotificationListener>>()))
         .AddSingleton(provider => FeedOptions(provider.GetRequiredService<LimitOptions>()))
         .AddSingleton<ChannelFeed>()
         .AddSingleton<ChannelFrames>();

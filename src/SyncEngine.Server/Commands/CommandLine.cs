@@ -19,9 +19,9 @@ sealed record CommandLineOutcome(int? ExitCode, string[] ServerArguments);
 sealed class CommandLine
 {
     private const string About =
-        "SyncEngine keeps query results of a PostgreSQL database live in browsers. Without a command it runs the server.\n"
-        + "Every option of the configuration can be given as --SyncEngine:Room:Option=value, "
-        + "as the environment variable SyncEngine__Room__Option, or in appsettings.json.";
+        "SyncEngine keeps the results of SQL queries on PostgreSQL live for web clients. Without a command it runs the server.\n"
+        + "Every option of the configuration can be given as --SyncEngine:Section:Option=value, "
+        + "as the environment variable SyncEngine__Section__Option, or in appsettings.json.";
 
     private readonly RootCommand root = new(About) { TreatUnmatchedTokensAsErrors = false };
     private readonly ServerArguments arguments = new();

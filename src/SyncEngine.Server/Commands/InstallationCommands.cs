@@ -10,18 +10,18 @@ static class InstallationCommands
     {
         yield return Installation(
             "check",
-            "Verify the configuration against the database: one line for each finding, with the SQL that corrects it",
+            "Compare the database with the configuration: one line for each finding, with the SQL that corrects it",
             parts => parts.Installations,
             (part, token) => part.CheckAsync(token));
         yield return Installation(
             "setup",
-            "Create publication, slot, helper SQL and what configured parts need in the database; it is safe to run again",
+            "Create publication, slot, helper SQL and the tables of a configured outbox; it is safe to run again",
             parts => parts.Installations,
             (part, token) => part.InstallAsync(token));
         // The engine's own part comes last, as it removes the schema that the others keep their tables in.
         yield return Installation(
             "uninstall",
-            "Remove publication, slot and helper SQL from the database",
+            "Remove what setup created: publication, slot, helper SQL, and the tables of an outbox that is empty",
             parts => parts.Installations.Reverse(),
             (part, token) => part.UninstallAsync(token));
         yield return new Command("create", "Create the outbox's tables, as adbc's \"create tables\"")

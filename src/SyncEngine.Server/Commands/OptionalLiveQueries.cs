@@ -6,8 +6,7 @@ namespace SyncEngine.Server.Commands;
 
 /// <summary>
 /// The engine's own part over a database that was configured for another part. What live queries lack is a note there, and a missing
-/// privilege stops
-/// no command.
+/// privilege stops no command.
 /// </summary>
 sealed class OptionalLiveQueries(IInstallation engine) : IInstallation
 {

@@ -30,7 +30,7 @@ static class ReplayDeadLettersCommand
             var filter = new DeadLetterFilter(number, parsed.GetValue(channel), parsed.GetValue(code));
             if (filter == new DeadLetterFilter() && !parsed.GetValue(all))
             {
-                await error.WriteLineAsync("error: say which dead letters to put back: --id, --channel, --code, or --all");
+                await error.WriteLineAsync("error: name the dead letters to put back: --id, --channel, --code, or --all");
                 return ExitCode.InvalidArguments;
             }
 

@@ -28,7 +28,7 @@ sealed class ServerArguments
     /// <summary>Options of other parts, listed for the help. They are passed on as they came.</summary>
     public static IReadOnlyList<Option<string>> Files { get; } =
     [
-        new("--urls") { Description = "Where to listen (default http://localhost:5080)", HelpName = "addresses" },
+        new("--urls") { Description = "The addresses to listen on (default http://localhost:5080)", HelpName = "addresses" },
         File("--connector-config", "Run an outbox with the configuration of the Ably Postgres connector (.json or .env)"),
         File("--adbc-config", "Run an outbox with the configuration of adbc (YAML)", "--config"),
         File("--event-proxy-config", "Run event bridges with the configuration of the event proxy (ini)"),

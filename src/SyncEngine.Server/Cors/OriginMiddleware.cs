@@ -5,8 +5,8 @@ namespace SyncEngine.Server.Cors;
 
 /// <summary>Refuses requests of pages that may not use the engine.</summary>
 /// <remarks>
-/// CORS alone keeps a page from reading answers. It does not keep a browser from sending simple requests, nor from opening WebSockets,
-/// which have no preflight and whose messages the page can read.
+/// CORS alone keeps a page from reading answers. It does not keep a browser from sending simple requests or opening WebSockets. A
+/// WebSocket has no preflight, and the page can read its messages.
 /// </remarks>
 sealed class OriginMiddleware(RequestDelegate next, OriginGate gate)
 {

@@ -28,7 +28,7 @@ sealed class MainDatabase : IAsyncDisposable
     public EmbeddedPostgres? Embedded { get; }
 
     /// <summary>
-    /// True for the database of another part's configuration. Live queries over it were not asked for: they are on only where it can
+    /// True for the database of another part's configuration. No option asks for live queries over it, so they are on only where it can
     /// stream.
     /// </summary>
     public bool IsFallback { get; }

@@ -8,7 +8,7 @@ sealed record Explanation
 {
     public required string Mode { get; init; }
 
-    /// <summary>Why the mode is not a cheaper one; null when there is none.</summary>
+    /// <summary>The reason why the mode is not a cheaper one; null when there is none.</summary>
     public required string? Reason { get; init; }
 
     public required IReadOnlyList<ColumnAnswer> Columns { get; init; }

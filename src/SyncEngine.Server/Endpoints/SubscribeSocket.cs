@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Net.WebSockets;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using SyncEngine.Delivery;
 using SyncEngine.Errors;
 using SyncEngine.Planning;
@@ -18,6 +19,8 @@ static class SubscribeSocket
 
     /// <summary>The time that a refused client has to close.</summary>
     private static readonly TimeSpan closeTimeout = TimeSpan.FromSeconds(5);
+
+    private static readonly JsonSerializerOptions withoutNulls = new() { DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull };
 
     public static void MapSubscribeSocket(this IEndpointRouteBuilder routes) => routes.MapGet("/subscribe", RunAsync).RequirePrincipal();
 
@@ -141,15 +144,17 @@ static class SubscribeSocket
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, late.Token);
         try
         {
-            var body = JsonSerializer.SerializeToUtf8Bytes(new
+            var error = new
             {
                 type = "error",
                 code = refused.Code.Name,
                 message = refused.Message,
+                detail = refused.Detail,
                 hint = refused.Hint,
                 sqlstate = refused.SqlState,
                 position = refused.Position,
-            });
+            };
+            var body = JsonSerializer.SerializeToUtf8Bytes(error, withoutNulls);
             await socket.SendAsync(body, WebSocketMessageType.Text, endOfMessage: true, timeout.Token);
             await socket.CloseAsync(WebSocketCloseStatus.PolicyViolation, refused.Code.Name, timeout.Token);
         }

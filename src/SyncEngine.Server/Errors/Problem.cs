@@ -34,10 +34,10 @@ sealed record Problem
     [JsonPropertyName("sqlstate")]
     public string? SqlState { get; init; }
 
-    /// <summary>In characters of the query, from 1.</summary>
+    /// <summary>The place of the error in characters of the query, from 1.</summary>
     public int? Position { get; init; }
 
-    /// <summary>Of an internal error: the id under which the log has the rest.</summary>
+    /// <summary>The id of an internal error, under which the log has the rest.</summary>
     public string? Id { get; init; }
 
     public static Problem Of(SyncException error, int? status = null) => new()

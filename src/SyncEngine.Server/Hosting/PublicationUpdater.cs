@@ -1,8 +1,8 @@
 using System.Threading.Channels;
-using Npgsql;
 using SyncEngine.Errors;
 using SyncEngine.Postgres.Administration;
 using SyncEngine.Postgres.Catalog;
+using SyncEngine.Postgres.Errors;
 
 namespace SyncEngine.Server.Hosting;
 
@@ -40,7 +40,7 @@ sealed partial class PublicationUpdater(
                 await catalog.RefreshAsync(cancellationToken);
             }
         }
-        catch (Exception failure) when (failure is NpgsqlException or OperatorException or SyncException)
+        catch (Exception failure) when (DatabaseFailure.IsOfDatabase(failure) || failure is OperatorException or SyncException)
         {
             Log.NotPublished(logger, failure.Message);
         }

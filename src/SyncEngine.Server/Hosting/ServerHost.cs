@@ -5,6 +5,8 @@ using SyncEngine.Connectors.Hub;
 using SyncEngine.Errors;
 using SyncEngine.Postgres.Administration;
 using SyncEngine.Postgres.Embedded;
+using SyncEngine.Server.Authentication;
+using SyncEngine.Server.Cors;
 using SyncEngine.Server.Databases;
 using SyncEngine.Server.Observability;
 using SyncEngine.Server.Options;
@@ -54,9 +56,8 @@ sealed class ServerHost(TextWriter output, TextWriter error)
 
     private async Task<int> ServeAsync(WebApplicationBuilder builder, CancellationToken cancellationToken)
     {
-        // The whole configuration is read before anything is opened or created.
         var outbox = OutboxSettings.Read(builder.Configuration);
-        OptionRooms.Validate(builder.Configuration);
+        RequireValid(builder.Configuration, builder.Environment.ContentRootPath);
         if (string.IsNullOrEmpty(builder.Configuration["urls"]) && !builder.Configuration.GetSection("Kestrel:Endpoints").Exists())
         {
             builder.WebHost.UseUrls(DefaultAddress);
@@ -96,6 +97,19 @@ sealed class ServerHost(TextWriter output, TextWriter error)
         await StopRequestedAsync(app.Lifetime, cancellationToken);
         await StopAsync(app, isStreaming: missing is null);
         return 0;
+    }
+
+    /// <summary>Reads the whole configuration before anything is opened or created.</summary>
+    /// <exception cref="OperatorException">A value that cannot be read, or that contradicts another.</exception>
+    private static void RequireValid(IConfiguration configuration, string contentRoot)
+    {
+        OptionRooms.Validate(configuration);
+        // Keys, origins, addresses and named queries are read when they are added as services. These services are dropped.
+        new ServiceCollection()
+            .AddSyncOptions(configuration, contentRoot)
+            .AddSyncAuthentication(configuration, isEmbedded: false)
+            .AddSyncCors(configuration)
+            .AddSyncObservability(configuration);
     }
 
     private static WebApplication Build(WebApplicationBuilder builder, OutboxSettings? outbox, OpenedDatabases databases)

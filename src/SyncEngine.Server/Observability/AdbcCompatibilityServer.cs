@@ -75,7 +75,7 @@ sealed class AdbcCompatibilityServer(
 
     private Task WriteHealthAsync(HttpContext context)
     {
-        // adbc's name for its target stands for ours, whatever they are.
+        // adbc has one target, and its name is shown for whichever ours are.
         var target = targets.FirstOrDefault(part => part.State.Status != HealthStatus.Up) ?? targets[0];
         (string Name, HealthState State)[] parts =
         [

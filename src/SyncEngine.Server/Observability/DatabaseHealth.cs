@@ -1,5 +1,6 @@
 using Npgsql;
 using SyncEngine.Observability;
+using SyncEngine.Postgres.Errors;
 
 namespace SyncEngine.Server.Observability;
 
@@ -39,7 +40,7 @@ sealed class DatabaseHealth(
             await command.ExecuteScalarAsync(either.Token);
             return true;
         }
-        catch (Exception failure) when (failure is NpgsqlException or TimeoutException)
+        catch (Exception failure) when (DatabaseFailure.IsOfDatabase(failure))
         {
             return false;
         }

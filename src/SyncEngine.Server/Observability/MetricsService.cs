@@ -17,7 +17,7 @@ sealed class MetricsService : IHostedService, IDisposable
 {
     private const int LastExportMilliseconds = 2_000;
 
-    /// <summary>In seconds, for histograms that advise none.</summary>
+    /// <summary>Boundaries in seconds, for histograms that advise none.</summary>
     private static readonly double[] defaultBoundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
     private readonly PrometheusExporter prometheus = new();

@@ -8,8 +8,8 @@ namespace SyncEngine.Server.Observability;
 /// <summary>Exports the metrics of the OpenTelemetry SDK as Prometheus text, whenever a scrape asks for it.</summary>
 /// <remarks>
 /// The SDK aggregates; this class only writes. The text names every instrument, also those without a series yet, so <see cref="Add"/> has
-/// to see each of
-/// them. Stored: the families. Concurrent scrapes run one after the other, because observable instruments are read by one reader at a time.
+/// to see each of them. Stored: the families. Concurrent scrapes run one after the other, because observable instruments are read by
+/// one reader at a time.
 /// </remarks>
 [ExportModes(ExportModes.Pull)]
 sealed class PrometheusExporter : BaseExporter<Metric>, IPullMetricExporter

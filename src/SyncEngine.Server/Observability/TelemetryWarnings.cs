@@ -1,5 +1,6 @@
 using System.Diagnostics.Tracing;
 using System.Globalization;
+using SyncEngine.Observability;
 
 namespace SyncEngine.Server.Observability;
 
@@ -7,6 +8,7 @@ namespace SyncEngine.Server.Observability;
 sealed partial class TelemetryWarnings(ILogger<TelemetryWarnings> logger) : EventListener
 {
     private const string Sources = "OpenTelemetry-";
+    private const string InstrumentIgnored = "MetricInstrumentIgnored";
 
     protected override void OnEventSourceCreated(EventSource eventSource)
     {
@@ -19,14 +21,23 @@ sealed partial class TelemetryWarnings(ILogger<TelemetryWarnings> logger) : Even
     protected override void OnEventWritten(EventWrittenEventArgs eventData)
     {
         // The base class listens before the fields of this one are set.
-        if (logger is not null && eventData.EventSource.Name.StartsWith(Sources, StringComparison.Ordinal))
+        if (logger is null || !eventData.EventSource.Name.StartsWith(Sources, StringComparison.Ordinal) || IsOfOtherMeter(eventData))
         {
-            var values = eventData.Payload?.ToArray() ?? [];
-            var text = eventData.Message is { } format ? string.Format(CultureInfo.InvariantCulture, format, values) : string.Join(", ", values);
-            // A failure comes with its stack; the first line says what failed.
-            Log.Warning(logger, text.Split('\n')[0].TrimEnd());
+            return;
         }
+
+        var values = eventData.Payload?.ToArray() ?? [];
+        var text = eventData.Message is { } format
+            ? string.Format(CultureInfo.InvariantCulture, format, values)
+            : string.Join(", ", values);
+        // A failure comes with its stack; the first line says what failed.
+        Log.Warning(logger, text.Split('\n')[0].TrimEnd());
     }
+
+    /// <summary>The SDK warns of each instrument that it does not read. .NET has many, and none of them is meant to be read.</summary>
+    private static bool IsOfOtherMeter(EventWrittenEventArgs warning) =>
+        string.Equals(warning.EventName, InstrumentIgnored, StringComparison.Ordinal)
+        && warning.Payload is [_, string meter, ..] && !meter.StartsWith(EngineMetrics.MeterName, StringComparison.Ordinal);
 
     private static partial class Log
     {

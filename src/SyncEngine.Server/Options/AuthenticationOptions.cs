@@ -13,23 +13,27 @@ sealed record AuthenticationOptions
     /// <summary>The PEM of a public key or certificate: RSA of 2048 bits or more for RS256, P-256 for ES256. Default: none.</summary>
     public string? PublicKey { get; init; }
 
-    /// <summary>A JSON Web Key Set, as JSON text, a file or a URL (https, or http on loopback). Files and URLs are read again. Default: none.</summary>
+    /// <summary>
+    /// A JSON Web Key Set, as JSON text, a file or a URL (https, or http on loopback). Files and URLs are read again. Default: none.
+    /// </summary>
     public string? Jwks { get; init; }
 
     /// <summary>An OpenID issuer whose discovery document names the keys; tokens must then be of this issuer. Default: none.</summary>
     public string? Authority { get; init; }
 
-    /// <summary>The required <c>iss</c>. Default: not checked, or with an <see cref="Authority"/> that.</summary>
+    /// <summary>The required <c>iss</c>. Default: the <see cref="Authority"/>, else not checked.</summary>
     public string? Issuer { get; init; }
 
     /// <summary>The <c>aud</c> that a token must have, alone or in a list. Default: not checked.</summary>
     public string? Audience { get; init; }
 
-    /// <summary>By how much the issuer's clock may differ from ours. Default 0 s.</summary>
+    /// <summary>The most by which the issuer's clock may differ from ours. Default 0 s.</summary>
     [Range(typeof(TimeSpan), "0 s", "10 min")]
     public TimeSpan ClockSkew { get; init; }
 
-    /// <summary>The claim that names the PostgreSQL role: a claim of that name, else, with dots, a member of nested objects. Default <c>role</c>.</summary>
+    /// <summary>
+    /// The claim that names the PostgreSQL role: a claim of that name, else, with dots, a member of nested objects. Default <c>role</c>.
+    /// </summary>
     public string RoleClaim { get; init; } = "role";
 
     /// <summary>The role of tokens without one. Default: none, such tokens are refused.</summary>
@@ -41,7 +45,7 @@ sealed record AuthenticationOptions
     /// <summary>Refuse tokens without <c>exp</c>, which otherwise never expire. Default false.</summary>
     public bool RequireExpiry { get; init; }
 
-    /// <summary>Without any key, let everybody in as the engine's own role, from anywhere. Default false.</summary>
+    /// <summary>Without any key, admit every caller as the engine's own role, from any machine. Default false.</summary>
     public bool Disabled { get; init; }
 
     public bool HasKey => ((string?[])[Secret, PublicKey, Jwks, Authority]).Any(key => !string.IsNullOrWhiteSpace(key));

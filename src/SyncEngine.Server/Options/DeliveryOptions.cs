@@ -3,7 +3,7 @@ using SyncEngine.Options;
 
 namespace SyncEngine.Server.Options;
 
-/// <summary>How frames reach clients, and how far a client may fall behind.</summary>
+/// <summary>The delivery of frames, and the bounds of clients that fall behind.</summary>
 sealed record DeliveryOptions
 {
     public const string Section = "SyncEngine:Delivery";
@@ -16,7 +16,7 @@ sealed record DeliveryOptions
     [Range(64 * 1024, 1024 * 1024 * 1024)]
     public int MaxQueuedBytes { get; init; } = engine.MaxQueuedBytes;
 
-    /// <summary>How often streams are sent the position while nothing that they show changes. Default 1 s.</summary>
+    /// <summary>The interval at which streams are sent the position while nothing that they show changes. Default 1 s.</summary>
     [Range(typeof(TimeSpan), "10 ms", "1 min")]
     public TimeSpan CutInterval { get; init; } = engine.CutInterval;
 
@@ -31,7 +31,7 @@ sealed record DeliveryOptions
     public TimeSpan StallTimeout { get; init; } = engine.StallTimeout;
 
     /// <summary>
-    /// How long a slow read may hold back the other subscriptions of an open stream before it is shown as stale. Default 1 s.
+    /// The time for which a slow read may hold back the other subscriptions of an open stream, before it is shown as stale. Default 1 s.
     /// </summary>
     [Range(typeof(TimeSpan), "0 s", "1 min")]
     public TimeSpan MaxHold { get; init; } = engine.MaxHold;

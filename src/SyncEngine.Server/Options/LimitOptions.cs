@@ -5,7 +5,7 @@ using SyncEngine.Postgres.Snapshots;
 
 namespace SyncEngine.Server.Options;
 
-/// <summary>How much one caller, one request and one result may take.</summary>
+/// <summary>The bounds of one caller, one request and one result.</summary>
 sealed record LimitOptions
 {
     public const string Section = "SyncEngine:Limits";
@@ -33,7 +33,7 @@ sealed record LimitOptions
     [Range(1024, 2L * 1024 * 1024 * 1024)]
     public long BytesPerResult { get; init; } = new SnapshotOptions().BytesPerResult;
 
-    /// <summary>How long PostgreSQL may work on one statement of a subscriber; longer is <c>query_timeout</c>. Default 10 s.</summary>
+    /// <summary>The longest time of one statement of a subscriber in PostgreSQL; longer is <c>query_timeout</c>. Default 10 s.</summary>
     [Range(typeof(TimeSpan), "10 ms", "1 h")]
     public TimeSpan StatementTimeout { get; init; } = new QuerySessionOptions().StatementTimeout;
 

@@ -59,7 +59,10 @@ sealed class NamedQueries
     {
         if (!byName.TryGetValue(name, out var query))
         {
-            throw new SyncException(ErrorCode.InvalidRequest, $"there is no named query \"{name}\"");
+            throw new SyncException(
+                ErrorCode.InvalidRequest,
+                $"there is no named query \"{name}\"",
+                hint: "Named queries come from SyncEngine:Queries:Named and from the files of SyncEngine:Queries:Directory.");
         }
 
         var values = Enumerable.Repeat(nothing, query.Parameters.Length).ToArray();

@@ -36,8 +36,7 @@ static class ServerConfiguration
 
     /// <summary>
     /// The folder that the program was called from. <c>dotnet run --project</c> starts it in the project's folder, and only the shell's
-    /// variable has the
-    /// caller's. In any other folder that variable may be a leftover, and is ignored.
+    /// variable has the caller's. In any other folder that variable may be a leftover, and is ignored.
     /// </summary>
     internal static string CallersFolder(string current, string? shells) =>
         File.Exists(Path.Combine(current, "SyncEngine.Server.csproj")) && Directory.Exists(shells) ? shells : current;

@@ -3,7 +3,7 @@ using SyncEngine.Options;
 
 namespace SyncEngine.Server.Options;
 
-/// <summary>How long subscriptions live, what is kept for clients that come back, and how results are checked.</summary>
+/// <summary>The life of subscriptions, the replay for clients that reconnect, and the checks of results.</summary>
 sealed record SubscriptionOptions
 {
     public const string Section = "SyncEngine:Subscriptions";
@@ -15,7 +15,7 @@ sealed record SubscriptionOptions
     public TimeSpan Unattended { get; init; } = engine.Unattended;
 
     /// <summary>
-    /// How long diffs are kept for clients that come back; after a longer absence they get a new snapshot. Default 2 min.
+    /// The time for which diffs are kept for clients that reconnect; after a longer absence they get a new snapshot. Default 2 min.
     /// </summary>
     [Range(typeof(TimeSpan), "0 s", "1 d")]
     public TimeSpan ReplayWindow { get; init; } = engine.ReplayWindow;
@@ -28,11 +28,11 @@ sealed record SubscriptionOptions
     [Range(0, 64L * 1024 * 1024 * 1024)]
     public long ReplayTotalBytes { get; init; } = engine.ReplayTotalBytes;
 
-    /// <summary>How often queries that read the clock are evaluated again. Default 1 s.</summary>
+    /// <summary>The interval at which queries that read the clock are evaluated again. Default 1 s.</summary>
     [Range(typeof(TimeSpan), "100 ms", "1 h")]
     public TimeSpan ClockInterval { get; init; } = engine.ClockInterval;
 
-    /// <summary>How often one live result, picked in turn, is read again, compared and repaired; 0 s for never. Default 30 s.</summary>
+    /// <summary>The interval at which one live result, picked in turn, is read again, compared and repaired; 0 s for never. Default 30 s.</summary>
     [Range(typeof(TimeSpan), "0 s", "1 d")]
     public TimeSpan AuditInterval { get; init; } = engine.AuditInterval;
 

@@ -1,7 +1,7 @@
 namespace SyncEngine.Options;
 
 /// <summary>
-/// Bounds and intervals of the engine. The host binds them from <c>SyncEngine:Delivery</c>, <c>:Subscriptions</c> and <c>:Reads</c>.
+/// Bounds and intervals of the engine. The host binds them from <c>SyncEngine:Limits</c>, <c>:Delivery</c> and <c>:Subscriptions</c>.
 /// </summary>
 public sealed record EngineOptions
 {

@@ -67,7 +67,7 @@ public sealed class EncryptionTests(PostgresFixture postgres) : IAsyncLifetime
     [Theory]
     [InlineData("verify-ca")]
     [InlineData("verify-full")]
-    public async Task A_certificate_of_somebody_else_is_refused(string mode)
+    public async Task A_certificate_of_another_authority_is_refused(string mode)
     {
         await RefusedAsync("127.0.0.1", $"sslmode={mode}&sslrootcert={Uri.EscapeDataString(stranger.Pem)}");
         await RefusedAsync("127.0.0.1", $"sslmode={mode}&sslrootcert=system");

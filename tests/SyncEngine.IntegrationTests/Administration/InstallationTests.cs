@@ -226,7 +226,7 @@ public sealed class InstallationTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_slot_in_use_is_not_dropped_and_the_reason_is_told()
+    public async Task A_slot_in_use_is_not_dropped_and_the_reason_is_reported()
     {
         var installation = Installation(SlotKind.Persistent);
         await LinesAsync(installation.InstallAsync(limit.Token));
@@ -269,7 +269,7 @@ public sealed class InstallationTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_rejection_in_a_rolled_back_transaction_streams_although_nobody_else_writes()
+    public async Task A_rejection_in_a_rolled_back_transaction_streams_although_no_other_client_writes()
     {
         await LinesAsync(Installation().InstallAsync(limit.Token));
         await using var replication = await ReplicateAsync();

@@ -201,7 +201,7 @@ public sealed class OutboxInstallationTests(PostgresFixture postgres) : IAsyncLi
     }
 
     [Fact]
-    public async Task What_is_missing_is_named_with_the_SQL_that_mends_it()
+    public async Task A_missing_part_is_named_with_the_SQL_that_repairs_it()
     {
         var empty = await CheckAsync(names);
         Assert.Contains(
@@ -237,7 +237,7 @@ public sealed class OutboxInstallationTests(PostgresFixture postgres) : IAsyncLi
     }
 
     [Fact]
-    public async Task An_identity_that_is_always_generated_is_told_with_what_it_costs()
+    public async Task An_identity_that_is_always_generated_is_reported_with_its_consequence()
     {
         await database.ExecuteAsync("""
             CREATE TABLE outbox (sequence_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, mutation_id text NOT NULL, channel text NOT NULL, name text NOT NULL, rejected boolean NOT NULL DEFAULT false,

@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace SyncEngine.IntegrationTests.Client;
 
-/// <summary>Where a subscription stands on its stream.</summary>
+/// <summary>The state of a subscription on its stream.</summary>
 public enum ResultStage
 {
     /// <summary>Attached with a cut to go on from: diffs, then live; or a reset.</summary>
@@ -47,7 +47,7 @@ public sealed class StrictResult(SubscriptionAnswer subscription)
     /// <summary>The last cut at which the rows are known to be right; what to resume from.</summary>
     public ulong? Cut { get; private set; }
 
-    /// <summary>The mode as last told.</summary>
+    /// <summary>The last mode that a frame has named.</summary>
     public string Mode { get; private set; } = subscription.Plan.Mode;
 
     /// <summary>The code of the last stale or error frame.</summary>
@@ -78,8 +78,8 @@ public sealed class StrictResult(SubscriptionAnswer subscription)
         Mode = again.Plan.Mode;
     }
 
-    /// <param name="told">The highest cut that the stream has told.</param>
-    public void Apply(JsonElement frame, ulong told)
+    /// <param name="lastCut">The highest <c>cut</c> frame of the stream.</param>
+    public void Apply(JsonElement frame, ulong lastCut)
     {
         if (Stage == ResultStage.Ended)
         {
@@ -92,10 +92,10 @@ public sealed class StrictResult(SubscriptionAnswer subscription)
                 Fill(frame);
                 break;
             case "live":
-                GoLive(frame, told);
+                GoLive(frame, lastCut);
                 break;
             case "diff":
-                Change(frame, told);
+                Change(frame, lastCut);
                 break;
             case "stale":
                 Require(parts.Count == 0, "comes between the parts of a diff", frame);
@@ -116,7 +116,7 @@ public sealed class StrictResult(SubscriptionAnswer subscription)
         }
     }
 
-    /// <summary>The stream has told a cut: it speaks for the rows while they are live.</summary>
+    /// <summary>The stream has reached a cut, which holds for the rows while they are live.</summary>
     public void Pass(ulong cut)
     {
         if (Stage == ResultStage.Live)
@@ -140,12 +140,12 @@ public sealed class StrictResult(SubscriptionAnswer subscription)
         Stage = HasMore(frame) ? ResultStage.Filling : ResultStage.Filled;
     }
 
-    private void GoLive(JsonElement frame, ulong told)
+    private void GoLive(JsonElement frame, ulong lastCut)
     {
         Require(Stage is ResultStage.Filled or ResultStage.Resuming or ResultStage.Stale or ResultStage.Live, $"comes while {Stage}", frame);
         Require(parts.Count == 0, "comes between the parts of a diff", frame);
         var cut = CutOf(frame);
-        Require(cut >= told, $"is below a cut that the stream has told, {Text(told)}", frame);
+        Require(cut >= lastCut, $"is below a cut of the stream, {Text(lastCut)}", frame);
         Require(Cut is null || cut >= Cut, $"is below the cut that the rows are at, {Text(Cut)}", frame);
         if (frame.TryGetProperty("plan", out var plan))
         {
@@ -157,14 +157,14 @@ public sealed class StrictResult(SubscriptionAnswer subscription)
         Stage = ResultStage.Live;
     }
 
-    private void Change(JsonElement frame, ulong told)
+    private void Change(JsonElement frame, ulong lastCut)
     {
         Require(Stage is ResultStage.Live or ResultStage.Resuming or ResultStage.Stale, $"comes while {Stage}", frame);
         var cut = CutOf(frame);
-        // A result that reads the clock changes at a cut that has been told already: nothing but time has passed.
+        // A result that reads the clock changes at the cut that was sent last: only time has passed.
         var readsClock = Subscription.Plan.Reason?.Contains("run again every", StringComparison.Ordinal) == true;
-        Require(Stage != ResultStage.Live || cut > told || (readsClock && cut == told), $"changes what the told cut {Text(told)} has promised", frame);
-        Require(Stage != ResultStage.Stale || cut >= told, $"is below a cut that the stream has told, {Text(told)}", frame);
+        Require(Stage != ResultStage.Live || cut > lastCut || (readsClock && cut == lastCut), $"changes what the cut {Text(lastCut)} has promised", frame);
+        Require(Stage != ResultStage.Stale || cut >= lastCut, $"is below a cut of the stream, {Text(lastCut)}", frame);
         Require(Cut is null || cut > Cut || ((Stage == ResultStage.Stale || readsClock) && cut == Cut), $"is not above the cut that the rows are at, {Text(Cut)}", frame);
         Require(parts.Count == 0 || CutOf(parts[0]) == cut, "has another cut than its first part", frame);
         parts.Add(frame);

@@ -13,8 +13,8 @@ public sealed class StrictStream(bool isOpenStream)
     private bool hasBegun;
     private ulong last;
 
-    /// <summary>The highest cut that a <c>cut</c> frame has told.</summary>
-    public ulong Told { get; private set; }
+    /// <summary>The highest cut of a <c>cut</c> frame.</summary>
+    public ulong LastCut { get; private set; }
 
     public IReadOnlyCollection<StrictResult> Results => results.Values;
 
@@ -24,7 +24,7 @@ public sealed class StrictStream(bool isOpenStream)
         result.Begin(isResuming);
     }
 
-    /// <summary>It is being detached or deleted: what is still on its way is nobody's.</summary>
+    /// <summary>It is being detached or deleted: frames still on their way are ignored.</summary>
     public void Remove(string subscriptionId)
     {
         results.Remove(subscriptionId);
@@ -47,12 +47,12 @@ public sealed class StrictStream(bool isOpenStream)
     private List<StrictResult> Pass(JsonElement frame)
     {
         var cut = StrictResult.CutOf(frame);
-        if (cut < last || cut < Told)
+        if (cut < last || cut < LastCut)
         {
-            throw new ProtocolViolationException($"the cut falls from {StrictResult.Text(Math.Max(last, Told))}: {frame.GetRawText()}");
+            throw new ProtocolViolationException($"the cut falls from {StrictResult.Text(Math.Max(last, LastCut))}: {frame.GetRawText()}");
         }
 
-        Told = last = cut;
+        LastCut = last = cut;
         foreach (var result in results.Values)
         {
             result.Pass(cut);
@@ -70,7 +70,7 @@ public sealed class StrictStream(bool isOpenStream)
 
         if (!frame.TryGetProperty("sub", out var member) || !results.TryGetValue(member.GetString()!, out var result))
         {
-            throw new ProtocolViolationException($"a frame for nobody: {frame.GetRawText()}");
+            throw new ProtocolViolationException($"a frame of no subscription here: {frame.GetRawText()}");
         }
 
         var isReplay = result.Stage == ResultStage.Resuming && frame.GetProperty("type").GetString() == "diff";
@@ -86,7 +86,7 @@ public sealed class StrictStream(bool isOpenStream)
         }
 
         var before = result.Cut;
-        result.Apply(frame, Told);
+        result.Apply(frame, LastCut);
         var speaks = frame.TryGetProperty("cut", out _) && result.Cut is not null
             && (result.Cut != before || frame.GetProperty("type").GetString() == "live");
         return speaks ? [result] : [];

@@ -19,7 +19,7 @@ public sealed record SubscriptionAnswer(
     bool Ordered,
     SubscribedPlan Plan);
 
-/// <summary>How the result is kept live, and why not better.</summary>
+/// <summary>The mode in which the result is kept live, and the reason.</summary>
 public sealed record SubscribedPlan(string Mode, string? Reason);
 
 /// <summary>The server said no; <see cref="Code"/> is the problem's.</summary>
@@ -123,7 +123,7 @@ public sealed class SyncHttpClient : IDisposable
         }
 
         var mayResume = type is "diff" or "live" or "cut" && !frame.TryGetProperty("more", out _);
-        var cut = frame.TryGetProperty("cut", out var told) ? told.GetString() : null;
+        var cut = frame.TryGetProperty("cut", out var text) ? text.GetString() : null;
         var expected = mayResume ? cut : null;
         if (mayResume ? id != expected : id is { Length: > 0 })
         {

@@ -3,7 +3,9 @@ using SyncEngine.Server.Hosting;
 
 namespace SyncEngine.IntegrationTests.Client;
 
-/// <summary>A server on a port of its own, over one database, started as its program starts it and reached only through its doors.</summary>
+/// <summary>
+/// A server on a port of its own, over one database. It is started as its program starts it, and used only through its endpoints.
+/// </summary>
 public sealed class SyncServer : IAsyncDisposable
 {
     private readonly CancellationTokenSource stopping = new();

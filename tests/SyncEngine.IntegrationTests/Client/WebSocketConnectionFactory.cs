@@ -25,7 +25,7 @@ sealed class WebSocketConnectionFactory(string? token) : IConnectionFactory
         return connection = new WebSocketConnection(socket);
     }
 
-    /// <summary>Breaks the line as a lost network does: no farewell.</summary>
+    /// <summary>Breaks the connection as a lost network does: no close frame is sent.</summary>
     public void Break() => connection?.Socket.Abort();
 
     private sealed class WebSocketConnection : DefaultConnectionContext

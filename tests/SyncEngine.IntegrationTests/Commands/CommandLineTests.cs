@@ -56,7 +56,7 @@ public sealed class CommandLineTests(PostgresFixture postgres) : IAsyncLifetime
     [InlineData("check")]
     [InlineData("setup")]
     [InlineData("uninstall")]
-    public async Task What_goes_wrong_is_one_line_that_says_what_to_do(string command)
+    public async Task A_failure_is_one_line_with_its_correction(string command)
     {
         var address = database.Address;
         await FailsAsync(
@@ -151,7 +151,7 @@ public sealed class CommandLineTests(PostgresFixture postgres) : IAsyncLifetime
             INSERT INTO sync.dead_letters (source, target, payload, code, error)
             VALUES ('"public"."events"', 'ably:c', '{"mutation_id": "m", "channel": "c", "name": "n"}', '40009', 'too long')
             """);
-        await FailsAsync("say which dead letters to put back", ["replay-dead-letters", .. outbox]);
+        await FailsAsync("name the dead letters to put back", ["replay-dead-letters", .. outbox]);
         await FailsAsync("no outbox is configured", "replay-dead-letters", "--all", "--database", database.Url);
         Assert.Equal(0, await RunAsync(["replay-dead-letters", "--id", "1", "--channel", "other", .. outbox]));
         Assert.Equal("note    no dead letter of \"public\".\"events\" has id 1 and channel \"other\"", output.ToString().Trim());

@@ -5,10 +5,10 @@ using Xunit;
 
 namespace SyncEngine.IntegrationTests.Contract;
 
-/// <summary>Queries and parameters that nobody should send; each gets the error that says so.</summary>
+/// <summary>Queries and parameters that are wrong; each gets the error that says so.</summary>
 public sealed class BadQueryTests(BadInputEngine shared) : IClassFixture<BadInputEngine>, IAsyncLifetime
 {
-    /// <summary>Which codes are fair, for a query as given with parameters as given.</summary>
+    /// <summary>The codes allowed for a query with its parameters.</summary>
     public static TheoryData<string, string, string> Queries()
     {
         TheoryData<string, string, string> data = [];
@@ -165,7 +165,7 @@ public sealed class BadQueryTests(BadInputEngine shared) : IClassFixture<BadInpu
             var code = answer.Code;
             if (answer.Status == HttpStatusCode.Created)
             {
-                // What fails in the data is told on the stream.
+                // A failure in the data comes on the stream.
                 await using var watch = await shared.Engine.StreamAsync(Engine.Read(answer), token: shared.Mallory);
                 await watch.UntilAsync(() => watch.Result.Code is not null || watch.Result.Stage == ResultStage.Live || watch.HasEnded, "an answer", mayEnd: true);
                 code = watch.Result.Code;

@@ -142,7 +142,7 @@ public sealed class LimitTests(PostgresFixture postgres)
         return double.Parse(metrics.Split('\n').First(line => line.StartsWith("sync_streams ", StringComparison.Ordinal)).Split(' ')[1]);
     }
 
-    /// <summary>What comes of a query, at once or, when it is accepted, on its stream.</summary>
+    /// <summary>The outcome of a query: at once or, when it is accepted, on its stream.</summary>
     private static async Task<string> OutcomeAsync(Engine engine, string query)
     {
         var answer = await engine.PostQueryAsync(query);
@@ -165,12 +165,12 @@ sealed class RawClient : IDisposable
     private static readonly TimeSpan timeout = TimeSpan.FromSeconds(60);
 
     private readonly Socket socket = new(SocketType.Stream, ProtocolType.Tcp) { ReceiveBufferSize = 4096, NoDelay = true };
-    private readonly CancellationTokenSource giveUp = new(timeout, TimeProvider.System);
+    private readonly CancellationTokenSource deadline = new(timeout, TimeProvider.System);
 
     public static async Task<RawClient> ConnectAsync(Uri server)
     {
         var client = new RawClient();
-        await client.socket.ConnectAsync(server.Host, server.Port, client.giveUp.Token);
+        await client.socket.ConnectAsync(server.Host, server.Port, client.deadline.Token);
         return client;
     }
 
@@ -180,7 +180,7 @@ sealed class RawClient : IDisposable
     {
         for (var sent = 0; sent < bytes.Length;)
         {
-            sent += await socket.SendAsync(bytes.AsMemory(sent), giveUp.Token);
+            sent += await socket.SendAsync(bytes.AsMemory(sent), deadline.Token);
         }
     }
 
@@ -214,7 +214,7 @@ sealed class RawClient : IDisposable
     public async Task<byte[]> ReadAsync(int most)
     {
         var bytes = new byte[most];
-        return bytes[..await socket.ReceiveAsync(bytes, giveUp.Token)];
+        return bytes[..await socket.ReceiveAsync(bytes, deadline.Token)];
     }
 
     /// <summary>Everything until the server closes or cuts the line.</summary>
@@ -239,6 +239,6 @@ sealed class RawClient : IDisposable
     public void Dispose()
     {
         socket.Dispose();
-        giveUp.Dispose();
+        deadline.Dispose();
     }
 }

@@ -105,7 +105,7 @@ public sealed class OutboxServerTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Over_a_database_that_cannot_stream_the_hub_tells_channels_and_refuses_the_rest()
+    public async Task Over_a_database_that_cannot_stream_the_hub_serves_channels_and_refuses_the_rest()
     {
         var role = $"{database.Name}_hub";
         await database.ExecuteAsync(
@@ -189,7 +189,7 @@ public sealed class OutboxServerTests(PostgresFixture postgres) : IAsyncLifetime
     [InlineData("ably:\n  apiKye: secret", "ably.apiKye in ")]
     [InlineData("poll:\n  fixedRate: perhaps", "poll.fixedRate in ")]
     [InlineData("ably:\n  apiKey: \"secret", " is not YAML: ")]
-    public async Task What_cannot_be_read_ends_the_start_in_one_line_with_nothing_made(string yaml, string expected)
+    public async Task A_value_that_cannot_be_read_ends_the_start_in_one_line_and_nothing_is_created(string yaml, string expected)
     {
         await File.WriteAllTextAsync(file, yaml, TestContext.Current.CancellationToken);
         await using var server = ServerProcess.Start(

@@ -7,11 +7,11 @@ using Xunit;
 
 namespace SyncEngine.IntegrationTests.Contract;
 
-/// <summary>How the server starts, does not start, and ends, as a process.</summary>
+/// <summary>The start, the refused start and the end of the server as a process.</summary>
 public sealed class ProcessTests(PostgresFixture postgres)
 {
     [Fact]
-    public async Task SIGTERM_tells_the_streams_and_ends_with_zero()
+    public async Task SIGTERM_ends_the_streams_with_an_error_and_the_process_with_zero()
     {
         await using var database = await postgres.CreateDatabaseAsync();
         await database.ExecuteAsync("CREATE TABLE t (id int4 PRIMARY KEY)");
@@ -88,6 +88,26 @@ public sealed class ProcessTests(PostgresFixture postgres)
     [InlineData("SyncEngine:Replication:SlotName", "Not A Slot")]
     public async Task An_option_that_makes_no_sense_is_one_line_that_names_it(string key, string value) =>
         await FailsAsync(key, "--SyncEngine:Database:Url=" + postgres.Server.ConnectionString, $"--{key}={value}");
+
+    [Theory]
+    [InlineData("SyncEngine:Authentication:Secret", "short")]
+    [InlineData("SyncEngine:Cors:Origins", "not an origin")]
+    [InlineData("SyncEngine:Otlp:Endpoint", "not a URL")]
+    [InlineData("SyncEngine:Queries:Named:empty:Sql", "")]
+    public async Task A_wrong_option_ends_the_start_before_anything_is_created(string key, string value)
+    {
+        var folder = Directory.CreateTempSubdirectory("syncengine-options-");
+        try
+        {
+            var data = Path.Combine(folder.FullName, "data");
+            await FailsAsync(key[..key.LastIndexOf(':')], $"--SyncEngine:Embedded:DataFolder={data}", $"--{key}={value}");
+            Assert.False(Directory.Exists(data));
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
 
     [Fact]
     public async Task A_role_that_may_not_replicate_is_one_line()

@@ -4,7 +4,7 @@ using Xunit;
 
 namespace SyncEngine.IntegrationTests.Contract;
 
-/// <summary>What a subscription tells when the database changes under it.</summary>
+/// <summary>The frames of a subscription while the schema changes.</summary>
 public sealed class SchemaChangeTests(SchemaChangeEngine shared) : IClassFixture<SchemaChangeEngine>
 {
     private readonly Engine engine = shared.Engine;
@@ -54,7 +54,7 @@ public sealed class SchemaChangeTests(SchemaChangeEngine shared) : IClassFixture
     [InlineData("ALTER TABLE {0} RENAME COLUMN note TO remark")]
     [InlineData("ALTER TABLE {0} DROP COLUMN note")]
     [InlineData("ALTER TABLE {0} SET SCHEMA elsewhere")]
-    public async Task What_the_query_names_is_gone_and_the_subscription_ends(string change)
+    public async Task A_dropped_relation_of_the_query_ends_the_subscription(string change)
     {
         await using var incremental = await engine.WatchAsync($"SELECT id, note FROM {table}");
         await using var requery = await engine.WatchAsync($"SELECT count(DISTINCT note) FROM {table}");
@@ -141,7 +141,7 @@ public sealed class SchemaChangeTests(SchemaChangeEngine shared) : IClassFixture
         var answer = await engine.PostQueryAsync($"SELECT id, 100 / n AS share FROM {table}");
         if (answer.Status == HttpStatusCode.Created)
         {
-            // Also fair: accepted, and told on the stream.
+            // Also allowed: accepted, and refused on the stream.
             await using var watch = await engine.StreamAsync(Engine.Read(answer));
             await watch.UntilAsync(() => watch.Result.Code == "query_failed", "query_failed", mayEnd: true);
             return;

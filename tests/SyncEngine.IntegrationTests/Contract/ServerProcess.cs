@@ -9,7 +9,7 @@ namespace SyncEngine.IntegrationTests.Contract;
 sealed class ServerProcess : IAsyncDisposable
 {
     private const string Announcement = "SyncEngine is listening on ";
-    private static readonly TimeSpan patience = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan timeout = TimeSpan.FromSeconds(90);
 
     private readonly Process process;
     private readonly StringBuilder output = new();
@@ -67,12 +67,12 @@ sealed class ServerProcess : IAsyncDisposable
     public static async Task<(ServerProcess Server, Uri Address)> RunAsync(ServerProcess server)
     {
         var address = await server.ListeningAsync();
-        using var giveUp = new CancellationTokenSource(patience, TimeProvider.System);
+        using var deadline = new CancellationTokenSource(timeout, TimeProvider.System);
         using var http = new HttpClient { BaseAddress = address };
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(50), TimeProvider.System);
-        while (await timer.WaitForNextTickAsync(giveUp.Token))
+        while (await timer.WaitForNextTickAsync(deadline.Token))
         {
-            using var ready = await http.GetAsync("/health/ready", giveUp.Token);
+            using var ready = await http.GetAsync("/health/ready", deadline.Token);
             if (ready.IsSuccessStatusCode)
             {
                 break;
@@ -85,8 +85,8 @@ sealed class ServerProcess : IAsyncDisposable
     /// <summary>Waits until it listens, ready or not.</summary>
     public async Task<Uri> ListeningAsync()
     {
-        using var giveUp = new CancellationTokenSource(patience, TimeProvider.System);
-        var ended = process.WaitForExitAsync(giveUp.Token);
+        using var deadline = new CancellationTokenSource(timeout, TimeProvider.System);
+        var ended = process.WaitForExitAsync(deadline.Token);
         if (await Task.WhenAny(address.Task, ended) == ended)
         {
             Assert.Fail($"the server did not start:\n{Output}\n{Error}");
@@ -100,8 +100,8 @@ sealed class ServerProcess : IAsyncDisposable
 
     public async Task<int> ExitCodeAsync()
     {
-        using var giveUp = new CancellationTokenSource(patience, TimeProvider.System);
-        await process.WaitForExitAsync(giveUp.Token);
+        using var deadline = new CancellationTokenSource(timeout, TimeProvider.System);
+        await process.WaitForExitAsync(deadline.Token);
         return process.ExitCode;
     }
 

@@ -73,7 +73,7 @@ public sealed class StreamTests(StreamEngine shared) : IClassFixture<StreamEngin
     }
 
     [Fact]
-    public async Task A_diff_tells_its_transaction_and_lists_each_key_once()
+    public async Task A_diff_names_its_transaction_and_lists_each_key_once()
     {
         await using var watch = await engine.WatchAsync($"SELECT id, note FROM {table}");
         await engine.ExecuteAsync($"INSERT INTO {table} VALUES (1, 'one'), (2, 'two'), (3, 'three')");
@@ -173,7 +173,7 @@ public sealed class StreamTests(StreamEngine shared) : IClassFixture<StreamEngin
     [Theory]
     [InlineData("COMMIT")]
     [InlineData("ROLLBACK")]
-    public async Task Await_tells_a_rejection_even_of_a_transaction_that_is_rolled_back(string end)
+    public async Task Await_reports_a_rejection_even_of_a_transaction_that_is_rolled_back(string end)
     {
         await using var hub = await SyncHubClient.ConnectAsync(engine.Address);
         var id = Guid.NewGuid().ToString();
@@ -209,7 +209,7 @@ public sealed class StreamTests(StreamEngine shared) : IClassFixture<StreamEngin
     [InlineData("sync.reject", "{\"id\": \"\\\\ud800\"}")]
     [InlineData("sync.ddl", "\\xff")]
     [InlineData("sync.nothing", "x")]
-    public async Task A_message_in_the_log_that_is_none_of_ours_harms_nobody(string prefix, string content)
+    public async Task A_message_in_the_log_of_another_application_is_harmless(string prefix, string content)
     {
         await using var watch = await engine.WatchAsync($"SELECT id FROM {table}");
         foreach (var transactional in (string[])["true", "false"])

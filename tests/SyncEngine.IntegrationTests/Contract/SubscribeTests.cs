@@ -163,7 +163,7 @@ public sealed class SubscribeTests(SubscribeEngine shared) : IClassFixture<Subsc
     }
 
     [Fact]
-    public async Task Explain_tells_the_plan_in_full()
+    public async Task Explain_returns_the_whole_plan()
     {
         var answer = await engine.PostAsync("/explain", """{"query": "SELECT id, body FROM messages WHERE room_id = $1", "params": [42]}""");
 
@@ -254,7 +254,7 @@ public sealed class SubscribeTests(SubscribeEngine shared) : IClassFixture<Subsc
     }
 
     [Fact]
-    public async Task A_socket_at_subscribe_is_told_what_is_wrong_with_its_query()
+    public async Task A_socket_at_subscribe_gets_the_error_of_its_query()
     {
         await using var socket = await TextSocket.ConnectAsync(engine.Address, "/subscribe");
         await socket.SendAsync("""{"query": "SELECT * FROM nowhere"}""");
@@ -281,7 +281,7 @@ public sealed class SubscribeOptionTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task A_subscription_that_nobody_streams_is_dropped()
+    public async Task A_subscription_that_no_client_streams_is_dropped()
     {
         await using var engine = await Engine.StartAsync(postgres, "CREATE TABLE t (id int4 PRIMARY KEY)", "--SyncEngine:Subscriptions:Unattended=00:00:01");
         var left = await engine.SubscribeAsync("SELECT id FROM t");

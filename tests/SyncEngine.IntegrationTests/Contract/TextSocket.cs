@@ -8,7 +8,7 @@ namespace SyncEngine.IntegrationTests.Contract;
 sealed class TextSocket : IAsyncDisposable
 {
     private readonly ClientWebSocket socket = new();
-    private readonly CancellationTokenSource giveUp = new(TimeSpan.FromSeconds(60), TimeProvider.System);
+    private readonly CancellationTokenSource deadline = new(TimeSpan.FromSeconds(60), TimeProvider.System);
 
     public static async Task<TextSocket> ConnectAsync(Uri server, string path, string? token = null)
     {
@@ -18,13 +18,13 @@ sealed class TextSocket : IAsyncDisposable
             text.socket.Options.SetRequestHeader("Authorization", "Bearer " + token);
         }
 
-        await text.socket.ConnectAsync(new UriBuilder(new Uri(server, path)) { Scheme = "ws" }.Uri, text.giveUp.Token);
+        await text.socket.ConnectAsync(new UriBuilder(new Uri(server, path)) { Scheme = "ws" }.Uri, text.deadline.Token);
         return text;
     }
 
     public Task SendAsync(string message) => SendAsync(Encoding.UTF8.GetBytes(message), WebSocketMessageType.Text);
 
-    public async Task SendAsync(byte[] message, WebSocketMessageType type) => await socket.SendAsync(message, type, endOfMessage: true, giveUp.Token);
+    public async Task SendAsync(byte[] message, WebSocketMessageType type) => await socket.SendAsync(message, type, endOfMessage: true, deadline.Token);
 
     public async Task<JsonElement> ReceiveAsync() => JsonElement.Parse(await ReceiveTextAsync() ?? throw new InvalidOperationException($"the socket has been closed: {socket.CloseStatus} {socket.CloseStatusDescription}"));
 
@@ -35,7 +35,7 @@ sealed class TextSocket : IAsyncDisposable
         var buffer = new byte[16 * 1024];
         while (true)
         {
-            var received = await socket.ReceiveAsync(buffer.AsMemory(), giveUp.Token);
+            var received = await socket.ReceiveAsync(buffer.AsMemory(), deadline.Token);
             if (received.MessageType == WebSocketMessageType.Close)
             {
                 return null;
@@ -49,7 +49,7 @@ sealed class TextSocket : IAsyncDisposable
         }
     }
 
-    /// <summary>Whether the server closes, in order or by cutting the line, rather than saying anything more.</summary>
+    /// <summary>True when the server closes, with or without a close frame, and sends nothing before.</summary>
     public async Task<bool> IsClosedAsync()
     {
         try
@@ -66,7 +66,7 @@ sealed class TextSocket : IAsyncDisposable
     {
         socket.Abort();
         socket.Dispose();
-        giveUp.Dispose();
+        deadline.Dispose();
         return ValueTask.CompletedTask;
     }
 }

@@ -64,7 +64,9 @@ public sealed class ValueTests(PostgresFixture postgres)
         ("pair[]", ["ARRAY[ROW(1, 'x')::pair, NULL]"]),
     ];
 
-    /// <summary>What the contract makes a string of, elements of arrays included; written out rather than asked of the engine.</summary>
+    /// <summary>
+    /// The types that the contract writes as strings, elements of arrays included; written out rather than taken from the engine.
+    /// </summary>
     private static readonly string[] exact = ["int8", "numeric", "numeric(12,2)", "int8[]", "numeric[]", "cents", "cents[]", "big"];
 
     private const string Types =
@@ -85,7 +87,7 @@ public sealed class ValueTests(PostgresFixture postgres)
         var rows = Enumerable.Range(0, corpus.Max(entry => entry.Values.Length))
             .Select(row => $"({row}, {string.Join(", ", columns.Select(column => row < column.Values.Length ? $"{column.Values[row]}::{column.Type}" : "NULL"))})");
         await using var engine = await Engine.StartAsync(postgres, $"{Types} CREATE TABLE v (id int4 PRIMARY KEY, {string.Join(", ", columns.Select(column => $"{column.Name} {column.Type}"))})");
-        // json and point know no "=", so their table needs a way to tell rows apart: the key.
+        // json and point know no "=", so their table needs a key that distinguishes rows.
         await using var followed = await engine.WatchAsync("SELECT * FROM v");
         await engine.ExecuteAsync($"INSERT INTO v VALUES {string.Join(", ", rows)}");
         await followed.UntilAsync(() => followed.Result.Count == rows.Count(), "all rows");

@@ -5,12 +5,12 @@ using Xunit;
 namespace SyncEngine.IntegrationTests.Contract;
 
 /// <summary>
-/// Somebody who reads a stream: keeps its frames, applies them by the letter of the contract, and lets a test wait for what they say.
+/// The reader of a stream: keeps its frames, applies them strictly by the contract, and lets a test wait for them.
 /// A frame that the contract rules out ends the stream, and every later wait fails with it.
 /// </summary>
 public sealed class Watch : IAsyncDisposable
 {
-    private static readonly TimeSpan patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan timeout = TimeSpan.FromSeconds(60);
 
     private readonly CancellationTokenSource leaving = new();
     private readonly Lock access = new(); // the pump writes what tests read
@@ -85,7 +85,7 @@ public sealed class Watch : IAsyncDisposable
     /// <summary>Frames of these types among all there were.</summary>
     public IEnumerable<JsonElement> OfType(string type) => Frames.Where(frame => Type(frame) == type);
 
-    /// <summary>What ended the stream; null when it ended as it should.</summary>
+    /// <summary>The failure that ended the stream; null when it ended as it should.</summary>
     public Exception? Failure { get; private set; }
 
     public bool HasEnded { get; private set; }
@@ -119,7 +119,7 @@ public sealed class Watch : IAsyncDisposable
         $"the rows {string.Join(" ", rows)}");
 
     /// <summary>Until the stream speaks for a position.</summary>
-    public Task PassAsync(ulong position) => UntilAsync(() => Math.Max(stream.Told, Result?.Cut ?? 0) >= position, $"cut {StrictResult.Text(position)}");
+    public Task PassAsync(ulong position) => UntilAsync(() => Math.Max(stream.LastCut, Result?.Cut ?? 0) >= position, $"cut {StrictResult.Text(position)}");
 
     /// <summary>The first frame of a type after a number of frames.</summary>
     public async Task<JsonElement> FrameAsync(string type, int after = 0, string? code = null)
@@ -139,7 +139,7 @@ public sealed class Watch : IAsyncDisposable
 
     public async Task UntilAsync(Func<bool> holds, string what, bool mayEnd = false)
     {
-        using var giveUp = new CancellationTokenSource(patience, TimeProvider.System);
+        using var deadline = new CancellationTokenSource(timeout, TimeProvider.System);
         while (true)
         {
             Task next;
@@ -156,7 +156,7 @@ public sealed class Watch : IAsyncDisposable
 
             try
             {
-                await next.WaitAsync(giveUp.Token);
+                await next.WaitAsync(deadline.Token);
             }
             catch (OperationCanceledException)
             {

@@ -90,7 +90,7 @@ public sealed class EmbeddedPostgresTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_was_dropped_from_the_demo_does_not_come_back()
+    public async Task Dropped_demo_tables_do_not_come_back()
     {
         await using (var first = await StartAsync(Options() with { Demo = true }))
         {
@@ -161,7 +161,7 @@ public sealed class EmbeddedPostgresTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_stale_process_id_that_belongs_to_somebody_else_by_now_does_not_matter()
+    public async Task A_stale_process_id_that_belongs_to_another_process_by_now_does_not_matter()
     {
         await (await StartAsync()).StopAsync(limit.Token);
         var data = Path.Combine(folder, "data");
@@ -183,7 +183,7 @@ public sealed class EmbeddedPostgresTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Another_port_is_taken_when_the_last_one_is_in_use_and_a_chosen_one_in_use_is_told()
+    public async Task Another_port_is_taken_when_the_last_one_is_in_use_and_a_chosen_one_in_use_is_reported()
     {
         var first = await StartAsync();
         var port = first.Port;
@@ -200,7 +200,7 @@ public sealed class EmbeddedPostgresTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Mistakes_in_the_options_are_told_in_one_line()
+    public async Task Mistakes_in_the_options_are_reported_in_one_line()
     {
         var missing = await Assert.ThrowsAsync<OperatorException>(() => StartAsync(Options() with { Binaries = "/nowhere" }));
         Assert.Contains("SyncEngine:Embedded:Binaries", missing.Message, StringComparison.Ordinal);

@@ -5,7 +5,8 @@ using NpgsqlTypes;
 namespace SyncEngine.IntegrationTests.Oracle;
 
 /// <summary>
-/// In which order transactions committed and where each one's commit record ends, as a second logical slot tells by Postgres' own test decoder.
+/// The order in which transactions committed, and where each one's commit record ends. Source: a second logical slot with PostgreSQL's
+/// test_decoding.
 /// </summary>
 sealed class CommitOrder : IAsyncDisposable
 {
@@ -13,7 +14,7 @@ sealed class CommitOrder : IAsyncDisposable
 
     private CommitOrder(NpgsqlConnection connection) => this.connection = connection;
 
-    /// <summary>Begins to listen; every later commit will be told.</summary>
+    /// <summary>Begins to listen; every later commit is recorded.</summary>
     public static async Task<CommitOrder> BeginAsync(TestDatabase database)
     {
         var connection = await QueryOracle.ConnectAsync(database);

@@ -13,7 +13,7 @@ namespace SyncEngine.IntegrationTests.Oracle;
 [Trait("Category", "Oracle")]
 public sealed class LongForkTests : IAsyncLifetime
 {
-    private static readonly TimeSpan patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan timeout = TimeSpan.FromSeconds(30);
     private static readonly Query incremental = new("SELECT id, body FROM fork WHERE body <> $1", [("none", "text")]);
     private static readonly Query requery = new("SELECT body, count(*) FROM fork GROUP BY body", []);
 
@@ -36,7 +36,7 @@ public sealed class LongForkTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Nobody_sees_a_later_commit_without_an_earlier_one_that_is_not_visible_yet()
+    public async Task No_client_sees_a_later_commit_without_an_earlier_one_that_is_not_visible_yet()
     {
         var cancellationToken = TestContext.Current.CancellationToken;
         await using var server = await SyncServer.StartAsync(database);
@@ -79,7 +79,7 @@ public sealed class LongForkTests : IAsyncLifetime
             await ReachAsync(client, commits[^1].End);
         }
 
-        // What the commits say in their order, whoever saw what when.
+        // The rows of the commits in their order, independent of what each client saw.
         string[][] states =
         [
             ["1 before"],
@@ -125,7 +125,7 @@ public sealed class LongForkTests : IAsyncLifetime
         {
             while (!client.HasReached(cut, fails ?? (_ => false)))
             {
-                Assert.True(await changed.WaitAsync(patience, cancellationToken), $"{client.Plan}: {client.Describe()}\n{string.Join('\n', client.Log)}");
+                Assert.True(await changed.WaitAsync(timeout, cancellationToken), $"{client.Plan}: {client.Describe()}\n{string.Join('\n', client.Log)}");
             }
 
             Assert.Null(client.Failure);

@@ -5,7 +5,7 @@ using SyncEngine.IntegrationTests.Client;
 
 namespace SyncEngine.IntegrationTests.Oracle;
 
-/// <summary>What a client's rows were when a frame had spoken for them.</summary>
+/// <summary>A client's rows at the cut of a frame.</summary>
 /// <param name="Mode">The tier that kept the result.</param>
 sealed record Checkpoint(int Query, ulong Cut, string[] Rows, string Mode);
 
@@ -27,7 +27,7 @@ sealed class OracleClient(Scenario scenario, ClientPlan plan, Uri server, Action
 
     public ClientPlan Plan { get; } = plan;
 
-    /// <summary>What went wrong, in its own words; null while nothing has.</summary>
+    /// <summary>The failure as a text; null while there is none.</summary>
     public string? Failure { get; private set; }
 
     public bool IsConnected => stream is not null;
@@ -116,7 +116,7 @@ sealed class OracleClient(Scenario scenario, ClientPlan plan, Uri server, Action
         }
     }
 
-    /// <summary>Whether every result is live at the cut or later; where the query is known to fail, whether it is shown as stale.</summary>
+    /// <summary>True when every result is live at the cut or later, or shown as stale where the query is known to fail.</summary>
     public bool HasReached(ulong cut, Func<int, bool?> fails)
     {
         lock (gate)
@@ -130,7 +130,7 @@ sealed class OracleClient(Scenario scenario, ClientPlan plan, Uri server, Action
         }
     }
 
-    /// <summary>Where every result stands, for a report.</summary>
+    /// <summary>The state of every result, for a report.</summary>
     public string Describe()
     {
         lock (gate)
@@ -145,7 +145,7 @@ sealed class OracleClient(Scenario scenario, ClientPlan plan, Uri server, Action
         http.Dispose();
     }
 
-    /// <remarks>"Back off" is an answer that a client has to live with: looking at a query may lose a deadlock against a TRUNCATE.</remarks>
+    /// <remarks>A code of the class "back off" is legal: planning a query may lose a deadlock against a TRUNCATE.</remarks>
     private async Task<SubscriptionAnswer> SubscribeAsync(int query, CancellationToken cancellationToken)
     {
         for (var attempt = 1; ; attempt++)

@@ -4,7 +4,8 @@ using Xunit;
 namespace SyncEngine.IntegrationTests.Oracle;
 
 /// <summary>
-/// After every cut a client's rows are what Postgres answers at that cut: generated tables, queries, transactions and clients, compared with PostgreSQL itself.
+/// After every cut a client's rows are what PostgreSQL answers at that cut: generated tables, queries, transactions and clients, compared
+/// with PostgreSQL itself.
 /// </summary>
 /// <remarks>
 /// <c>ORACLE_MINUTES</c> (default 2) says how long, <c>ORACLE_SEED</c> with which seed to begin (default 1), <c>SYNC_TEST_POSTGRES</c> on which server.
@@ -17,7 +18,8 @@ public sealed class OracleTests(PostgresFixture postgres, ITestOutputHelper outp
     private static readonly TimeSpan shrinkingTime = TimeSpan.FromMinutes(3);
 
     /// <summary>
-    /// 2: a cut told between the transactions of a requery's diff, and below one that a replay had passed. 11: a TRUNCATE that ended subscriptions
+    /// 2: a cut sent between the transactions of a requery's diff, and below one that a replay had passed. 11: a TRUNCATE that ended
+    /// subscriptions
     /// with an enum among their parameters.
     /// </summary>
     private static readonly int[] regressions = [2, 11];
@@ -72,7 +74,7 @@ public sealed class OracleTests(PostgresFixture postgres, ITestOutputHelper outp
         if (outcome.Failure is { } failure)
         {
             var found = Report($"seed {seed}, {writers} writer(s), size {size}", failure, null);
-            // Told before it is made smaller: whoever does not wait for that still has it.
+            // Printed before the case is made smaller, in case the run is ended meanwhile.
             output.WriteLine(found);
             var (smallest, still) = await new Shrinker(postgres, shrinkingTime).ShrinkAsync(scenario, failure, cancellationToken);
             Assert.Fail(found + Report("the smallest case that still fails", still, smallest));

@@ -279,7 +279,7 @@ sealed class QueryGenerator(Random random, ImmutableArray<Table> tables, Immutab
         };
     }
 
-    /// <summary>Decides between any two rows that can be told apart by their text.</summary>
+    /// <summary>Decides between any two rows that differ in their text.</summary>
     private static string TotalOrder(Table table) => table.HasKey && table.Shape != TableShape.Inherited
         ? string.Join(", ", table.Key.Select(column => column.Name))
         : string.Join(", ", table.Columns.Select(column => $"{column.Name}::text"));

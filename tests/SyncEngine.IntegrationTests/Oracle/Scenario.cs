@@ -57,7 +57,7 @@ sealed record Scenario(
 /// <param name="Parameters">The value as text, null for NULL, and the type that the context gives it.</param>
 sealed record Query(string Text, ImmutableArray<(string? Value, string Type)> Parameters)
 {
-    /// <summary>The same query with its parameters written out, for Postgres.</summary>
+    /// <summary>The same query with its parameters written out, for PostgreSQL.</summary>
     public string LiteralText
     {
         get
@@ -80,7 +80,7 @@ sealed record Query(string Text, ImmutableArray<(string? Value, string Type)> Pa
 /// <param name="IsRolledBack">It ends with ROLLBACK.</param>
 sealed record Transaction(ImmutableArray<Statement> Statements, bool IsRolledBack)
 {
-    /// <summary>Whole tables first, then single keys; everyone takes them in the same order, so nobody waits in a circle.</summary>
+    /// <summary>Whole tables first, then single keys; everyone takes them in the same order, so there is no deadlock.</summary>
     public IEnumerable<string> LockSql()
     {
         var locks = Statements.SelectMany(statement => statement.Locks).Distinct().ToList();
@@ -123,7 +123,7 @@ enum ClientKind
     Events,
 }
 
-/// <summary>What one client does when. Times count transactions.</summary>
+/// <summary>One client's actions with their times. Times count transactions.</summary>
 /// <param name="JoinAt">Zero is before any change.</param>
 /// <param name="LeaveAt">It loses its line here; null for never.</param>
 /// <param name="ReturnAt">It comes back with its cuts here; null for never.</param>

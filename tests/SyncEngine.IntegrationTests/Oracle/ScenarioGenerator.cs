@@ -17,7 +17,7 @@ static class ScenarioGenerator
         ImmutableArray<Transaction> transactions = [.. Enumerable.Range(0, 10 + (size * 10)).Select(_ => writing.Next())];
         ImmutableArray<ClientPlan> clients =
         [
-            // Every query has somebody who is there from the beginning.
+            // Every query has a client that is connected from the beginning.
             .. queries.Index().GroupBy(query => query.Index % Math.Max(1, queries.Length / 4)).Select(group => new ClientPlan(ClientKind.OpenStream, [.. group.Select(query => query.Index)], 0, null, null, false)),
             .. Enumerable.Range(0, 4 + (size * 3)).Select(_ => Client(random, queries.Length, transactions.Length)),
         ];

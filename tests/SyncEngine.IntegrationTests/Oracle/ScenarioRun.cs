@@ -4,12 +4,12 @@ using SyncEngine.IntegrationTests.Client;
 
 namespace SyncEngine.IntegrationTests.Oracle;
 
-/// <summary>What a run found.</summary>
+/// <summary>The findings of a run.</summary>
 /// <param name="Points">Comparisons made, (query × cut), by tier.</param>
 /// <param name="Failure">The first thing that was wrong; null for nothing.</param>
 sealed record Outcome(IReadOnlyDictionary<string, int> Points, int Commits, Failure? Failure);
 
-/// <summary>Something that was wrong, with what is needed to look at it.</summary>
+/// <summary>A failure, with the facts that are needed to analyse it.</summary>
 /// <param name="Query">The query concerned, where it is one's.</param>
 /// <param name="Commits">The commits in their order.</param>
 sealed record Failure(string What, ClientPlan? Client, int? Query, IReadOnlyList<string> ClientLog, IReadOnlyList<string> Commits)
@@ -17,7 +17,7 @@ sealed record Failure(string What, ClientPlan? Client, int? Query, IReadOnlyList
     /// <summary>The cut at which it was seen, where it was at one.</summary>
     public ulong? Cut { get; init; }
 
-    /// <summary>What happened, with the commits and the frames about the cut.</summary>
+    /// <summary>The failure, with the commits and the frames about the cut.</summary>
     public override string ToString()
     {
         var near = Cut is null ? Commits : [.. Commits.Where(commit => Distance(commit) < 4096)];
@@ -35,11 +35,11 @@ sealed record Failure(string What, ClientPlan? Client, int? Query, IReadOnlyList
 
 /// <summary>
 /// Runs one scenario on a fresh database and a fresh server: clients live through the transactions, and what they held at every cut is compared with
-/// what Postgres answers at that cut.
+/// what PostgreSQL answers at that cut.
 /// </summary>
 sealed class ScenarioRun(Scenario scenario, PostgresFixture postgres)
 {
-    private static readonly TimeSpan patience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan cutTimeout = TimeSpan.FromSeconds(20);
 
     private readonly QueryOracle oracle = new();
     private readonly Channel<bool> signal = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
@@ -118,7 +118,9 @@ sealed class ScenarioRun(Scenario scenario, PostgresFixture postgres)
         return truth;
     }
 
-    /// <summary>Several writers at once; what committed is replayed elsewhere, one after the other in commit order, and there Postgres is asked.</summary>
+    /// <summary>
+    /// Several writers at once; what committed is replayed elsewhere, one after the other in commit order, and there PostgreSQL is asked.
+    /// </summary>
     private async Task<Truth> RunConcurrentlyAsync(TestDatabase database, TestDatabase replica, CommitOrder order, Answer[] before, CancellationToken cancellationToken)
     {
         var next = -1;
@@ -203,10 +205,12 @@ sealed class ScenarioRun(Scenario scenario, PostgresFixture postgres)
         }
     }
 
-    /// <summary>Waits until every connected client has been told a cut, or has failed. Without it in time, the verdict says who was missing.</summary>
+    /// <summary>
+    /// Waits until every connected client has got a cut, or has failed. At the timeout the verdict names the clients without it.
+    /// </summary>
     private async Task<bool> ReachAsync(ulong cut, Func<int, bool?> fails, CancellationToken cancellationToken)
     {
-        using var timeout = new CancellationTokenSource(patience, TimeProvider.System);
+        using var timeout = new CancellationTokenSource(cutTimeout, TimeProvider.System);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         try
         {
@@ -237,7 +241,7 @@ sealed class ScenarioRun(Scenario scenario, PostgresFixture postgres)
                 points[checkpoint.Mode] = points.GetValueOrDefault(checkpoint.Mode) + 1;
                 var expected = truth.At(checkpoint.Cut, checkpoint.Query);
                 var what = expected.Fails
-                    ? $"the query fails in Postgres ({expected.SqlState}) where the client was told that its rows are right"
+                    ? $"the query fails in PostgreSQL ({expected.SqlState}) while the client has rows at that cut"
                     : await oracle.DifferenceAsync(asking, scenario.Queries[checkpoint.Query], expected.Rows, checkpoint.Rows);
                 if (what is not null)
                 {
@@ -250,13 +254,13 @@ sealed class ScenarioRun(Scenario scenario, PostgresFixture postgres)
 
         if (clients.Find(client => !client.HasReached(truth.LastEnd, query => truth.Last[query].Fails)) is { } behind)
         {
-            return new Failure($"not live at {StrictResult.Text(truth.LastEnd)} after {patience}: {behind.Describe()}", behind.Plan, null, behind.Log, truth.Order);
+            return new Failure($"not live at {StrictResult.Text(truth.LastEnd)} after {cutTimeout}: {behind.Describe()}", behind.Plan, null, behind.Log, truth.Order);
         }
 
         using var http = new HttpClient { BaseAddress = server.Address };
         var metrics = await http.GetStringAsync("/metrics", cancellationToken);
         var mismatch = metrics.Split('\n').FirstOrDefault(line => line.StartsWith("sync_audit_mismatches", StringComparison.Ordinal) && !line.TrimEnd().EndsWith(" 0", StringComparison.Ordinal));
-        return mismatch is null ? null : new Failure($"the server had to mend a result: {mismatch}", null, null, [], truth.Order);
+        return mismatch is null ? null : new Failure($"the server had to repair a result: {mismatch}", null, null, [], truth.Order);
     }
 
     private async Task KeepLegalQueriesAsync()

@@ -47,7 +47,7 @@ sealed record Table(int Number, TableShape Shape, Identity Identity, int KeyLeng
     /// <summary>Every statement that touches it may be confined to single keys.</summary>
     public bool HasSingleKeys => HasKey && Shape != TableShape.Inherited && Identity != Identity.FullWithDeferredKey;
 
-    /// <summary>Where an INSERT may go.</summary>
+    /// <summary>The tables that an INSERT may name.</summary>
     public ImmutableArray<string> InsertTargets => Shape == TableShape.Inherited ? [Name, Name + "_child"] : [Name];
 
     private IEnumerable<string> Leaves => Shape switch

@@ -7,15 +7,19 @@ using SyncEngine.IntegrationTests.Client;
 
 namespace SyncEngine.IntegrationTests.Oracle;
 
-/// <summary>What Postgres answers to one query in one state: rows as canonical JSON arrays (sorted by text where the query does not order), or its error.</summary>
+/// <summary>
+/// PostgreSQL's answer to one query in one state: rows as canonical JSON arrays (sorted by text where the query does not order), or its
+/// error.
+/// </summary>
 sealed record Answer(string[] Rows, string? SqlState)
 {
     public bool Fails => SqlState is not null;
 }
 
 /// <summary>
-/// Asks Postgres. Values become JSON as docs/PROTOCOL.md, section 4, has them by Postgres' own <c>to_json</c>, and answers are compared first by text, and where that
-/// differs by Postgres' own equality.
+/// Asks PostgreSQL. Values become JSON as docs/PROTOCOL.md, section 4, has them by PostgreSQL's own <c>to_json</c>, and answers are
+/// compared first by text, and where that
+/// differs by PostgreSQL's own equality.
 /// </summary>
 sealed class QueryOracle
 {
@@ -32,7 +36,7 @@ sealed class QueryOracle
         return connection;
     }
 
-    /// <summary>Whether Postgres takes the query at all.</summary>
+    /// <summary>True when PostgreSQL accepts the query.</summary>
     public async Task<bool> IsLegalAsync(NpgsqlConnection connection, Query query)
     {
         try
@@ -70,7 +74,7 @@ sealed class QueryOracle
         }
     }
 
-    /// <summary>Whether two answers to a query are the same answer: null, or what is different.</summary>
+    /// <summary>Compares two answers to a query: null when they are equal, else the difference.</summary>
     public async Task<string?> DifferenceAsync(NpgsqlConnection connection, Query query, string[] expected, string[] actual)
     {
         if (expected.AsSpan().SequenceEqual(actual))

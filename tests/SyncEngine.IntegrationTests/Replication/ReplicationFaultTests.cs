@@ -103,7 +103,7 @@ public sealed class ReplicationFaultTests(ReplicationDatabase server) : IClassFi
     }
 
     [Fact]
-    public async Task A_slot_advanced_by_somebody_else_begins_a_new_epoch()
+    public async Task A_slot_advanced_by_another_process_begins_a_new_epoch()
     {
         await using var probe = await StartPersistentAsync();
         var started = await probe.StartedAsync();

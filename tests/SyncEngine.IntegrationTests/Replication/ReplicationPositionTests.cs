@@ -36,7 +36,7 @@ public sealed class ReplicationPositionTests(ReplicationDatabase server) : IClas
     }
 
     [Fact]
-    public async Task A_position_is_never_told_before_the_commits_below_it()
+    public async Task A_position_is_never_reported_before_the_commits_below_it()
     {
         await using var probe = await StreamProbe.StartAsync(server, "CREATE TABLE a (id int PRIMARY KEY)");
         await probe.StartedAsync();
@@ -130,7 +130,7 @@ public sealed class ReplicationPositionTests(ReplicationDatabase server) : IClas
     }
 
     [Fact]
-    public async Task Status_tells_state_position_and_lag()
+    public async Task Status_has_state_position_and_lag()
     {
         await using var probe = await StreamProbe.StartAsync(server, "CREATE TABLE a (id int PRIMARY KEY)");
         await probe.StartedAsync();

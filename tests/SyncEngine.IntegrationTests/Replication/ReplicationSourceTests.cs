@@ -105,7 +105,7 @@ public sealed class ReplicationSourceTests(ReplicationDatabase server) : IClassF
     }
 
     [Fact]
-    public async Task What_was_rolled_back_never_comes()
+    public async Task Messages_of_a_rolled_back_transaction_never_come()
     {
         await using var probe = await StreamProbe.StartAsync(server, Plain);
         await probe.StartedAsync();

@@ -86,6 +86,16 @@ public sealed class EdgesTests
     }
 
     [Fact]
+    public async Task A_token_is_read_only_where_a_principal_is_required()
+    {
+        await using var host = await TestHost.StartAsync(isEmbedded: false, secret);
+
+        using var response = await SendAsync(host, "/open", ("Authorization", "Bearer not-a-token"));
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.DoesNotContain(host.Log, line => line.Contains("the token is not accepted", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task Another_scheme_of_the_framework_can_stand_in()
     {
         await using var host = await TestHost.StartAsync(
@@ -203,7 +213,7 @@ public sealed class EdgesTests
     [InlineData("POST", "/body", "{", "application/json", HttpStatusCode.BadRequest)]
     [InlineData("POST", "/body", "", "application/json", HttpStatusCode.BadRequest)]
     [InlineData("POST", "/body", "{}", "text/plain", HttpStatusCode.UnsupportedMediaType)]
-    public async Task What_the_framework_refuses_is_an_invalid_request(
+    public async Task A_request_that_the_framework_refuses_is_an_invalid_request(
         string method, string path, string? body, string? contentType, HttpStatusCode status)
     {
         await using var host = await TestHost.StartAsync(isEmbedded: true);

@@ -7,7 +7,8 @@ using Xunit;
 namespace SyncEngine.IntegrationTests.Sql;
 
 /// <summary>
-/// What the gate prints must be to PostgreSQL what was sent: accepted when that is, with the same columns and rows, or refused for the same
+/// The text that the gate prints must mean to PostgreSQL what was sent: accepted when that is, with the same columns and rows, or refused
+/// for the same
 /// reason at the same place.
 /// </summary>
 public sealed class PrintedQueryAgainstPostgresTests(ParsingDatabase database) : IClassFixture<ParsingDatabase>
@@ -241,7 +242,7 @@ public sealed class PrintedQueryAgainstPostgresTests(ParsingDatabase database) :
         Assert.True(admitted >= atLeastAdmitted && accepted >= atLeastAccepted, $"{admitted} admitted, {accepted} accepted");
     }
 
-    /// <summary>What PostgreSQL says to PREPARE, and to running it where there are no parameters.</summary>
+    /// <summary>PostgreSQL's answer to PREPARE, and to EXECUTE where there are no parameters.</summary>
     private static async Task<Answer> AskAsync(NpgsqlConnection connection, string sql, int parameters)
     {
         try

@@ -65,7 +65,7 @@ public sealed class ColumnCodecAgainstPostgresTests(ValuesDatabase postgres) : I
     [InlineData("hstore", "a=>1")]
     [InlineData("tags", "a=>1")]
     [InlineData("tags[]", "{a=>1}")]
-    public async Task What_is_not_native_passes_to_json_through(string name, string literal)
+    public async Task Types_that_are_not_native_are_passed_through_from_to_json(string name, string literal)
     {
         await using var connection = await OpenAsync();
         var codec = ColumnCodec.For(await CatalogTypes.ReadAsync(connection, name));

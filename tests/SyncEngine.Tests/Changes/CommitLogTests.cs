@@ -16,7 +16,7 @@ public sealed class CommitLogTests
     }
 
     [Fact]
-    public void Only_a_prefix_is_dropped_so_that_a_long_fork_can_be_told()
+    public void Only_a_prefix_is_dropped_so_that_a_long_fork_can_be_detected()
     {
         Record(10, 11, 12);
         log.MarkSeen(new PgSnapshot(11, 13, [11]));
@@ -27,7 +27,7 @@ public sealed class CommitLogTests
     }
 
     [Fact]
-    public void A_commit_is_kept_for_a_read_that_began_before_somebody_saw_it()
+    public void A_commit_is_kept_for_a_read_that_began_before_a_snapshot_saw_it()
     {
         var early = log.BeginRead();
         Record(10);
@@ -40,7 +40,7 @@ public sealed class CommitLogTests
     }
 
     [Fact]
-    public void A_read_that_begins_after_somebody_saw_a_commit_does_not_keep_it()
+    public void A_read_that_begins_after_a_snapshot_saw_a_commit_does_not_keep_it()
     {
         var first = log.BeginRead();
         Record(10);

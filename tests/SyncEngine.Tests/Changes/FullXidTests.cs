@@ -21,7 +21,7 @@ public sealed class FullXidTests
         Assert.Equal(expected, FullXid.Resolve(wire, near));
 
     [Fact]
-    public void Ids_go_up_across_the_wraparound_although_nobody_looks_at_the_server()
+    public void Ids_go_up_across_the_wraparound_although_the_server_is_never_asked()
     {
         var ids = new TransactionIds();
         ids.Observe(Epoch - 50);

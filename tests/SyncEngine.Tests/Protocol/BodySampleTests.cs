@@ -104,7 +104,7 @@ public sealed class BodySampleTests
         return SubscribeBody.Read(document.RootElement, queries, NamedQueries.Load(queries, AppContext.BaseDirectory), QueryBytes);
     }
 
-    /// <summary>What the samples of a snapshot, of <c>live</c> and of a diff make of a whole result.</summary>
+    /// <summary>The whole result that the samples of a snapshot, of <c>live</c> and of a diff give.</summary>
     private static string SocketAnswer()
     {
         var model = ModelQuery.All[0].Plan;

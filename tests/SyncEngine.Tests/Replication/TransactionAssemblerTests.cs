@@ -82,7 +82,7 @@ public sealed class TransactionAssemblerTests : IDisposable
     }
 
     [Fact]
-    public void A_message_outside_a_transaction_is_told_at_once_and_once()
+    public void A_message_outside_a_transaction_is_delivered_at_once_and_once()
     {
         using var assembly = new Assembly(directory, long.MaxValue);
         var message = Assert.IsType<SourceEvent.Message>(assembly.Feed(Message(false, 50, "p", "c"u8.ToArray())));
@@ -186,7 +186,7 @@ public sealed class TransactionAssemblerTests : IDisposable
     }
 
     [Fact]
-    public void Only_spill_files_that_nobody_holds_are_removed()
+    public void Only_spill_files_that_no_process_has_open_are_removed()
     {
         File.WriteAllText(Path.Combine(directory, "left.spill"), "x");
         File.WriteAllText(Path.Combine(directory, "other.txt"), "x");

@@ -9,7 +9,7 @@ using Xunit;
 
 namespace SyncEngine.Tests.Simulation;
 
-/// <summary>What becomes of shared results when their plan is replaced, step by step.</summary>
+/// <summary>Shared results while their plan is replaced, step by step.</summary>
 public sealed class ChangedPlanTests : IDisposable
 {
     private static readonly Principal alice = new("i", "alice", "app", """{"sub":"alice"}""", null);
@@ -105,8 +105,8 @@ public sealed class ChangedPlanTests : IDisposable
 
     public void Dispose() => metrics.Dispose();
 
-    private static Dictionary<QueryPlan, PlanOutcome> Followed(QueryPlan doubtful, QueryPlan plan) =>
-        new(ReferenceEqualityComparer.Instance) { [doubtful] = new PlanReplaced(plan) };
+    private static Dictionary<QueryPlan, PlanOutcome> Followed(QueryPlan invalidated, QueryPlan plan) =>
+        new(ReferenceEqualityComparer.Instance) { [invalidated] = new PlanReplaced(plan) };
 
     private static List<FrameType> Types(ClientStream stream)
     {

@@ -1,6 +1,6 @@
 namespace SyncEngine.Tests.Simulation;
 
-/// <summary>A clock that moves when it is told to; timers that fall due fire inside <see cref="Advance"/>.</summary>
+/// <summary>A clock that the test moves; timers that fall due fire inside <see cref="Advance"/>.</summary>
 sealed class ManualTime : TimeProvider
 {
     private static readonly DateTimeOffset start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);

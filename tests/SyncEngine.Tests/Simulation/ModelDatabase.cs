@@ -37,7 +37,7 @@ sealed class ModelDatabase(Random random)
         new(20_001, "items", ReplicaIdentity.Default), new(20_002, "notes", ReplicaIdentity.Full), new(20_003, "marks", ReplicaIdentity.Index),
     ];
 
-    /// <summary>Where the next record will be written; everything below is flushed.</summary>
+    /// <summary>The position of the next record; everything below is flushed.</summary>
     public Lsn InsertPosition { get; private set; } = new(0x1000);
 
     public IReadOnlyList<ModelCommit> Commits => commits;
@@ -116,7 +116,7 @@ sealed class ModelDatabase(Random random)
         }
     }
 
-    /// <summary>A TRUNCATE that is not over holds the table's lock, and whoever reads waits for it.</summary>
+    /// <summary>An unfinished TRUNCATE has the table's lock, and readers wait for it.</summary>
     public bool CanRead(IEnumerable<uint> tables) =>
         !invisible.Exists(entry => entry.Commit.Changes.Any(change => change.IsTruncate && tables.Contains(change.Table.Oid)));
 
@@ -134,7 +134,7 @@ sealed class ModelDatabase(Random random)
         return (snapshot, state);
     }
 
-    /// <summary>The rows as of a position of the log: the truth that clients are held to.</summary>
+    /// <summary>The rows as of a position of the log: the truth that clients are compared with.</summary>
     public ModelState At(Lsn cut)
     {
         int low = 0, high = commits.Count;

@@ -11,7 +11,7 @@ using SyncEngine.Values;
 
 namespace SyncEngine.Tests.Simulation;
 
-/// <summary>A query of the simulation: what it means, told in plain C#, and the plan that the engine is given for it.</summary>
+/// <summary>A query of the simulation: its meaning in plain C#, and the plan that the engine is given for it.</summary>
 sealed class ModelQuery
 {
     private const uint Items = 20_001, Notes = 20_002, Marks = 20_003;
@@ -30,6 +30,9 @@ sealed class ModelQuery
 
     /// <summary>Every query, each single-table one both incremental and read again.</summary>
     public static ImmutableArray<ModelQuery> All { get; } = [.. Make()];
+
+    /// <summary>Queries that share the template of "by body" and have another literal.</summary>
+    public static ImmutableArray<ModelQuery> OtherLiterals { get; } = [.. ByBody("by another body", "T2"), .. ByBody("by a short body", "a")];
 
     public string Name { get; }
 
@@ -75,7 +78,7 @@ sealed class ModelQuery
             .. Single(
                 "in a room or without a score", 1, [0, 1, 2], new Or([inRoom, new NullTest(2, false)]), null, (row, p) => (row.Room == p[0] && row.Room is not null) || row.Score is null),
             .. Single("all", 0, [0, 1, 2, 3], new Constant(Truth.True), null, (_, _) => true),
-            .. Single("by body", 0, [0, 3], new Comparison(3, ComparisonOperator.Equal, 0, texts), new IndexedEquality(3, [0], texts), (row, _) => row.Body == "T1", "T1"u8.ToArray()),
+            .. ByBody("by body", "T1"),
         ];
         foreach (var single in singles)
         {
@@ -92,8 +95,19 @@ sealed class ModelQuery
             .Where(row => state[Notes].ContainsKey(row.Id)).Select(row => (string?[])[row.Texts[0], row.Body, state[Notes][row.Id].Body]));
     }
 
+    private static IEnumerable<ModelQuery> ByBody(string name, string body) => Single(
+        name,
+        0,
+        [0, 3],
+        new Comparison(3, ComparisonOperator.Equal, 0, texts),
+        new IndexedEquality(3, [0], texts),
+        (row, _) => row.Body == body,
+        Encoding.UTF8.GetBytes(body),
+        template: "by body");
+
     private static IEnumerable<ModelQuery> Single(
-        string name, int parameterCount, ImmutableArray<int> output, Predicate predicate, IndexedEquality? index, Func<ModelRow, int?[], bool> matches, byte[]? literal = null)
+        string name, int parameterCount, ImmutableArray<int> output, Predicate predicate, IndexedEquality? index, Func<ModelRow, int?[], bool> matches, byte[]? literal = null,
+        string? template = null)
     {
         ImmutableArray<StreamedColumn> columns = [new("id", ModelTable.Int, -1), new("room", ModelTable.Int, -1), new("score", ModelTable.Int, -1), new("body", ModelTable.Text, -1)];
         ImmutableArray<Operand> operands = literal is null ? [.. Enumerable.Range(0, parameterCount).Select(i => new Operand(i, null))] : [new Operand(null, literal)];
@@ -108,7 +122,7 @@ sealed class ModelQuery
                 Statement = again.Plan.Statement with { QueryText = $"{label} {name}", ReadSql = $"{label} {name}" },
                 Scope = again.Plan.Scope with { Identity = $"{label} {name}" },
                 Tier = new SingleTablePlan(
-                    table, $"{label} {name}", new RowProjection(columns, output, [0]), new RowFilter(predicate, index, operands)),
+                    table, $"{label} {template ?? name}", new RowProjection(columns, output, [0]), new RowFilter(predicate, index, operands)),
             };
             yield return new ModelQuery($"{label} {name}", parameterCount, plan, Meaning);
         }

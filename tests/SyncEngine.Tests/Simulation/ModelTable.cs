@@ -17,7 +17,7 @@ sealed record ModelRow(int Id, int? Room, int? Score, string? Body)
     private static string? Text(int? value) => value?.ToString(System.Globalization.CultureInfo.InvariantCulture);
 }
 
-/// <summary>What a transaction does to a row, or (both null) to the whole table.</summary>
+/// <summary>The change of a row by a transaction, or (both null) of the whole table.</summary>
 sealed record ModelChange(ModelTable Table, ModelRow? Old, ModelRow? New)
 {
     public bool IsTruncate => Old is null && New is null;

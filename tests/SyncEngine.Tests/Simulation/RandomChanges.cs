@@ -7,8 +7,8 @@ sealed class RandomChanges(Random random)
 {
     private const int Ids = 12;
 
-    /// <param name="mayTouch">Whether the transaction may write the key (nobody holds its lock).</param>
-    /// <param name="mayTruncate">Whether nobody holds a lock on the table.</param>
+    /// <param name="mayTouch">True when the transaction may write the key: no other one has its lock.</param>
+    /// <param name="mayTruncate">True when no transaction has a lock on the table.</param>
     public List<ModelChange> Draw(ModelTable table, ImmutableSortedDictionary<int, ModelRow> rows, Func<int, bool> mayTouch, bool mayTruncate)
     {
         List<ModelChange> changes = [];

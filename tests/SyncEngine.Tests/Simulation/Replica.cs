@@ -47,8 +47,8 @@ sealed class Replica(string label, ModelQuery query, ImmutableArray<string?> par
         }
     }
 
-    /// <param name="told">The last cut that the stream has told.</param>
-    public void Apply(JsonElement frame, Lsn told)
+    /// <param name="lastCut">The last cut that the stream has sent.</param>
+    public void Apply(JsonElement frame, Lsn lastCut)
     {
         Expect(State != ReplicaState.Ended, "nothing comes after an error", frame);
         var type = frame.GetProperty("type").GetString();
@@ -58,10 +58,10 @@ sealed class Replica(string label, ModelQuery query, ImmutableArray<string?> par
                 Snapshot(frame);
                 break;
             case "live":
-                Live(frame, told);
+                Live(frame, lastCut);
                 break;
             case "diff":
-                Diff(frame, told);
+                Diff(frame, lastCut);
                 break;
             case "stale":
                 State = State == ReplicaState.Live ? ReplicaState.Stale : State;
@@ -80,7 +80,7 @@ sealed class Replica(string label, ModelQuery query, ImmutableArray<string?> par
         }
     }
 
-    /// <summary>The stream has told a cut; a live subscription has been told everything up to it.</summary>
+    /// <summary>The stream has sent a cut; a live subscription has got everything up to it.</summary>
     public void Reach(Lsn cut)
     {
         if (State == ReplicaState.Live)
@@ -95,7 +95,7 @@ sealed class Replica(string label, ModelQuery query, ImmutableArray<string?> par
 
     private void Snapshot(JsonElement frame)
     {
-        Expect(State is ReplicaState.Joining or ReplicaState.Snapshot, "a snapshot comes to nobody who waits for one", frame);
+        Expect(State is ReplicaState.Joining or ReplicaState.Snapshot, "a snapshot comes to a subscription that waits for none", frame);
         Expect(State == ReplicaState.Snapshot || Cut is null, "a snapshot comes without a reset to a client that has rows", frame);
         Expect(State != ReplicaState.Snapshot || parts.Count == 1, "a snapshot goes on after its last chunk", frame);
         State = ReplicaState.Snapshot;
@@ -113,23 +113,23 @@ sealed class Replica(string label, ModelQuery query, ImmutableArray<string?> par
         }
     }
 
-    private void Live(JsonElement frame, Lsn told)
+    private void Live(JsonElement frame, Lsn lastCut)
     {
         var cut = CutOf(frame);
         Expect(parts.Count == 0, "live comes in the middle", frame);
         Expect(State != ReplicaState.Joining || Cut is not null, "live comes before any rows", frame);
-        Expect(cut >= told, $"live comes below the cut {told}", frame);
+        Expect(cut >= lastCut, $"live comes below the cut {lastCut}", frame);
         Expect(Cut is null || cut >= Cut, $"live comes below the client's own cut {Cut}", frame);
         State = ReplicaState.Live;
         Cut = cut;
         Compare();
     }
 
-    private void Diff(JsonElement frame, Lsn told)
+    private void Diff(JsonElement frame, Lsn lastCut)
     {
         Expect(State != ReplicaState.Snapshot && Cut is not null, "a diff comes before the rows that it changes", frame);
         Expect(CutOf(frame) > Cut, $"a diff comes at or below the client's own cut {Cut}", frame);
-        Expect(State != ReplicaState.Live || CutOf(frame) > told, $"a diff comes at or below the cut {told}", frame);
+        Expect(State != ReplicaState.Live || CutOf(frame) > lastCut, $"a diff comes at or below the cut {lastCut}", frame);
         Expect(parts.Count == 0 || CutOf(parts[0]) == CutOf(frame), "the parts of a diff have several cuts", frame);
         parts.Add(frame);
         if (frame.TryGetProperty("more", out _))

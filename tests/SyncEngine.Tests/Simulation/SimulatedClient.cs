@@ -15,19 +15,19 @@ sealed class SimulatedClient(string name, LiveQueryEngine engine, ModelDatabase 
     private readonly Dictionary<string, Replica> left = [];
     private readonly Dictionary<string, (ModelQuery Query, ImmutableArray<string?> Parameters)> subscribed = [];
     private ClientStream? stream;
-    private Lsn told;
+    private Lsn lastCut;
     private bool hasFirstCut;
     private bool isBusy;
     private string? leaving;
 
-    /// <summary>How many frames it takes at a time.</summary>
+    /// <summary>Number of frames that it takes at a time.</summary>
     public int Pace { get; init; } = int.MaxValue;
 
     public IEnumerable<Replica> Attached => attached.Values;
 
     public int Diffs { get; private set; }
 
-    public Lsn Told => told;
+    public Lsn LastCut => lastCut;
 
     public bool IsConnected => stream is not null;
 
@@ -79,9 +79,9 @@ sealed class SimulatedClient(string name, LiveQueryEngine engine, ModelDatabase 
         if (type == "cut")
         {
             var cut = Lsn.Parse(frame.GetProperty("cut").GetString());
-            Expect(!hasFirstCut || cut >= told, $"the cut falls from {told}", frame);
+            Expect(!hasFirstCut || cut >= lastCut, $"the cut falls from {lastCut}", frame);
             hasFirstCut = true;
-            told = cut;
+            lastCut = cut;
             foreach (var replica in attached.Values)
             {
                 replica.Reach(cut);
@@ -98,7 +98,7 @@ sealed class SimulatedClient(string name, LiveQueryEngine engine, ModelDatabase 
         }
 
         Expect(attached.TryGetValue(id, out var known), "a frame comes for a subscription that is not attached", frame);
-        known!.Apply(frame, told);
+        known!.Apply(frame, lastCut);
         Diffs += type == "diff" ? 1 : 0;
         if (known.State == ReplicaState.Ended)
         {
@@ -199,7 +199,7 @@ sealed class SimulatedClient(string name, LiveQueryEngine engine, ModelDatabase 
     {
         stream = opened;
         hasFirstCut = false;
-        told = Lsn.Zero;
+        lastCut = Lsn.Zero;
     }
 
     private void Expect(bool isSo, string otherwise, JsonElement frame)

@@ -50,7 +50,7 @@ sealed class World : IDisposable
         }
     }
 
-    /// <summary>How many diffs the clients have applied; a run without any shows nothing.</summary>
+    /// <summary>Number of diffs that the clients have applied; a run without any shows nothing.</summary>
     public int Diffs => clients.Sum(client => client.Diffs);
 
     public void Run(int steps) => context.Run(() =>
@@ -153,7 +153,7 @@ sealed class World : IDisposable
         }
     }
 
-    /// <summary>Ends every fault, writes once more, and lets everything come to rest: then nobody may be left behind.</summary>
+    /// <summary>Ends every fault, writes once more, and lets everything come to rest: then every client must be current.</summary>
     private void Settle()
     {
         reader.FailsOneIn = 0;
@@ -195,9 +195,9 @@ sealed class World : IDisposable
                 throw new InvalidOperationException($"{behind} is left behind");
             }
 
-            if (client.Attached.Any() && client.Told < database.Commits[^1].EndLsn)
+            if (client.Attached.Any() && client.LastCut < database.Commits[^1].EndLsn)
             {
-                throw new InvalidOperationException($"a stream was told {client.Told} and no more");
+                throw new InvalidOperationException($"a stream was sent the cut {client.LastCut} and no more");
             }
         }
     }

@@ -49,7 +49,7 @@ public sealed class QueryGateTests
     [InlineData("SELECT * FROM t FOR share", 17, "row locks cannot be taken by a subscription")]
     [InlineData("SELECT * FROM t TABLESAMPLE bernoulli (1)", 17, "TABLESAMPLE reads different rows each time")]
     [InlineData("SELECT * FROM t x TABLESAMPLE \"s\".\"system\"(1)", 19, "TABLESAMPLE reads different rows each time")]
-    public void What_does_more_than_read_is_refused(string text, int position, string message)
+    public void A_statement_that_does_more_than_read_is_refused(string text, int position, string message)
     {
         var error = Assert.Throws<SyncException>(() => SelectStatement.Parse(text));
         Assert.Equal((ErrorCode.SqlUnsupported, message, position), (error.Code, error.Message, error.Position ?? 0));
@@ -71,7 +71,7 @@ public sealed class QueryGateTests
     [InlineData("WITH x AS (\"delete\" from t) SELECT 1", 12)]
     [InlineData("WITH x SELECT 1", 8)]
     [InlineData("WITH x AS (SELECT 1) FROM y", 22)]
-    public void What_cannot_be_a_query_is_a_syntax_error(string text, int position)
+    public void A_text_that_is_no_query_is_a_syntax_error(string text, int position)
     {
         var error = Assert.Throws<SyncException>(() => SelectStatement.Parse(text));
         Assert.Equal((ErrorCode.SqlSyntaxError, position), (error.Code, error.Position ?? 0));

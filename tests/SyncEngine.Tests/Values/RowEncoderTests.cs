@@ -37,7 +37,7 @@ public sealed class RowEncoderTests
     }
 
     [Fact]
-    public void Equal_rows_are_told_apart_by_an_ordinal()
+    public void Equal_rows_are_distinguished_by_an_ordinal()
     {
         var encoder = new ContentKeyedRowEncoder([text]);
         var first = Encode(encoder, "a");

@@ -32,7 +32,7 @@ function Outbox({ channel, onChannel }: { channel: string; onChannel: (channel: 
   if (outbox === null) return null;
   switch (outbox.state) {
     case "unreachable":
-      return <p className="notice passing">The engine does not answer. It is asked every second.</p>;
+      return <p className="notice passing">The engine does not answer. The page tries again every second.</p>;
     case "closed":
       return <Invitation />;
     case "open":
@@ -109,7 +109,7 @@ function Figure({ name, value, id }: { name: string; value: string; id: string }
 function Target({ target: { name, status, reason, published } }: { target: TargetStatus }) {
   return (
     <li>
-      <span className={`dot dot-${{ up: "ready", starting: "asking" }[status] ?? "error"}`} aria-hidden="true" />
+      <span className={`dot dot-${{ up: "ready", starting: "connecting" }[status] ?? "error"}`} aria-hidden="true" />
       <b>{name}</b> {status}
       {reason !== "" && <span className="target-reason">{reason}</span>}
       <span className="spring" />

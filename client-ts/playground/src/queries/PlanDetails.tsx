@@ -24,7 +24,7 @@ export function PlanDetails({ run }: { run: RunQuery | null }) {
       </button>
       {shown !== null && (
         <Dialog title="The plan in full" onClose={() => setShown(null)}>
-          {shown === "asking" ? <p role="status">Asking the engine…</p> : <pre className="plan" tabIndex={0}>{shown.text}</pre>}
+          {shown === "asking" ? <p role="status">Loading the plan…</p> : <pre className="plan" tabIndex={0}>{shown.text}</pre>}
         </Dialog>
       )}
     </>

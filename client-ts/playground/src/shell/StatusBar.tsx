@@ -8,7 +8,7 @@ const ask = async (signal: AbortSignal) => healthOf(await request("/health/ready
 /** The engine's version and readiness, and links to its other endpoints. */
 export function StatusBar() {
   const [health] = usePolled(ask, unreachable, 5_000);
-  const state = health?.state ?? "asking";
+  const state = health?.state ?? "connecting";
 
   return (
     <footer className="status-bar">

@@ -9,7 +9,7 @@ export function TokenDialog({ token, onToken, onClose }: { token: string; onToke
     onClose();
   };
   return (
-    <Dialog title="Who is asking" onClose={onClose}>
+    <Dialog title="Token" onClose={onClose}>
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -28,10 +28,10 @@ export function TokenDialog({ token, onToken, onClose }: { token: string; onToke
         />
         <div className="actions">
           <button type="submit" className="primary">
-            Use it
+            Use this token
           </button>
           <button type="button" onClick={() => use("")}>
-            Ask without one
+            Use no token
           </button>
         </div>
       </form>

@@ -122,9 +122,8 @@ static class AdbcSource
     }
 
     /// <remarks>
-    /// Where nothing is given, the file's key stands for the missing value; without a file, the variable does. Of the parts of an address,
-    /// the first
-    /// given one stands for all.
+    /// Errors about a missing value name the file's key, or without a file the variable. Errors about an address name its first part that
+    /// is given.
     /// </remarks>
     private static void AddOrigins(Dictionary<string, string?> ours, Dictionary<AdbcKey, AdbcValue> values, string? file)
     {

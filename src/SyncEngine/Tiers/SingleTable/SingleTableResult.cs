@@ -11,12 +11,13 @@ sealed class SingleTableResult : TierResult
     // Net changes of each transaction since the read under way began.
     private List<(ulong Xid, NetChanges Changes)>? notes;
 
-    public SingleTableResult(SingleTableTier tier, Template template, ITierQuery query, ResultState? known)
+    /// <param name="plan">Its own plan: plans that share a template differ in literals.</param>
+    public SingleTableResult(SingleTableTier tier, Template template, SingleTablePlan plan, ITierQuery query, ResultState? known)
         : base(query, known)
     {
         this.tier = tier;
         Template = template;
-        Operands = template.Plan.OperandsOf(query.Parameters);
+        Operands = plan.OperandsOf(query.Parameters);
         template.Add(this);
         foreach (var key in known?.Keys ?? [])
         {

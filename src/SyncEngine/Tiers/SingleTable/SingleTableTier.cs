@@ -31,7 +31,7 @@ sealed class SingleTableTier(RelationMap relations, int scannedPerTable) : ITier
             tables.Add(single.RelationOid, table = new TableMatcher());
         }
 
-        return new SingleTableResult(this, table.TemplateFor(single, relations), query, known);
+        return new SingleTableResult(this, table.TemplateFor(single, relations), single, query, known);
     }
 
     public bool OnRelation(Relation relation)

@@ -141,7 +141,7 @@ public sealed class AblyBatchTests
     }
 
     [Fact]
-    public async Task What_nobody_waits_for_any_more_is_not_sent()
+    public async Task Messages_of_cancelled_calls_are_not_sent()
     {
         await using var ably = await SimulatedAbly.StartAsync();
         await using var target = Target(ably, options => options with { ConcurrentRequests = 1 });

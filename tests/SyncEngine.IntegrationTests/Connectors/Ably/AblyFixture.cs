@@ -7,7 +7,7 @@ using Xunit;
 
 namespace SyncEngine.IntegrationTests.Connectors.Ably;
 
-/// <summary>What the tests of the Ably target share: deadline, messages, and a target on a simulator.</summary>
+/// <summary>The shared parts of the Ably tests: deadline, messages, and a target on a simulator.</summary>
 static class AblyFixture
 {
     public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(20);

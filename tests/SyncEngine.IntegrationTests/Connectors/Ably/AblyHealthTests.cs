@@ -89,7 +89,7 @@ public sealed class AblyHealthTests : IAsyncLifetime
     [InlineData("application/json", "[]")]
     [InlineData("application/json", """{"messageId":1}""")]
     [InlineData("text/plain", """{"channel":"foo","messageId":"1"}""")]
-    public async Task What_does_not_answer_like_Ably_stores_nothing_and_is_tried_again(string contentType, string body)
+    public async Task An_answer_unlike_Ably_stores_nothing_and_is_tried_again(string contentType, string body)
     {
         await using var target = Target(ably, time: time);
         await BecomesAsync(target, HealthStatus.Up);

@@ -145,7 +145,7 @@ public sealed class AblyPublishingTests : IAsyncLifetime
     [InlineData(200)]
     [InlineData(403)]
     [InlineData(502)]
-    public async Task What_does_not_come_from_Ably_is_neither_a_success_nor_a_refusal_for_good(int status)
+    public async Task An_answer_of_another_server_is_neither_a_success_nor_a_final_refusal(int status)
     {
         ably.Inject(new Fault.ContentNetwork(status), times: 1);
         IsRefused(await target.PublishAsync("foo", 1), RefusalKind.Retry, status is 200 ? "not_ably" : $"http_{status}");
@@ -175,7 +175,7 @@ public sealed class AblyPublishingTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Who_stops_waiting_is_let_go_at_once()
+    public async Task A_caller_that_stops_waiting_returns_at_once()
     {
         using var hang = ably.Inject(new Fault.Hang(), "foo");
         using var stop = new CancellationTokenSource();

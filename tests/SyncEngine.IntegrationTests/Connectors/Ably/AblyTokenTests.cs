@@ -100,7 +100,7 @@ public sealed class AblyTokenTests : IAsyncLifetime
     [InlineData("text/plain", "")]
     [InlineData("application/json", "{}")]
     [InlineData("application/json", "[1")]
-    public async Task What_is_no_token_pauses(string contentType, string body)
+    public async Task An_answer_without_a_token_pauses(string contentType, string body)
     {
         ably.AuthAnswer = () => (contentType, body);
         await using var target = Target(
@@ -132,7 +132,7 @@ public sealed class AblyTokenTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Who_stops_waiting_for_a_token_leaves_the_others_theirs()
+    public async Task A_caller_that_stops_waiting_for_a_token_leaves_the_others_theirs()
     {
         using var hang = ably.Inject(new Fault.Hang(), endpoints: Endpoints.Tokens);
         await using var target = Target(ably, options => options with { UseTokens = true }, time);

@@ -92,7 +92,7 @@ public sealed class ChannelFeedTests(HubDatabase hub) : IClassFixture<HubDatabas
     }
 
     [Fact]
-    public async Task What_is_no_longer_held_is_told_by_a_reset()
+    public async Task Messages_that_are_no_longer_kept_lead_to_a_reset()
     {
         await using var feed = hub.Feed();
         await hub.PublishAsync(channel, [.. Enumerable.Range(1, 10)]);
@@ -409,15 +409,15 @@ public sealed class ChannelFeedTests(HubDatabase hub) : IClassFixture<HubDatabas
     public async Task Streams_of_one_principal_are_counted()
     {
         await using var feed = hub.Feed(streams: 2);
-        Principal Somebody() => new("issuer", "somebody", null, "{}", null);
-        var first = ChannelReader.Of(feed, channel, principal: Somebody);
+        Principal Caller() => new("issuer", "caller", null, "{}", null);
+        var first = ChannelReader.Of(feed, channel, principal: Caller);
         await first.ExpectAsync("live null");
-        await using var second = ChannelReader.Of(feed, channel, principal: Somebody);
+        await using var second = ChannelReader.Of(feed, channel, principal: Caller);
         await second.ExpectAsync("live null");
-        await using var third = ChannelReader.Of(feed, channel, principal: Somebody);
+        await using var third = ChannelReader.Of(feed, channel, principal: Caller);
         Assert.Equal(ErrorCode.TooManySubscriptions, (await Assert.ThrowsAsync<SyncException>(third.NextAsync)).Code);
         await first.DisposeAsync();
-        await using var fourth = ChannelReader.Of(feed, channel, principal: Somebody);
+        await using var fourth = ChannelReader.Of(feed, channel, principal: Caller);
         await fourth.ExpectAsync("live null");
     }
 
@@ -443,7 +443,7 @@ public sealed class ChannelFeedTests(HubDatabase hub) : IClassFixture<HubDatabas
     }
 
     [Fact]
-    public async Task A_farewell_ends_streams_wherever_they_are()
+    public async Task Draining_ends_streams_wherever_they_are()
     {
         await using var feed = hub.Feed();
         await hub.PublishAsync(channel, 1);

@@ -46,7 +46,7 @@ public sealed class HubTargetTests(HubDatabase hub) : IClassFixture<HubDatabase>
     [InlineData("not json", "{}", "22P02")]
     [InlineData("1e200000", "{}", "22003")]
     [InlineData("1", "nor this", "22P02")]
-    public async Task What_PostgreSQL_cannot_hold_is_refused_for_good_and_the_messages_before_it_are_stored(
+    public async Task A_message_that_PostgreSQL_cannot_store_is_refused_for_good_and_those_before_it_are_stored(
         string data, string headers, string code)
     {
         var bad = new OutboundMessage(channel, "3", "bad", data, headers);

@@ -61,7 +61,7 @@ public sealed class AblyScenarioTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task A_transaction_of_more_rows_than_a_look_tells_keeps_its_order_although_its_first_rows_are_late()
+    public async Task A_transaction_of_more_rows_than_a_poll_returns_keeps_its_order_although_its_first_rows_are_late()
     {
         await using var run = await AblyRun.CreateAsync(postgres);
         run.Start();

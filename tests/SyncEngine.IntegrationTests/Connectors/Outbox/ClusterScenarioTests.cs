@@ -28,7 +28,7 @@ public sealed class ClusterScenarioTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task What_a_killed_node_had_stored_and_not_settled_is_sent_again_under_the_same_ids_by_another()
+    public async Task Rows_that_a_killed_node_stored_and_did_not_settle_are_sent_again_under_the_same_ids()
     {
         await using var run = await AblyRun.CreateAsync(postgres);
         // Stored, but the answer is lost: a part of its channels is under way when the node dies.
@@ -85,7 +85,7 @@ public sealed class ClusterScenarioTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Nodes_that_are_told_to_stop_under_load_settle_what_was_answered()
+    public async Task Nodes_that_stop_under_load_settle_what_was_answered()
     {
         await using var run = await AblyRun.CreateAsync(postgres);
         var load = run.StartLoad(14);

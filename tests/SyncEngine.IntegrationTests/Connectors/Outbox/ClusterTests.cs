@@ -38,7 +38,7 @@ public sealed class ClusterTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task What_a_killed_node_had_in_work_is_sent_by_another_under_the_same_ids()
+    public async Task Rows_in_work_of_a_killed_node_are_sent_by_another_under_the_same_ids()
     {
         await using var outbox = await OutboxDatabase.CreateAsync(postgres);
         var target = new RecordingTarget();

@@ -100,7 +100,7 @@ public sealed class OddTableTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Rounds_that_fail_again_and_again_are_told_and_forgotten_when_they_no_longer_do()
+    public async Task Rounds_that_fail_repeatedly_are_reported_until_they_succeed()
     {
         await using var outbox = await OutboxDatabase.CreateAsync(postgres);
         await outbox.ExecuteAsync(

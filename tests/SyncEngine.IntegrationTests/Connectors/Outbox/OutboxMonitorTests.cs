@@ -38,7 +38,7 @@ public sealed class OutboxMonitorTests(PostgresFixture postgres) : IAsyncLifetim
     }
 
     [Fact]
-    public async Task Of_many_rows_the_estimate_is_told()
+    public async Task Of_many_rows_the_estimate_is_reported()
     {
         await InstallAsync();
         await database.ExecuteAsync(

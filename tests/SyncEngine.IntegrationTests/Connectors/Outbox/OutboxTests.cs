@@ -9,7 +9,7 @@ namespace SyncEngine.IntegrationTests.Connectors.Outbox;
 public sealed class OutboxTests(PostgresFixture postgres)
 {
     [Fact]
-    public async Task A_row_is_published_once_with_the_headers_that_clients_look_for()
+    public async Task A_row_is_published_once_with_the_headers_that_clients_expect()
     {
         await using var outbox = await OutboxDatabase.CreateAsync(postgres);
         var target = new RecordingTarget();
@@ -66,7 +66,7 @@ public sealed class OutboxTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task A_row_that_commits_after_a_higher_id_was_published_gets_a_fresh_id_and_waits_for_nobody()
+    public async Task A_row_that_commits_after_a_higher_id_was_published_gets_a_fresh_id_and_waits_for_no_other_row()
     {
         await using var outbox = await OutboxDatabase.CreateAsync(postgres);
         var target = new RecordingTarget();

@@ -20,7 +20,7 @@ public sealed class RandomRunTests(PostgresFixture postgres)
 
     [Theory]
     [MemberData(nameof(Seeds))]
-    public Task One_node_that_knows_the_commit_order_publishes_in_it_and_nobody_who_read_the_maximum_misses_anything(int seed) =>
+    public Task One_node_that_knows_the_commit_order_publishes_in_it_and_a_reader_of_the_maximum_misses_nothing(int seed) =>
         new RandomRun(postgres, seed, isStrict: true).RunAsync();
 
     [Theory]

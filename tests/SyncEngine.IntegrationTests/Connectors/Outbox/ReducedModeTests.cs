@@ -39,7 +39,7 @@ public sealed class ReducedModeTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Rows_that_wait_for_a_writer_of_other_tables_are_found_soon_after_it_has_ended_although_nothing_tells_of_it()
+    public async Task Rows_that_wait_for_a_writer_of_other_tables_are_found_soon_after_it_has_ended_although_nothing_announces_it()
     {
         await using var run = await AblyRun.CreateAsync(postgres);
         var node = run.Start(role: await PublisherAsync(run), options: run.Outbox.Options with { SafetyPoll = TimeSpan.FromDays(1) });

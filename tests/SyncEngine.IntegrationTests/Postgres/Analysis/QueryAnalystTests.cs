@@ -123,7 +123,7 @@ public sealed class QueryAnalystTests(AnalystDatabase fixture) : IClassFixture<A
     [InlineData("SELECT * FROM rooms_named('a')", "room", "")]
     [InlineData("SELECT 1", "", "")]
     [InlineData("VALUES (1, $1::text)", "", "")]
-    public async Task What_PostgreSQL_reads_is_found(string sql, string tables, string views)
+    public async Task Relations_that_PostgreSQL_reads_are_found(string sql, string tables, string views)
     {
         // Policies do not hold for the superuser.
         var role = sql.Contains("message", StringComparison.Ordinal) ? Reader : Principal.Engine;
@@ -363,7 +363,7 @@ public sealed class QueryAnalystTests(AnalystDatabase fixture) : IClassFixture<A
     }
 
     [Theory]
-    [InlineData("nobody_at_all")]
+    [InlineData("no_such_role")]
     [InlineData("none")]
     [InlineData("analyst_bypass")]
     [InlineData(EmbeddedPostgres.UserName)]

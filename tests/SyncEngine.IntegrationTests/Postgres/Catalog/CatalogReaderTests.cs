@@ -61,7 +61,7 @@ public sealed class CatalogReaderTests(PostgresFixture postgres) : IAsyncLifetim
     }
 
     [Fact]
-    public async Task Text_is_told_apart_by_its_collation()
+    public async Task Text_is_distinguished_by_its_collation()
     {
         await database.ExecuteAsync(
             """
@@ -190,7 +190,7 @@ public sealed class CatalogReaderTests(PostgresFixture postgres) : IAsyncLifetim
     }
 
     [Fact]
-    public async Task What_the_hint_says_makes_the_table_streamed()
+    public async Task The_SQL_of_the_hint_makes_the_table_streamed()
     {
         await database.ExecuteAsync("CREATE PUBLICATION sync; CREATE UNLOGGED TABLE t (id int)");
         var steps = 0;
@@ -280,7 +280,7 @@ public sealed class CatalogReaderTests(PostgresFixture postgres) : IAsyncLifetim
     [InlineData("CREATE OR REPLACE VIEW v AS SELECT id + 1 AS id FROM v_base", "v")]
     [InlineData("ALTER VIEW v SET (security_barrier = true)", "v")]
     [InlineData("ALTER VIEW v OWNER TO fingerprint_reader", "v")]
-    public async Task Whatever_may_change_an_answer_changes_the_poll_and_the_fingerprint(string change, string table = "t")
+    public async Task Every_change_that_may_change_an_answer_changes_the_poll_and_the_fingerprint(string change, string table = "t")
     {
         await RolesAsync();
         try
@@ -308,7 +308,7 @@ public sealed class CatalogReaderTests(PostgresFixture postgres) : IAsyncLifetim
     [InlineData("CREATE TEMP TABLE passing (id int PRIMARY KEY, body text)")]
     [InlineData("CREATE TEMP VIEW passing_view AS SELECT 1 AS one")]
     [InlineData("DO 'BEGIN PERFORM 1; END'")]
-    public async Task What_changes_no_answer_leaves_the_poll_as_it_was(string statement)
+    public async Task A_change_that_changes_no_answer_leaves_the_poll_as_it_was(string statement)
     {
         await RolesAsync();
         try

@@ -47,7 +47,7 @@ public sealed class RoleCheckTests(PostgresFixture postgres) : IAsyncLifetime
     [InlineData("rc_stranger", RoleStatus.NotGranted)]
     [InlineData("rc_super", RoleStatus.Superuser)]
     [InlineData("rc_bypass", RoleStatus.BypassesRowSecurity)]
-    [InlineData("rc_nobody", RoleStatus.Unknown)]
+    [InlineData("rc_missing", RoleStatus.Unknown)]
     [InlineData("RC_MEMBER", RoleStatus.Unknown)]
     [InlineData("none", RoleStatus.Unknown)]
     [InlineData("", RoleStatus.Unknown)]
@@ -92,7 +92,7 @@ public sealed class RoleCheckTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Without_a_database_nobody_is_judged()
+    public async Task Without_a_database_no_role_is_judged()
     {
         await using var nowhere = NpgsqlDataSource.Create("Host=127.0.0.1;Port=1;Username=x;Timeout=1");
 

@@ -148,7 +148,7 @@ public sealed class SnapshotReaderTests(PostgresFixture postgres) : IAsyncLifeti
     }
 
     [Fact]
-    public async Task A_table_that_the_engine_may_not_lock_is_read_without_the_lock_by_whoever_may()
+    public async Task A_table_that_the_engine_may_not_lock_is_read_without_the_lock_by_roles_that_may()
     {
         await database.ExecuteAsync(
             $"""
@@ -205,7 +205,7 @@ public sealed class SnapshotReaderTests(PostgresFixture postgres) : IAsyncLifeti
     }
 
     [Theory]
-    [InlineData("nobody_at_all")]
+    [InlineData("no_such_role")]
     [InlineData("none")]
     [InlineData("")]
     [InlineData(EmbeddedPostgres.UserName)]
@@ -232,7 +232,7 @@ public sealed class SnapshotReaderTests(PostgresFixture postgres) : IAsyncLifeti
     [Fact]
     public async Task A_database_that_is_away_is_source_unavailable()
     {
-        await using var away = Npgsql.NpgsqlDataSource.Create("Host=127.0.0.1;Port=1;Username=nobody;Database=nothing");
+        await using var away = Npgsql.NpgsqlDataSource.Create("Host=127.0.0.1;Port=1;Username=missing;Database=nothing");
         var reader = new SnapshotReader(away, catalog, new QuerySessionOptions(), new SnapshotOptions());
         var error = await Assert.ThrowsAsync<SyncException>(() => reader.ReadAsync(
             [Request("SELECT 1")], Principal.Engine, CancellationToken.None));

@@ -29,7 +29,7 @@ public sealed class AblyBatchTests
     [InlineData(201, 0, """[{"channel":"a"}]""")]
     [InlineData(401, 40101, Results)]
     [InlineData(400, 40020, "{}")]
-    public void What_says_nothing_of_a_channel_is_no_success(int status, int code, string body) =>
+    public void An_answer_without_results_of_channels_is_no_success(int status, int code, string body) =>
         Assert.Empty(AblyBatch.Read(Answer(status, code, body)));
 
     [Fact]

@@ -57,7 +57,7 @@ public sealed class AblyMessageTests
     }
 
     [Fact]
-    public void What_counts_is_bytes_and_not_characters()
+    public void Bytes_are_counted_and_not_characters()
     {
         var data = new string('é', 500);
         AblyMessage.From(new OutboundMessage("a-long-name-that-does-not-count", "1", "name", data, "{}"), 1004);

@@ -33,7 +33,7 @@ public sealed class AblyQueueTests
     }
 
     [Fact]
-    public void A_channel_in_trouble_goes_alone_in_its_turn_until_it_has_recovered()
+    public void A_channel_with_a_failure_goes_alone_in_its_turn_until_it_has_recovered()
     {
         busy.Ended("bad", isStored: false);
         Wait("a", "bad", "b");
@@ -46,7 +46,7 @@ public sealed class AblyQueueTests
     }
 
     [Fact]
-    public void Channels_in_trouble_never_take_all_requests()
+    public void Channels_with_failures_never_take_all_requests()
     {
         var queue = new AblyQueue(4);
         string[] bad = ["1", "2", "3", "4"];
@@ -77,7 +77,7 @@ public sealed class AblyQueueTests
     }
 
     [Fact]
-    public void What_was_given_up_is_not_taken()
+    public void A_request_that_was_given_up_is_not_taken()
     {
         using var stop = new CancellationTokenSource();
         var gone = Pending("a", stop.Token);
@@ -90,7 +90,7 @@ public sealed class AblyQueueTests
 
     private void Wait(params string[] channels) => Assert.All(channels, channel => Assert.Null(busy.Start(Pending(channel))));
 
-    /// <summary>What leaves, request after request, until the one request is free.</summary>
+    /// <summary>The requests that leave, one after the other, until the one request is free.</summary>
     private string[][] Drain()
     {
         var calls = new List<string[]>();

@@ -32,7 +32,7 @@ public sealed class MessageComposerTests
         }).Check(Properties.Quiet);
 
     [Fact]
-    public void What_is_flat_stays_as_it_is_and_what_is_nested_is_its_text() => Prop.ForAll(
+    public void Flat_headers_stay_as_they_are_and_nested_ones_become_text() => Prop.ForAll(
         Gen.Elements("a", "é", "n\"m", "z").SelectMany(_ => values, (name, value) => (Name: name, Value: value)).ToArbitrary(),
         own =>
         {

@@ -67,7 +67,7 @@ public sealed class WorkSignalTests
     }
 
     [Fact]
-    public async Task What_is_wanted_soon_comes_long_before_the_safety_poll_but_not_at_once()
+    public async Task A_poll_wanted_soon_comes_long_before_the_safety_poll_but_not_at_once()
     {
         var signal = new WorkSignal(options, time);
         await Now(signal);

@@ -71,7 +71,7 @@ public sealed class SqlStateClassifierTests
     }
 
     [Fact]
-    public void What_the_driver_throws_is_source_unavailable_and_the_unexpected_internal()
+    public void An_exception_of_the_driver_is_source_unavailable_and_an_unexpected_one_internal()
     {
         Assert.Equal(
             ErrorCode.SourceUnavailable, SqlStateClassifier.Classify(new NpgsqlException("Failed to connect to 10.0.0.1:5432")).Code);

@@ -33,7 +33,7 @@ public sealed class RetryTests
     }
 
     [Fact]
-    public async Task What_runs_forever_is_run_again_after_it_returned_and_ends_when_cancelled()
+    public async Task A_loop_that_returned_is_run_again_and_ends_when_cancelled()
     {
         using var stop = new CancellationTokenSource();
         var running = New().ForeverAsync(_ => Attempt(fails: false), _ => true, _ => { }, stop.Token);

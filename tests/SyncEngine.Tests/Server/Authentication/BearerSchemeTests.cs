@@ -68,6 +68,17 @@ public sealed class BearerSchemeTests
         Assert.Equal(DateTimeOffset.FromUnixTimeSeconds(1300819380), principal.ExpiresAt);
     }
 
+    [Theory]
+    [InlineData("sub")]
+    [InlineData("aud")]
+    [InlineData("jti")]
+    [InlineData("x")]
+    public async Task A_claim_that_is_null_counts_as_missing(string claim)
+    {
+        var payload = $$"""{"role":"app_user","{{claim}}":null}""";
+        Assert.Equal(payload, (await ValidateAsync(Tokens.Hs256(payload), allKeys)).Claims);
+    }
+
     public static TheoryData<string, string> Forgeries()
     {
         var good = Tokens.Hs256(Payload);
@@ -130,17 +141,23 @@ public sealed class BearerSchemeTests
             { "exp huge", Tokens.Hs256("""{"role":"app_user","exp":1e300}""") },
             { "exp null", Tokens.Hs256("""{"role":"app_user","exp":null}""") },
             { "sub a number", Tokens.Hs256("""{"role":"app_user","sub":1}""") },
+            { "kid half of a pair of surrogates", Tokens.Hs256(Payload, """{"alg":"HS256","kid":"\ud800"}""") },
+            { "sub half of a pair of surrogates", Tokens.Hs256("""{"role":"app_user","sub":"\udc00"}""") },
+            { "role half of a pair of surrogates", Tokens.Hs256("""{"role":"\ud800"}""") },
+            { "iss null", Tokens.Hs256("""{"role":"app_user","iss":null}""") },
+            { "aud a number", Tokens.Hs256("""{"role":"app_user","aud":1}""") },
             { "iss an array", Tokens.Hs256("""{"role":"app_user","iss":["a"]}""") },
         };
     }
 
     [Theory]
     [MemberData(nameof(Forgeries))]
-    public async Task What_is_not_exactly_a_signed_token_is_refused(string what, string token)
+    public async Task Texts_other_than_a_signed_token_are_refused(string what, string token)
     {
         var error = await Assert.ThrowsAsync<SyncException>(() => ValidateAsync(token, allKeys));
 
         Assert.True(error.Code == ErrorCode.Unauthenticated, what);
+        Assert.StartsWith("the token is not accepted: ", error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("eve", error.Message, StringComparison.Ordinal);
     }
 

@@ -19,6 +19,22 @@ public sealed class RequestRateLimitTests
     }
 
     [Fact]
+    public void The_wait_is_the_rest_of_the_minute_and_then_the_caller_is_served_again()
+    {
+        var time = new ManualTime();
+        using var window = new RequestRateLimit(new() { RequestsPerMinute = 1 }, time).PartitionOf("ada").Factory("ada");
+        Assert.True(window.AttemptAcquire().IsAcquired);
+
+        time.Now += TimeSpan.FromSeconds(45);
+        using var refused = window.AttemptAcquire();
+        Assert.True(refused.TryGetMetadata(MetadataName.RetryAfter, out var wait));
+        Assert.Equal(15, wait.TotalSeconds);
+
+        time.Now += wait;
+        Assert.True(window.AttemptAcquire().IsAcquired);
+    }
+
+    [Fact]
     public void Zero_is_no_bound()
     {
         using var limiter = Limiter(requestsPerMinute: 0);
@@ -28,7 +44,7 @@ public sealed class RequestRateLimitTests
     [Fact]
     public void A_flood_of_names_shares_one_bound_and_earlier_callers_keep_theirs()
     {
-        var policy = new RequestRateLimit(new() { RequestsPerMinute = 3 });
+        var policy = new RequestRateLimit(new() { RequestsPerMinute = 3 }, new ManualTime());
         using var limiter = PartitionedRateLimiter.Create<string, string>(policy.PartitionOf);
         for (var i = 0; i < RequestRateLimit.MaxCallers; i++)
         {
@@ -42,7 +58,7 @@ public sealed class RequestRateLimitTests
     [Fact]
     public void Callers_that_the_framework_has_dropped_are_not_kept()
     {
-        var policy = new RequestRateLimit(new() { RequestsPerMinute = 3 });
+        var policy = new RequestRateLimit(new() { RequestsPerMinute = 3 }, new ManualTime());
         var window = policy.PartitionOf("ada").Factory("ada");
         Assert.Equal(1, policy.CallerCount);
 
@@ -51,7 +67,7 @@ public sealed class RequestRateLimitTests
     }
 
     private static PartitionedRateLimiter<string> Limiter(int requestsPerMinute) =>
-        PartitionedRateLimiter.Create<string, string>(new RequestRateLimit(new() { RequestsPerMinute = requestsPerMinute }).PartitionOf);
+        PartitionedRateLimiter.Create<string, string>(new RequestRateLimit(new() { RequestsPerMinute = requestsPerMinute }, new ManualTime()).PartitionOf);
 
     private static bool[] Requests(PartitionedRateLimiter<string> limiter, string caller, int count) =>
         [.. Enumerable.Range(0, count).Select(_ =>

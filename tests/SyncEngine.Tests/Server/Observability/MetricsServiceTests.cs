@@ -106,6 +106,19 @@ public sealed class MetricsServiceTests : IDisposable
     }
 
     [Fact]
+    public void Meters_that_are_not_the_engines_cause_no_warning()
+    {
+        var log = new LogLines();
+        using var warnings = new TelemetryWarnings(log);
+        using var other = new Meter($"Another.{Guid.NewGuid()}");
+        other.CreateCounter<long>("requests").Add(1);
+        meter.CreateGauge<int>("whole").Record(1);
+
+        Assert.Contains("whole 1\n", metrics.Scrape(), StringComparison.Ordinal);
+        Assert.DoesNotContain(log.Lines, line => line.Contains(other.Name, StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void An_instrument_without_a_series_is_named()
     {
         meter.CreateCounter<long>("stalls", description: "Streams closed.");

@@ -46,7 +46,7 @@ public sealed class NamedQueriesTests
     [InlineData("room_messages", """{"rom":42}""")]
     [InlineData("room_messages", "[42]")]
     [InlineData("room_messages", "42")]
-    public void What_does_not_exist_is_an_invalid_request(string name, string given)
+    public void An_unknown_query_or_parameter_is_an_invalid_request(string name, string given)
     {
         Assert.Equal(ErrorCode.InvalidRequest, Assert.Throws<SyncException>(() => queries.Resolve(name, JsonElement.Parse(given))).Code);
     }

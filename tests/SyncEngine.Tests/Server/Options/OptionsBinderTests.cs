@@ -65,7 +65,7 @@ public sealed class OptionsBinderTests
     [InlineData("Limits:RowsPerResult", "' at 'there' to type 'x'.", "SyncEngine:Limits:RowsPerResult cannot be read")]
     [InlineData("Limits:RowsPerResult", "0", "SyncEngine:Limits:RowsPerResult must be between 1 and 100000000")]
     [InlineData("Limits:RowsPerResult", "99999999999", "SyncEngine:Limits:RowsPerResult cannot be read")]
-    public void What_is_wrong_is_one_line_that_names_the_key(string key, string value, string line)
+    public void A_wrong_value_is_one_line_that_names_the_key(string key, string value, string line)
     {
         var error = Assert.Throws<OperatorException>(
             () => OptionsBinder.Bind<LimitOptions>(Of(($"SyncEngine:{key}", value)), LimitOptions.Section));

@@ -21,7 +21,7 @@ public sealed class TokenProperties
     ];
 
     [Fact]
-    public void What_is_printed_reads_as_the_same_tokens()
+    public void Printed_tokens_read_as_the_same_tokens()
     {
         var read = 0;
         var texts = Gen.Elements(Pieces).ListOf().Select(pieces => string.Concat(pieces));

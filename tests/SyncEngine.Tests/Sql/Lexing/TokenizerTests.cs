@@ -64,14 +64,14 @@ public sealed class TokenizerTests
     [InlineData("U&'a' UESCAPE 'ab'", 15, "invalid Unicode escape character")]
     [InlineData("U&'a' UESCAPE '+'", 15, "invalid Unicode escape character")]
     [InlineData("U&'a' UESCAPE b", 7, "UESCAPE must be followed by a simple string literal")]
-    public void What_PostgreSQL_cannot_read_is_refused_where_it_begins(string text, int position, string message)
+    public void A_token_that_PostgreSQL_refuses_is_refused_where_it_begins(string text, int position, string message)
     {
         var error = Assert.Throws<SyncException>(() => Tokenizer.Tokenize(text));
         Assert.Equal((ErrorCode.SqlSyntaxError, message, position), (error.Code, error.Message, error.Position ?? 0));
     }
 
     [Fact]
-    public void What_cannot_be_sent_is_an_invalid_request()
+    public void A_text_that_cannot_be_sent_is_an_invalid_request()
     {
         // Not inline data: attributes cannot carry half a surrogate pair.
         foreach (var (text, position) in new[] { ("SELECT '\0'", 9), ("😀\ud83d", 2), ("a\ude00\ud83d", 2), ("\ud83d", 1) })

@@ -88,7 +88,7 @@ public sealed class SelectParserTests
     [InlineData("SELECT a FROM t LIMIT 1 + 1", "expressions are answered by PostgreSQL", 25)]
     [InlineData("SELECT a FROM t ORDER BY a USING <", "this construct is answered by PostgreSQL", 28)]
     [InlineData("SELECT a FROM t nonsense words", "this construct is answered by PostgreSQL", 26)]
-    public void What_is_not_covered_says_why_and_where(string text, string reason, int position)
+    public void A_construct_that_is_not_covered_has_a_reason_and_a_position(string text, string reason, int position)
     {
         Assert.False(SelectStatement.Parse(text).Syntax.IsCovered(out _, out var refusal));
         Assert.Equal((reason, position), (refusal.Reason, refusal.Position ?? 0));

@@ -63,7 +63,7 @@ public sealed class SyntaxProperties
             [.. items], new TableReference(Nowhere, isOnly, schema, name, alias), hasWhere ? condition : null, [.. orderBy], limit, offset);
 
     [Fact]
-    public void What_is_printed_parses_to_equal_syntax() =>
+    public void Printed_syntax_parses_to_equal_syntax() =>
         Check.One(
             Config.QuickThrowOnFailure.WithMaxTest(1500).WithEndSize(24).WithQuietOnSuccess(true),
             Prop.ForAll(Statements.ToArbitrary(), statement =>

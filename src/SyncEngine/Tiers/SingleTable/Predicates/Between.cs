@@ -3,8 +3,8 @@ using SyncEngine.Values;
 namespace SyncEngine.Tiers.SingleTable.Predicates;
 
 /// <summary><c>column [NOT] BETWEEN $low AND $high</c>, both ends included.</summary>
-/// <param name="Low">The slot of the lower end.</param>
-/// <param name="High">The slot of the upper end.</param>
+/// <param name="Low">Index of the lower end in the operands.</param>
+/// <param name="High">Index of the upper end in the operands.</param>
 public sealed record Between(int Column, int Low, int High, bool IsNegated, ValueComparer Comparer) : Predicate
 {
     public override IEnumerable<int> Columns => [Column];

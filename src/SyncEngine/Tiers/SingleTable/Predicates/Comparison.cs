@@ -3,8 +3,8 @@ using SyncEngine.Values;
 
 namespace SyncEngine.Tiers.SingleTable.Predicates;
 
-/// <summary><c>column operator $slot</c></summary>
-/// <param name="Operand">The slot.</param>
+/// <summary><c>column operator operand</c></summary>
+/// <param name="Operand">Index in the operands.</param>
 public sealed record Comparison(int Column, ComparisonOperator Operator, int Operand, ValueComparer Comparer) : Predicate
 {
     public override IEnumerable<int> Columns => [Column];

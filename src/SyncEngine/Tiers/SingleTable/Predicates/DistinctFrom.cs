@@ -3,7 +3,7 @@ using SyncEngine.Values;
 
 namespace SyncEngine.Tiers.SingleTable.Predicates;
 
-/// <summary><c>column IS DISTINCT FROM $slot</c>: NULL is a value like others. Never unknown.</summary>
+/// <summary><c>column IS DISTINCT FROM operand</c>: NULL is a value like others. Never unknown.</summary>
 public sealed record DistinctFrom(int Column, int Operand, ValueComparer Comparer) : Predicate
 {
     public override IEnumerable<int> Columns => [Column];

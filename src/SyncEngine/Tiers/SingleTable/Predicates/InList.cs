@@ -3,8 +3,8 @@ using SyncEngine.Values;
 
 namespace SyncEngine.Tiers.SingleTable.Predicates;
 
-/// <summary><c>column [NOT] IN ($slot, …)</c>: a NULL in the list makes a miss unknown.</summary>
-/// <param name="Operands">The slots.</param>
+/// <summary><c>column [NOT] IN (operand, …)</c>: a NULL in the list makes a miss unknown.</summary>
+/// <param name="Operands">Indexes in the operands.</param>
 public sealed record InList(int Column, ImmutableArray<int> Operands, bool IsNegated, ValueComparer Comparer) : Predicate
 {
     public override IEnumerable<int> Columns => [Column];

@@ -58,7 +58,7 @@ public sealed class AdbcFileTests
     [InlineData("outboxtabel:\n  autoCreate: true", "outboxtabel in adbc.yaml, line 1, is not a key of adbc; did you mean outboxTable?")]
     [InlineData("env: development\n---\nenv: production", "adbc.yaml holds more than one document")]
     [InlineData("? {a: 1}\n: b", "adbc.yaml is not YAML: see near line 1")]
-    public void What_is_wrong_is_one_line_that_names_the_key(string text, string expected)
+    public void A_wrong_value_is_one_line_that_names_the_key(string text, string expected)
     {
         var problem = Assert.Throws<OperatorException>(() => AdbcFile.Parse(text, "adbc.yaml")).Message;
         Assert.StartsWith(expected, problem, StringComparison.Ordinal);

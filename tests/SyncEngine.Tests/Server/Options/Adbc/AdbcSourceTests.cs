@@ -175,7 +175,7 @@ public sealed class AdbcSourceTests : IDisposable
     }
 
     [Fact]
-    public void What_it_cannot_do_without_is_named()
+    public void A_missing_requirement_is_named()
     {
         Assert.StartsWith("ADBC_ABLY_API_KEY is missing", Problem([("ADBC_POSTGRES_HOST", "db")]), StringComparison.Ordinal);
         Assert.StartsWith("ADBC_POSTGRES_CONNECTION_URI is needed", Problem([("ADBC_ABLY_API_KEY", Key)]), StringComparison.Ordinal);
