@@ -91,8 +91,9 @@ sealed class Results(EngineContext context, LiveQuerySet queries, LiveQueryUpdat
         answers.Clear();
         foreach (var query in Queries.All)
         {
-            // A commit that a read from before does not show may never be delivered.
             query.Result.ForgetTouch();
+
+            // A commit that a read from before does not show may never be delivered.
             Updater.Raise(query, isAnotherHistory ? LiveQueryEvent.HistoryReplaced : LiveQueryEvent.ReadCancelled);
         }
 
