@@ -10,7 +10,7 @@ namespace SyncEngine.Connectors;
 /// <summary>The kinds of targets. A new kind is a file of its own and a line here.</summary>
 public static class TargetCatalog
 {
-    /// <summary>In order of preference: where no rule leads channels to a target, the first kind that is configured is used.</summary>
+    /// <summary>In order of preference. When the configuration has no rules, the first kind that is configured gets all channels.</summary>
     public static IReadOnlyList<TargetKind> All { get; } =
     [
         TargetKind.Of<AblyOptions>(

@@ -6,16 +6,16 @@ using SyncEngine.Connectors.Targets;
 
 namespace SyncEngine.Connectors.Ably;
 
-/// <summary>A message in Ably's JSON, checked against the rules that need no request.</summary>
+/// <summary>A message in Ably's JSON. It keeps the rules of Ably that can be checked without a request.</summary>
 sealed record AblyMessage(string Channel, ReadOnlyMemory<byte> Json)
 {
-    /// <summary>The longest address that servers take. Ably itself does not limit names.</summary>
+    /// <summary>The longest path that HTTP servers accept. Ably itself does not limit the length of names.</summary>
     private const int MaxPathLength = 16 * 1024;
 
-    /// <summary>Written as by JSON.stringify, which is what Ably counts.</summary>
+    /// <summary>Escapes no more than JSON.stringify does, because Ably counts bytes in that form.</summary>
     private static readonly JsonWriterOptions plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    /// <summary>The address of its channel: the name percent-encoded whole, and also dots that would be a path of their own.</summary>
+    /// <summary>The path for its channel. The name is percent-encoded, also <c>.</c> and <c>..</c>, which clients resolve.</summary>
     public string Path { get; } =
         $"/channels/{(Channel is "." or ".." ? Channel.Replace(".", "%2E", StringComparison.Ordinal) : Uri.EscapeDataString(Channel))}"
         + "/messages";

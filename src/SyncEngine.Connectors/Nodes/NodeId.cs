@@ -4,8 +4,8 @@ using System.Text;
 namespace SyncEngine.Connectors.Nodes;
 
 /// <summary>
-/// A node's id in the nodes table: a UUID, new for each life. Its first group is a digest of the node's work. Several outboxes may share
-/// a nodes table, and a node divides work only with nodes of the same work.
+/// A node's id in the nodes table: a UUID that is new at each start. Several outboxes may share a nodes table, and a node shares channels
+/// only with nodes of the same outbox. The first group of the id is therefore a digest of the outbox's name.
 /// </summary>
 sealed class NodeId
 {

@@ -5,8 +5,8 @@ using System.Text;
 namespace SyncEngine.Connectors.Nodes;
 
 /// <summary>
-/// The owner of a channel: the node with the highest hash of node and channel. All nodes that know the same list agree. A change of the
-/// list moves only the channels of the node that came or left. Source: Thaler and Ravishankar, highest random weight hashing.
+/// The owner of a channel: the node with the highest hash of node and channel. Nodes that have the same list of nodes agree on it. When a
+/// node joins or leaves, only its own channels get another owner. Source: Thaler and Ravishankar, highest random weight hashing.
 /// </summary>
 static class Rendezvous
 {

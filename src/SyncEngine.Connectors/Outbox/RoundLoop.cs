@@ -9,8 +9,8 @@ namespace SyncEngine.Connectors.Outbox;
 
 /// <summary>A node's rounds, one after another: each polls, numbers, claims, and puts what it has claimed on the lanes.</summary>
 /// <remarks>
-/// Lifecycle: a node's. Backpressure: it takes no more than lanes have room for, and <see cref="MaxRowsInWork"/> in all.
-/// After a round that failed, or whose commit was never confirmed, the next round asks for the node's own rows, too.
+/// Lifecycle: that of its node. Backpressure: it takes no more rows than its lanes have room for, and <see cref="MaxRowsInWork"/> at most.
+/// When a round has failed, or its commit was not confirmed, the next round polls the rows that this node has locked, too.
 /// Decision: docs/decisions/outbox-rounds.md.
 /// </remarks>
 sealed partial class RoundLoop(
@@ -24,13 +24,13 @@ sealed partial class RoundLoop(
 
     private readonly Retry retry = new(context.Options.RetryDelay, context.Options.NodeExpiry, context.Clock);
 
-    /// <summary>Channels that filled a poll although this node may not take their rows: the next poll leaves them out.</summary>
+    /// <summary>Channels whose rows filled a poll, but which this node may not take now. The next poll leaves them out.</summary>
     private readonly HashSet<string> passedOver = new(StringComparer.Ordinal);
     private long? orderEpoch;
     private bool isClaimUncertain;
     private int failures;
 
-    /// <exception cref="OutboxChangedException">Or the driver's own: see <see cref="OutboxTable.IsStale"/>.</exception>
+    /// <exception cref="OutboxChangedException">The outbox is another table now. Others: <see cref="OutboxTable.IsStale"/>.</exception>
     public Task RunAsync(CancellationToken cancellationToken) => retry.ForeverAsync(
         RunRoundsAsync, OutboxTable.IsTransient, OnFailureAsync, cancellationToken);
 
@@ -84,7 +84,7 @@ sealed partial class RoundLoop(
         var epoch = context.Connections.CommitOrder?.Epoch;
         var isOrdered = epoch is not null && epoch == orderEpoch;
         await using var round = await table.BeginRoundAsync(cancellationToken);
-        // A channel that the poll leaves out stays left out, although its lane may have room by now: its earlier rows are not known.
+        // The round takes no row of a channel that the poll left out, even if its lane has room by now. Earlier rows of it are not known.
         HashSet<string> leftOut = [.. work.Lanes.WithoutRoom, .. passedOver];
         var request = new PollRequest(node.Id, memory.ProgressOf(table.Shape.Oid), leftOut, isClaimUncertain, RowsPerPoll);
         var poll = await round.PollAsync(request, cancellationToken);
@@ -114,7 +114,7 @@ sealed partial class RoundLoop(
 
         context.Metrics.Renumbered.Add(late.Count);
         memory.Keep(table.Shape.Oid, progress);
-        isClaimUncertain &= plan.IsPartial; // then rows of an earlier claim are left for the next poll, too
+        isClaimUncertain &= plan.IsPartial; // a partial plan leaves the rows of an earlier claim for the next poll
         orderEpoch = epoch;
         work.Add(taken);
         WantNext(poll, plan, IsOwned, taken.Count);
@@ -122,7 +122,7 @@ sealed partial class RoundLoop(
     }
 
     /// <summary>
-    /// Asks for another round where no notification will: rows were left for want of room in the poll, or are in work at another node.
+    /// Asks for another round where no notification will: the poll or the plan left rows out, or another node has rows in work.
     /// </summary>
     private void WantNext(OutboxPoll poll, RoundPlan plan, Func<string, bool> isOwned, int taken)
     {
@@ -148,7 +148,7 @@ sealed partial class RoundLoop(
     }
 
     /// <summary>
-    /// The stream may be a moment behind the table. Rows of several commits, whose order it has not reported yet, are waited for shortly.
+    /// Gets the commit order of the poll's rows. The stream may be a moment behind the table, so it waits shortly for several new rows.
     /// </summary>
     private async Task<Func<long, long?>?> OrderAsync(OutboxPoll poll, CancellationToken cancellationToken)
     {
@@ -178,7 +178,7 @@ sealed partial class RoundLoop(
         }
         else if (rows.Any(row => !row.IsRipe))
         {
-            context.Signal.WantSoon(); // no notification comes when an older writer ends
+            context.Signal.WantSoon(); // no notification comes when an older transaction ends
         }
 
         return (context.Time.GetElapsedTime(began), taken.Count);

@@ -6,7 +6,7 @@ namespace SyncEngine.Connectors.Outbox;
 
 /// <summary>The commit order of outbox rows, from the stream of changes. It remembers the last <see cref="Remembered"/> rows.</summary>
 /// <remarks>
-/// The stream never reports an outbox that is not in the publication, or in another database. Then there is no epoch, and nothing waits.
+/// The stream reports nothing when the outbox is in another database or not in the publication. Then the epoch is null, and nothing waits.
 /// </remarks>
 public sealed class StreamCommitOrder(LiveQueryEngine engine) : ICommitOrder, IInsertObserver
 {
@@ -71,7 +71,7 @@ public sealed class StreamCommitOrder(LiveQueryEngine engine) : ICommitOrder, II
             {
                 lock (access)
                 {
-                    // Without a single one, the table is not in the publication any more.
+                    // None of the rows was reported: the table is not in the publication any more.
                     isReported &= sequenceIds.Any(places.ContainsKey);
                 }
 
@@ -110,7 +110,7 @@ public sealed class StreamCommitOrder(LiveQueryEngine engine) : ICommitOrder, II
 
         lock (access)
         {
-            // In a recreated table an id may be used again: it stands for the new row.
+            // A recreated table may use an id again. The place is then that of the new row.
             if (places.TryAdd(id, place))
             {
                 ages.Enqueue(id);

@@ -25,7 +25,7 @@ public sealed class TargetKind
         this.create = create;
     }
 
-    /// <summary>Lower case, as rules of the configuration write it.</summary>
+    /// <summary>The name that the configuration uses, in lower case.</summary>
     public string Name { get; }
 
     /// <summary>Null for a target without options.</summary>
@@ -42,7 +42,7 @@ public sealed class TargetKind
 
     /// <param name="isConfigured">True when the options are enough to send with.</param>
     /// <param name="problem">
-    /// Describes in one line what is wrong with options that a rule needs, and names the key. Null when nothing is.
+    /// Describes in one line why the target cannot send with these options, and names the option. Null when it can.
     /// </param>
     public static TargetKind Of<TOptions>(
         string name, string section,

@@ -42,7 +42,7 @@ static class HelperSetup
     {
         await using (var transaction = await connection.BeginTransactionAsync(cancellationToken))
         {
-            // CREATE OR REPLACE by two at once ends in "tuple concurrently updated".
+            // When two sessions run CREATE OR REPLACE at once, one fails with "tuple concurrently updated". The lock makes it wait.
             await connection.ExecuteAsync(new CommandDefinition(
                 "SELECT pg_advisory_xact_lock(hashtext('sync helpers'))", cancellationToken: cancellationToken));
             foreach (var script in scripts)
@@ -84,7 +84,7 @@ static class HelperSetup
         yield return await DropSchemaAsync(connection, cancellationToken);
     }
 
-    /// <remarks>Other parts of the engine may keep data in the schema; what is not ours is left alone.</remarks>
+    /// <remarks>Other parts of the engine may keep data in the schema, so it is dropped only when it is empty.</remarks>
     private static async Task<Finding> DropSchemaAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         var exists = await connection.ExecuteScalarAsync<bool>(new CommandDefinition(

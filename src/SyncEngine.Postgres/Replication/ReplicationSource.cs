@@ -7,16 +7,16 @@ using SyncEngine.Postgres.Sessions;
 namespace SyncEngine.Postgres.Replication;
 
 /// <summary>
-/// The stream of committed changes out of a replication slot, with Npgsql as transport and our own decoding.
+/// The stream of committed changes from a replication slot. Npgsql is the transport; the engine decodes the messages itself.
 /// </summary>
 /// <remarks>
-/// How to read it: this type has the state that lasts over reconnects. <see cref="ReplicationStream"/> has one connection's life,
-/// <see cref="MessageReader"/> the reading, <see cref="TransactionAssembler"/> the transactions, <see cref="EventQueue"/> the queue
-/// and the positions.
+/// This type has the state that is kept across connections. <see cref="ReplicationStream"/> runs each connection,
+/// <see cref="MessageReader"/> reads its messages, and <see cref="TransactionAssembler"/> makes transactions of them.
+/// <see cref="EventQueue"/> has the events that wait, and the positions.
 /// Lifecycle: <see cref="RunAsync"/> once; it reconnects with backoff until cancelled, then completes <see cref="Events"/>.
 /// Backpressure: when the queue is full, reading pauses. Past the memory budget transactions wait in files.
-/// Stored: the slot, on the server; nothing here.
-/// After a crash: see <see cref="SlotKeeper"/>; leftover spill files are removed.
+/// Stored: nothing in this process; PostgreSQL stores the slot.
+/// After a crash: see <see cref="SlotKeeper"/>. The next start removes spill files that were left.
 /// </remarks>
 public sealed class ReplicationSource : IChangeSource
 {
@@ -43,7 +43,7 @@ public sealed class ReplicationSource : IChangeSource
 
     public ReplicationStatus Status => status.Current with { Position = events.Delivered };
 
-    /// <summary>Bytes of buffers that transactions are in, queued or held by the consumer.</summary>
+    /// <summary>The bytes of the buffers of transactions that are being read, are queued, or are in use by the consumer.</summary>
     public long HeldBytes => memory.HeldBytes;
 
     /// <summary>The given set replaces the one before.</summary>
