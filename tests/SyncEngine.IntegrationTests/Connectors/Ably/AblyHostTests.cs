@@ -120,7 +120,7 @@ public sealed class AblyHostTests : IAsyncLifetime
         }
 
         await using var hasty = Target(
-            new AblyOptions { Key = Main.Key }, [.. hosts.Select(host => host.Address)], time,
+            new AblyOptions { Key = Main.Key }, [.. hosts.Select(host => host.Address)], TimeProvider.System,
             timeouts: new AblyTimeouts(TimeSpan.FromSeconds(1), TimeSpan.FromMilliseconds(600), TimeSpan.FromMilliseconds(900)));
         IsRefused(await hasty.PublishAsync("foo", 1), RefusalKind.Retry, "timeout");
         // Of the four that may be tried.
