@@ -40,30 +40,32 @@ static class HelperSetup
     /// <summary>Creates the schema and its functions, and the event triggers where the role may create them.</summary>
     public static async Task<IReadOnlyList<Finding>> InstallAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        await using (var transaction = await connection.BeginTransactionAsync(cancellationToken))
-        {
-            // When two sessions run CREATE OR REPLACE at once, one fails with "tuple concurrently updated". The lock makes it wait.
-            await connection.ExecuteAsync(new CommandDefinition(
-                "SELECT pg_advisory_xact_lock(hashtext('sync helpers'))", cancellationToken: cancellationToken));
-            foreach (var script in scripts)
-            {
-                await connection.ExecuteAsync(new CommandDefinition(SqlScripts.Read(script), cancellationToken: cancellationToken));
-            }
-
-            await transaction.CommitAsync(cancellationToken);
-        }
-
+        await RunAsync(connection, scripts, cancellationToken);
         var functions = new Finding(FindingKind.Done, "functions sync.ack(id) and sync.reject(id, reason) are there");
         try
         {
-            await connection.ExecuteAsync(new CommandDefinition(
-                SqlScripts.Read("sync/ddl_triggers.sql"), cancellationToken: cancellationToken));
+            await RunAsync(connection, ["sync/ddl_triggers.sql"], cancellationToken);
             return [functions, new Finding(FindingKind.Done, "event triggers sync_ddl_end and sync_ddl_drop are there")];
         }
         catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.InsufficientPrivilege)
         {
             return [functions, new Finding(FindingKind.Note, EventTriggerNote)];
         }
+    }
+
+    /// <summary>Runs scripts in one transaction, one session after another.</summary>
+    private static async Task RunAsync(NpgsqlConnection connection, IEnumerable<string> names, CancellationToken cancellationToken)
+    {
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        // Two sessions that create the same object at once would fail: "tuple concurrently updated", or a duplicate key.
+        await connection.ExecuteAsync(new CommandDefinition(
+            "SELECT pg_advisory_xact_lock(hashtext('sync helpers'))", cancellationToken: cancellationToken));
+        foreach (var name in names)
+        {
+            await connection.ExecuteAsync(new CommandDefinition(SqlScripts.Read(name), cancellationToken: cancellationToken));
+        }
+
+        await transaction.CommitAsync(cancellationToken);
     }
 
     public static async IAsyncEnumerable<Finding> UninstallAsync(
